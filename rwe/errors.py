@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one tree of errors; each leaf tells the caller what to do and carries its exit code.
+
+::
+
+    RweError                1  a bug of ours
+    ├── DefinitionError     2  a file or command that people wrote is wrong: mend it
+    ├── DataError           3  the records break their contract: mend the source or the mapping
+    │   └── TornStore       3  what is on disk is not what was sealed
+    ├── SourceUnreachable   4  the hospital system does not answer: try again later
+    ├── NoValidAnswer       5  the question has no answer in these data: do not read a number into it
+    ├── Busy                6  another run holds the lock, or the run folder exists
+    ├── Refused             7  privacy or safety forbids it
+    └── MachineError        8  disk, driver or library of this machine
+
+Messages name columns, rules and counts; they never hold a value of a record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RweError(Exception):
+    """Base of all errors that the engine raises on purpose."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a file that people write, with its place.
+
+    Parameters
+    ----------
+    file, line, column
+        Place of the fault; lines and columns count from 1.
+    where
+        Path of the key, for example ``population.index.record``.
+    message
+        What is wrong and what to write instead.
+    """
+
+    file: str
+    line: int
+    column: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        return f"{self.file}:{self.line}:{self.column}: {where}{self.message}"
+
+
+class DefinitionError(RweError):
+    """A definition (study, site, trial, agreement, mapping, command line) is wrong."""
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Problem | list[Problem]) -> None:
+        if isinstance(problems, Problem):
+            problems = [problems]
+        self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
+        super().__init__(problems if isinstance(problems, str) else "\n".join(map(str, problems)))
+
+
+class DataError(RweError):
+    """Records break the contract declared for them."""
+
+    exit_code = 3
+
+
+class TornStore(DataError):
+    """A sealed table on disk is not what its seal says."""
+
+
+class SourceUnreachable(RweError):
+    """A source system cannot be reached; a later try may succeed."""
+
+    exit_code = 4
+
+
+class NoValidAnswer(RweError):
+    """The data hold no valid answer to the question asked."""
+
+    exit_code = 5
+
+
+class Busy(RweError):
+    """Another process holds what this one needs, or the run folder is there already."""
+
+    exit_code = 6
+
+
+class Refused(RweError):
+    """Privacy or safety forbids what was asked."""
+
+    exit_code = 7
+
+
+class MachineError(RweError):
+    """This machine lacks disk, permission, a driver or a library."""
+
+    exit_code = 8
