@@ -72,10 +72,16 @@ def tidy(rows: pl.DataFrame | Iterable[Mapping[str, Any]], **labels: str) -> pl.
         Labels that hold for every row, for example ``analysis="cox"``.
     """
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), infer_schema_length=None)
+    if not frame.width:
+        return pl.DataFrame(schema=SCHEMA)
     if unknown := set(frame.columns) - set(SCHEMA):
         raise TypeError(f"columns {sorted(unknown)} do not belong in a Result")
     frame = frame.with_columns(pl.lit(value).alias(name) for name, value in labels.items())
-    absent = [pl.lit("" if name in LABELS else None, dtype=SCHEMA[name]).alias(name) for name in SCHEMA if name not in frame.columns]
+    absent = [
+        pl.lit("" if name in LABELS else None, dtype=SCHEMA[name]).alias(name)
+        for name in SCHEMA
+        if name not in frame.columns
+    ]
     frame = frame.with_columns(absent).select(pl.col(name).cast(SCHEMA[name]) for name in SCHEMA)
     return frame.with_columns(pl.col(LABELS).fill_null(""))
 

@@ -88,8 +88,8 @@ def _find(node: yaml.Node, where: Where, *, key: bool) -> yaml.Node:
     return node
 
 
-def _allowed(model: type[BaseModel], where: Where) -> list[str]:
-    """Return the keys that the model at `where` knows, to suggest the nearest."""
+def _allowed(model: type[BaseModel]) -> list[str]:
+    """Return the keys that the grammar knows anywhere, to suggest the nearest."""
     found: set[str] = set()
     schema = model.model_json_schema()
     for part in [schema, *schema.get("$defs", {}).values()]:
@@ -100,7 +100,7 @@ def _allowed(model: type[BaseModel], where: Where) -> list[str]:
 def _message(model: type[BaseModel], error: Any) -> str:
     if error["type"] != "extra_forbidden":
         return str(error["msg"]).removeprefix("Value error, ")
-    near = difflib.get_close_matches(str(error["loc"][-1]), _allowed(model, error["loc"]), n=1)
+    near = difflib.get_close_matches(str(error["loc"][-1]), _allowed(model), n=1)
     return "unknown key" + (f"; did you mean '{near[0]}'?" if near else "; remove it")
 
 
@@ -121,7 +121,7 @@ def parse(path: Path) -> tuple[Any, yaml.Node]:
     try:
         text = path.read_text("utf-8")
         node = yaml.compose(text, Loader=_Loader)
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader subclass)
+        values = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise DefinitionError(Problem(str(path), 1, 1, "", "no such file" + _nearby(path))) from None
     except (OSError, UnicodeDecodeError) as exc:
@@ -143,6 +143,14 @@ def _nearby(path: Path) -> str:
     names = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, names, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def nearest(path: Path, where: Where, name: str, allowed: list[str], what: str = "unknown name") -> Problem:
+    """Return the problem of a name that is not among `allowed`, with the nearest that is."""
+    _, node = parse(path)
+    near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+    cure = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed)) or 'none'}"
+    return problem(path, _find(node, where, key=False), where, f"{what} '{name}'{cure}")
 
 
 def read(path: Path, model: type[Model]) -> Model:

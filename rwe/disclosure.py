@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one door out: what of a `Result` may be shown, so that no count from 1 to 12 can be read from it.
+
+Counts from 1 to `Policy.threshold` are masked, the others rounded to `Policy.rounding`; estimates
+that rest on a masked count go with it; proportions and totals are made again from released counts;
+a lone masked cell of an additive family takes the smallest other with it; curves come on a fixed
+grid of days whose steps hold enough events, and end where too few are at risk. Published figures
+of a trial (``group="trial"``) are public and pass unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from rwe.result import LABELS, SCHEMA, Result
+
+ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
+CURVES = ("survival", "at_risk")
+# estimands whose cells add up to a total that is shown: the label that tells the cells apart
+ADDITIVE = {
+    "count": "stratum",
+    "proportion": "stratum",
+    "proportion_registry": "group",
+    "excluded": "outcome",
+    "patients": "outcome",
+    "spend": "outcome",
+    "payback": "outcome",
+}
+RELEASED = {**SCHEMA, "masked": pl.String()}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may be shown.
+
+    Parameters
+    ----------
+    threshold
+        Largest count of persons that is masked. 12, because rounding to 5 would show 10 for
+        exactly 11 and 12.
+    rounding
+        Counts shown are multiples of this.
+    grid_days
+        Days between the points of a released curve, chosen before data are seen.
+    step_events
+        Fewest events that one step of a released curve holds.
+    curve_at_risk
+        A curve ends before fewer than this many are at risk.
+    """
+
+    threshold: int = 12
+    rounding: int = 5
+    grid_days: int = 30
+    step_events: int = 13
+    curve_at_risk: int = 11
+
+    @property
+    def marker(self) -> str:
+        """What stands in the place of a masked value."""
+        return f"[<{self.threshold + 1}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A `Result` after `protect`: masked values are null and named in the column ``masked``."""
+
+    table: pl.DataFrame
+    settings: Mapping[str, Any]
+
+
+def protect(result: Result, policy: Policy | None = None) -> Released:
+    """Return the releasable form of `result`.
+
+    Parameters
+    ----------
+    result
+        Exact estimates; rows of ``group="trial"`` are published and pass as they are.
+    policy
+        Thresholds; the default is the strictest in use.
+    """
+    policy = policy or Policy()
+    table = result.table.with_row_index("_row").with_columns(pl.lit("").alias("masked"))
+    public = (pl.col("group") == "trial") | pl.col("estimand").str.ends_with("_trial")
+    curve = pl.col("estimand").is_in(CURVES)
+    cells = _round(_mask(_families(table.filter(~public & ~curve)), policy), policy)
+    cells = _attrition(_totals(_proportions(cells)), policy).drop("_family", "_total")
+    parts = [table.filter(public), _curves(table.filter(~public & curve), policy), cells]
+    released = pl.concat(parts, how="vertical_relaxed").sort("_row").select(*RELEASED)
+    return Released(released, {**result.settings, "policy": asdict(policy)})
+
+
+def _families(frame: pl.DataFrame) -> pl.DataFrame:
+    """Name the family of each additive cell: the cells whose sum is shown beside them."""
+    rest = {e: [c for c in LABELS if c != level] for e, level in ADDITIVE.items()}
+    names = [pl.when(pl.col("estimand") == e).then(pl.concat_str(labels, separator="|")) for e, labels in rest.items()]
+    total = pl.col("estimand").is_in(ADDITIVE) & (pl.col("outcome") == "all")
+    return frame.with_columns(pl.coalesce(names).alias("_family"), total.alias("_total"))
+
+
+def _small(name: str, policy: Policy) -> pl.Expr:
+    return pl.col(name).is_between(1, policy.threshold).fill_null(value=False)
+
+
+def _mask(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Hide small counts, the cells that would give them away, and every estimate resting on them."""
+    # persons without the event are a count too: 40 of 45 tells that 5 had none
+    rest = (pl.col("n") - pl.col("n_event")).is_between(1, policy.threshold).fill_null(value=False)
+    frame = frame.with_columns(
+        (_small("n", policy) | _lone(policy)).alias("_hide_n"),
+        (_small("n_event", policy) | (rest & ~pl.col("estimand").is_in(CURVES))).alias("_hide_event"),
+    )
+    either = pl.col("_hide_n") | pl.col("_hide_event")
+    hidden = {"n": pl.col("_hide_n"), **dict.fromkeys(("n_event", *ESTIMATES), either)}
+    names = [pl.when(hide & pl.col(c).is_not_null()).then(pl.lit(c)) for c, hide in hidden.items()]
+    frame = frame.with_columns(pl.concat_str(names, separator=",", ignore_nulls=True).alias("masked"))
+    blank = [pl.when(hide).then(None).otherwise(pl.col(c)).alias(c) for c, hide in hidden.items()]
+    return frame.with_columns(blank).drop("_hide_n", "_hide_event")
+
+
+def _lone(policy: Policy) -> pl.Expr:
+    """Tell which cell goes with a lone masked one of its family, so that subtraction cannot give it."""
+    cell = pl.col("_family").is_not_null() & ~pl.col("_total")
+    small = _small("n", policy) & cell
+    alone = small.sum().over("_family") == 1
+    # of two equal smallest cells the first in the table goes
+    larger = pl.when(cell & (pl.col("n") > policy.threshold)).then(pl.col("n"))
+    return (alone & (larger.rank("ordinal").over("_family") == 1)).fill_null(value=False)
+
+
+def _round(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    step = policy.rounding
+    return frame.with_columns(((pl.col(c) + step // 2) // step * step).alias(c) for c in ("n", "n_event"))
+
+
+def _proportions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Make proportions again from the released counts of their family."""
+    counted = pl.col("estimand").is_in(["proportion", "proportion_registry"]) & pl.col("n").is_not_null()
+    share = pl.col("n") / pl.col("n").sum().over("_family")
+    return frame.with_columns(pl.when(counted).then(share).otherwise(pl.col("estimate")).alias("estimate"))
+
+
+def _totals(frame: pl.DataFrame) -> pl.DataFrame:
+    """Make the persons of a total again: the sum of the released cells of its family."""
+    cells = pl.when(~pl.col("_total")).then(pl.col("n"))
+    total = pl.col("_total") & pl.col("n").is_not_null()
+    return frame.with_columns(pl.when(total).then(cells.sum().over("_family")).otherwise(pl.col("n")).alias("n"))
+
+
+def _attrition(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Re-base the persons remaining on the released exclusions, so that no difference gives a masked one."""
+    line = (pl.col("analysis") == "attrition") & (pl.col("estimand") == "remaining") & (pl.col("masked") == "")
+    lost = pl.when(pl.col("estimand") == "excluded").then(pl.col("n").fill_null(0)).otherwise(0)
+    left = (pl.col("n").filter(line).first() - lost.cum_sum()).over("analysis", "population", order_by="_row")
+    small = line & left.is_between(1, policy.threshold)
+    return frame.with_columns(
+        pl.when(small).then(None).when(line).then(left).otherwise(pl.col("n")).alias("n"),
+        pl.when(small).then(pl.lit("n")).otherwise(pl.col("masked")).alias("masked"),
+    )
+
+
+def _curves(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Return each curve on the release grid; what lies between its points is not released."""
+    keys = ["analysis", "population", "group", "stratum", "outcome", "estimand"]
+    parts = frame.partition_by(*keys, maintain_order=True)
+    kept = [_CURVE[part["estimand"][0]](part.sort("time"), policy) for part in parts]
+    return pl.concat(kept) if kept else frame
+
+
+def _curve(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Return one curve at those grid days that close a step of enough events, while enough are at risk.
+
+    ``n`` is the number at risk just before the day, ``n_event`` the events up to and on it.
+    """
+    chosen: list[dict[str, Any]] = []
+    for row in _on_grid(part, policy).iter_rows(named=True):
+        if row["n"] < policy.curve_at_risk:
+            break
+        if not chosen or row["n_event"] - chosen[-1]["n_event"] >= policy.step_events:
+            chosen.append(row)
+    return _counts(pl.DataFrame(chosen, schema=part.schema), policy)
+
+
+def _on_grid(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Return the state of a curve on each grid day: that of the last exact point on or before it."""
+    last = part["time"].to_list()[-1]
+    grid = pl.DataFrame({"time": range(0, last + 1, policy.grid_days)}, schema={"time": pl.Int64})
+    carried = grid.join_asof(part.set_sorted("time"), on="time", strategy="backward")
+    return carried.filter(pl.col("_row").is_not_null()).select(part.columns)
+
+
+def _counts(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Mask and round the counts of a curve; its estimates rest on steps that are large enough."""
+    names = [pl.when(_small(c, policy)).then(pl.lit(c)) for c in ("n", "n_event")]
+    masked = part.with_columns(pl.concat_str(names, separator=",", ignore_nulls=True).alias("masked"))
+    blank = [pl.when(_small(c, policy)).then(None).otherwise(pl.col(c)).alias(c) for c in ("n", "n_event")]
+    return _round(masked.with_columns(blank), policy)
+
+
+_CURVE: dict[str, Callable[[pl.DataFrame, Policy], pl.DataFrame]] = {"survival": _curve, "at_risk": _counts}

@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A study: one question to one population, with nothing in it about where the records are."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from rwe.errors import DefinitionError, Problem
+from rwe.spec.base import Int, Name, Part, Real, Text, locate, nearest, read
+
+Window = tuple[Int, Int]
+Table = Literal[
+    "condition_occurrence",
+    "death",
+    "drug_exposure",
+    "episode",
+    "measurement",
+    "observation",
+    "procedure_occurrence",
+    "visit_occurrence",
+]
+
+
+class Record(Part):
+    """What the study calls a kind of record, in the terms of the common model."""
+
+    table: Table
+    concepts: tuple[Int, ...] = ()
+
+
+class Index(Part):
+    """The day that starts a person's clock: the first such record in the period."""
+
+    record: Name
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Index:
+        if self.end < self.start:
+            raise ValueError("end lies before start")
+        return self
+
+
+class Variable(Part):
+    """A baseline variable, read from records within `window` days around the index date.
+
+    ``age`` is years from the year of birth; ``number`` the nearest numeric value; ``level`` the
+    nearest coded value, named by `levels`; ``exists`` is ``yes`` where there is such a record and
+    ``no`` where there is none. `cuts` are inclusive upper bounds that class a number for tables.
+    """
+
+    title: Text
+    kind: Literal["age", "number", "level", "exists"]
+    record: Name | None = None
+    window: Window = (0, 0)
+    levels: dict[str, tuple[Int, ...]] = Field(default_factory=dict)
+    names: dict[str, Text] = Field(default_factory=dict)
+    unit: str = ""
+    cuts: tuple[Real, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Variable:
+        if self.kind != "age" and self.record is None:
+            raise ValueError("needs a record to be read from")
+        if self.kind == "level" and not self.levels:
+            raise ValueError("needs levels: the concepts that each level stands for")
+        if self.window[0] > self.window[1]:
+            raise ValueError("window must run from the earlier to the later day")
+        return self
+
+
+class Criterion(Part):
+    """One line of eligibility, counted in the attrition."""
+
+    name: Name
+    title: Text
+    known: tuple[Name, ...] = ()
+    variable: Name | None = None
+    at_least: Real | None = None
+    at_most: Real | None = None
+    one_of: tuple[str, ...] = ()
+    min_follow_up: Int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Criterion:
+        bounds = self.at_least is not None or self.at_most is not None
+        if bool(self.known) + bounds + bool(self.one_of) + (self.min_follow_up is not None) != 1:
+            raise ValueError("needs exactly one test: known, at_least/at_most, one_of or min_follow_up")
+        if (bounds or self.one_of) and self.variable is None:
+            raise ValueError("names no variable to test")
+        return self
+
+
+class Population(Part):
+    """A named part of the eligible people: the criteria beyond the study's own."""
+
+    title: Text
+    criteria: tuple[Criterion, ...] = ()
+
+
+class Endpoint(Part):
+    """Time from index to the first of `events`, else to the last day known without one.
+
+    ``last_seen`` is the last day the person was known alive; a record name is the last such record
+    (a recurrence check). `after_check` says what a death later than the last check counts as when
+    no other event came first: ``event`` at its date, or ``censor`` at the check.
+    """
+
+    title: Text
+    definition: Text
+    events: tuple[Name, ...] = Field(min_length=1)
+    check: Name | None = None
+    after_check: Literal["event", "censor"] = "event"
+
+    @model_validator(mode="after")
+    def _check_known(self) -> Endpoint:
+        if self.after_check == "censor" and self.check is None:
+            raise ValueError("after_check: censor needs the check record it censors at")
+        return self
+
+
+class AnalysisSpec(Part):
+    """One analysis to run: its registered name and its own options."""
+
+    id: Name
+    analysis: Name
+    population: Name
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Reimbursement(Part):
+    """The agreement to settle, and the analysis whose estimates its cohort terms rest on."""
+
+    agreement: str
+    population: Name
+    evidence: Name | None = None
+
+
+class Study(Part):
+    """The whole study file."""
+
+    study: Name
+    version: str
+    title: Text
+    question: Text
+    medicine: Text
+    indication: Text
+    sites: tuple[str, ...] = Field(min_length=1)
+    as_of: date
+    records: dict[Name, Record]
+    index: Index
+    baseline: dict[Name, Variable]
+    eligibility: tuple[Criterion, ...] = ()
+    populations: dict[Name, Population] = Field(min_length=1)
+    endpoints: dict[Name, Endpoint] = Field(min_length=1)
+    trial: str | None = None
+    analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
+    reimbursement: Reimbursement | None = None
+    key_figures: tuple[KeyFigure, ...] = ()
+
+    @field_validator("analyses")
+    @classmethod
+    def _ids_once(cls, value: tuple[AnalysisSpec, ...]) -> tuple[AnalysisSpec, ...]:
+        ids = [item.id for item in value]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"id used twice: {', '.join(twice)}")
+        return value
+
+    def references(self) -> list[tuple[tuple[int | str, ...], str, list[str]]]:
+        """Return each name this file uses, with its place and the names it may be."""
+        records = [*self.records]
+        variables, populations, ids = [*self.baseline], [*self.populations], [a.id for a in self.analyses]
+        out: list[tuple[tuple[int | str, ...], str, list[str]]] = [(("index", "record"), self.index.record, records)]
+        out += [(("baseline", n, "record"), v.record, records) for n, v in self.baseline.items() if v.record]
+        for where, criteria in (
+            (("eligibility",), self.eligibility),
+            *((("populations", n, "criteria"), p.criteria) for n, p in self.populations.items()),
+        ):
+            for i, c in enumerate(criteria):
+                out += [((*where, i, "variable"), c.variable, variables)] if c.variable else []
+                out += [((*where, i, "known", k), name, variables) for k, name in enumerate(c.known)]
+        for n, e in self.endpoints.items():
+            out += [(("endpoints", n, "events", i), r, records) for i, r in enumerate(e.events)]
+            out += [(("endpoints", n, "check"), e.check, records)] if e.check else []
+        out += [(("analyses", i, "population"), a.population, populations) for i, a in enumerate(self.analyses)]
+        if r := self.reimbursement:
+            out.append((("reimbursement", "population"), r.population, populations))
+            out += [(("reimbursement", "evidence"), r.evidence, ids)] if r.evidence else []
+        return out
+
+
+class KeyFigure(Part):
+    """One of the figures that stand at the head of the dossier and on the terminal."""
+
+    name: Name
+    title: Text
+    analysis: str
+    estimand: str
+    kind: Literal["count", "percent", "difference", "ratio", "days", "money", "verdict"]
+    population: str | None = None
+    group: str | None = None
+    stratum: str | None = None
+    outcome: str | None = None
+    time: Int | None = None
+
+
+Study.model_rebuild()
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file.
+
+    Raises
+    ------
+    DefinitionError
+        With all faults of the file at once, unknown names included.
+    """
+    study = read(path, Study)
+    problems = [
+        nearest(path, where, name, allowed) for where, name, allowed in study.references() if name not in allowed
+    ]
+    problems += _missing_files(path, study)
+    if problems:
+        raise DefinitionError(problems)
+    return study
+
+
+def _missing_files(path: Path, study: Study) -> list[Problem]:
+    named: list[tuple[tuple[int | str, ...], str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
+    named += [(("trial",), study.trial)] if study.trial else []
+    named += [(("reimbursement", "agreement"), study.reimbursement.agreement)] if study.reimbursement else []
+    return [
+        nearest(path, where, name, [str(p.name) for p in locate(name, path).parent.glob("*.yaml")], "no such file")
+        for where, name in named
+        if not locate(name, path).is_file()
+    ]
