@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What others add to the engine, found by entry point: connectors, analyses, demonstration hospitals."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import polars as pl
+
+from rwe.cohort import Cohort
+from rwe.compare import TrialBaseline
+from rwe.errors import DefinitionError, MachineError
+from rwe.ports import Connector
+from rwe.result import Result
+from rwe.spec.base import Part
+from rwe.spec.site import Site
+from rwe.spec.source import Source
+from rwe.spec.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an analysis may read: the cohort, the study's words, and the trial where there is one."""
+
+    study: Study
+    cohort: Cohort
+    population: str
+    trial: TrialBaseline | None = None
+
+    @property
+    def people(self) -> pl.DataFrame:
+        """The people of the analysis' population, one row each."""
+        return self.cohort.of(self.population)
+
+
+class Analysis(Protocol):
+    """A named analysis that a study file may ask for."""
+
+    options: type[Part]
+    needs_trial: bool
+
+    def run(self, inputs: Inputs, options: Any) -> Result:
+        """Return the estimates of one population; `options` is an instance of `self.options`."""
+        ...
+
+
+class Hospital(Protocol):
+    """A demonstration hospital that can be built as a database."""
+
+    name: str
+    site: str
+    study: Path
+
+    def build(self, url: str) -> dict[str, int]:
+        """Fill the database at `url`, or leave a full one as it is; return rows by table."""
+        ...
+
+
+OpenConnector = Callable[[Site, Source, Path], Connector]
+
+
+def connector(name: str) -> OpenConnector:
+    """Return the function that opens a connector of this kind."""
+    return cast(OpenConnector, _load("rwe.connectors", name))
+
+
+def analysis(name: str) -> Analysis:
+    """Return the analysis registered under `name`."""
+    return cast(Analysis, _load("rwe.analyses", name))
+
+
+def hospital(name: str) -> Hospital:
+    """Return the demonstration hospital registered under `name`."""
+    return cast(Hospital, _load("rwe.hospitals", name))
+
+
+def names(group: str) -> list[str]:
+    """Return what is registered in an entry-point group."""
+    return sorted(_found(group))
+
+
+@cache
+def _found(group: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def _load(group: str, name: str) -> object:
+    found = _found(group)
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=1)
+        cure = f"did you mean '{near[0]}'?" if near else f"registered: {', '.join(sorted(found)) or 'none'}"
+        raise DefinitionError(f"'{name}' is not registered under {group}; {cure}")
+    try:
+        return found[name].load()
+    except ImportError as exc:
+        raise MachineError(f"'{name}' ({group}) cannot be imported: {exc.name or 'a library'} is missing") from exc
