@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a hospital system is declared to hold: streams, their columns, and which of them identify a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from rwe.spec.base import Flag, Name, Part
+
+Kind = Literal["text", "integer", "number", "date", "timestamp"]
+Role = Literal["person", "national_id", "name", "birth_date"]
+SourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+
+ROLE_KINDS: dict[Role, tuple[Kind, ...]] = {
+    "person": ("text", "integer"),
+    "national_id": ("text",),
+    "name": ("text",),
+    "birth_date": ("date",),
+}
+
+
+class Column(Part):
+    """One column of a stream.
+
+    Parameters
+    ----------
+    type
+        How its values are read; a value of another type is refused, never converted.
+    role
+        What it says about who the person is. Such a column leaves only tokens behind.
+    optional
+        Whether the source may lack it; it then reads as empty.
+    """
+
+    type: Kind
+    role: Role | None = None
+    optional: Flag = False
+
+    @model_validator(mode="after")
+    def _role_fits_type(self) -> Column:
+        if self.role and self.type not in ROLE_KINDS[self.role]:
+            raise ValueError(f"role {self.role} needs type {' or '.join(ROLE_KINDS[self.role])}, not {self.type}")
+        return self
+
+
+class Stream(Part):
+    """One table of the source and the way to page through it.
+
+    Parameters
+    ----------
+    table
+        Its name in the source's catalogue.
+    key
+        Column that is unique and never changes for a row; orders rows of one cursor value.
+    cursor
+        Column that grows whenever a row is written or changed.
+    columns
+        Columns to read, by the name they bear in the source.
+    """
+
+    table: SourceName
+    key: SourceName
+    cursor: SourceName
+    columns: dict[Name, Column] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _roles_are_clear(self) -> Stream:
+        for name in (self.key, self.cursor):
+            if name in self.columns and self.columns[name].role:
+                raise ValueError(f"column '{name}' pages the stream and is kept as it is: it cannot have a role")
+        roles = [column.role for column in self.columns.values()]
+        if roles.count("person") != 1:
+            raise ValueError(f"exactly one column has role person, here {roles.count('person')}")
+        for role in ("national_id", "birth_date"):
+            if roles.count(role) > 1:
+                raise ValueError(f"at most one column has role {role}, here {roles.count(role)}")
+        if taken := set(_tokens(roles)) & set(self.columns):
+            raise ValueError(f"columns {sorted(taken)} bear names that the tokens of this stream need")
+        return self
+
+
+class Source(Part):
+    """The file `source.yaml` of a mapping folder: every stream of one hospital system."""
+
+    source: Name
+    streams: dict[Name, Stream] = Field(min_length=1)
+
+
+def _tokens(roles: list[Role | None]) -> Iterator[str]:
+    names: dict[Role, tuple[str, ...]] = {
+        "person": ("person_token",),
+        "national_id": ("national_token", "national_masked"),
+        "name": ("name_tokens",),
+        "birth_date": ("birth_year",),
+    }
+    for role in roles:
+        yield from names[role] if role else ()
