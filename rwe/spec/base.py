@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -151,6 +151,12 @@ def nearest(path: Path, where: Where, name: str, allowed: list[str], what: str =
     near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     cure = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed)) or 'none'}"
     return problem(path, _find(node, where, key=False), where, f"{what} '{name}'{cure}")
+
+
+def placed(path: Path, faults: Iterable[tuple[Where, str]]) -> list[Problem]:
+    """Return each fault, a key and what is wrong with it, as a problem at its place in the file."""
+    _, node = parse(path)
+    return [problem(path, _find(node, where, key=False), where, message) for where, message in faults]
 
 
 def read(path: Path, model: type[Model]) -> Model:
