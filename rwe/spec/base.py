@@ -167,15 +167,24 @@ def read(path: Path, model: type[Model]) -> Model:
     DefinitionError
         With all faults at once, each as ``file:line:column: key: what to write``.
     """
+    return part(path, (), model)
+
+
+def part(path: Path, where: Where, model: type[Model]) -> Model:
+    """Read the piece of a YAML file that stands at `where` as `model`; an absent piece reads as empty."""
     values, node = parse(path)
+    for step in where:
+        values = values[step] if isinstance(values, list) or step in values else {}
     try:
         return model.model_validate(values)
     except ValidationError as exc:
-        problems = [
-            problem(path, _find(node, e["loc"], key=e["type"] == "extra_forbidden"), e["loc"], _message(model, e))
-            for e in exc.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise DefinitionError(problems) from None
+        errors = exc.errors(include_url=False, include_context=False, include_input=False)
+        raise DefinitionError([_fault(path, node, where, model, error) for error in errors]) from None
+
+
+def _fault(path: Path, node: yaml.Node, where: Where, model: type[BaseModel], error: Any) -> Problem:
+    place = (*where, *error["loc"])
+    return problem(path, _find(node, place, key=error["type"] == "extra_forbidden"), place, _message(model, error))
 
 
 def locate(reference: str, beside: Path) -> Path:
