@@ -50,7 +50,8 @@ title:
   bg: "Германска група за рак на гърдата, проучване от 1984–1989 г.: хормонална терапия при положителни лимфни възли"
 citation: >-
   M. Schumacher et al. for the German Breast Cancer Study Group, Randomized 2 x 2 trial evaluating hormonal treatment
-  and the duration of chemotherapy in node-positive breast cancer patients. Journal of Clinical Oncology 1994, 12:2086-2093.
+  and the duration of chemotherapy in node-positive breast cancer patients. Journal of Clinical Oncology 1994,
+  12:2086-2093.
   Patients with complete data as in P. Royston and D. G. Altman, BMC Medical Research Methodology 2013, 13:33
   (R package survival 3.8-11, data set gbsg).
 version: "1"
@@ -90,8 +91,8 @@ criteria:
     expressible: false
     reason:
       en: >-
-        The trial's table has no chemotherapy column, and in the registry only some of the node-positive patients had any.
-        No filter or weight can mend this; the difference stays in each comparison.
+        The trial's table has no chemotherapy column, and in the registry only some of the node-positive patients had
+        any. No filter or weight can mend this; the difference stays in each comparison.
       bg: >-
         Таблицата на проучването няма колона за химиотерапия, а в регистъра само част от пациентките с положителни възли
         са я получили. Нито филтър, нито тегло може да поправи това; разликата остава във всяко сравнение.
