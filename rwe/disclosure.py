@@ -108,11 +108,11 @@ def _small(name: str, policy: Policy) -> pl.Expr:
 
 def _mask(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Hide small counts, the cells that would give them away, and every estimate resting on them."""
-    # persons without the event are a count too: 40 of 45 tells that 5 had none
+    # persons without the event are a count too: 40 of 45 tells that 5 had none; where n is those at risk it is not
     rest = (pl.col("n") - pl.col("n_event")).is_between(1, policy.threshold).fill_null(value=False)
     frame = frame.with_columns(
         (_small("n", policy) | _lone(policy)).alias("_hide_n"),
-        (_small("n_event", policy) | (rest & ~pl.col("estimand").is_in(CURVES))).alias("_hide_event"),
+        (_small("n_event", policy) | (rest & ~pl.col("estimand").is_in((*CURVES, "milestone")))).alias("_hide_event"),
     )
     either = pl.col("_hide_n") | pl.col("_hide_event")
     hidden = {"n": pl.col("_hide_n"), **dict.fromkeys(("n_event", *ESTIMATES), either)}
