@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that knows numba: how a loop becomes machine code, and where that code is kept.
+
+A kernel has one signature, compiled when its module is imported and kept on disk beside the source
+(or in the user's cache folder, or in ``NUMBA_CACHE_DIR``). Array arguments are declared read-only and
+C-contiguous: polars hands out read-only arrays, and one declaration then serves both kinds. IEEE
+arithmetic is kept (no fastmath), because NaN and infinity carry meaning here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+F8: TypeAlias = npt.NDArray[np.float64]
+I8: TypeAlias = npt.NDArray[np.int64]
+I4: TypeAlias = npt.NDArray[np.int32]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_types: Any = numba.types
+integer, number, flag = _types.int64, _types.float64, _types.boolean
+
+
+def array_in(kind: Any, dimensions: int = 1) -> Any:
+    """Return the type of a read-only C-contiguous argument."""
+    return _types.Array(kind, dimensions, "C", readonly=True)
+
+
+f8_in, i8_in, i4_in, flags_in = (array_in(kind) for kind in (number, integer, _types.int32, flag))
+f8_in2 = array_in(number, 2)
+
+
+def kernel(*arguments: Any) -> Callable[[Function], Function]:
+    """Compile a loop for these argument types when its module is imported.
+
+    Processes that start together take turns at the cache folder (numba issue 4807: a race there can
+    crash a process). Where no folder can be written the code is compiled for this process alone.
+    """
+
+    def compile_(function: Function) -> Function:
+        dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+        try:
+            dispatcher.enable_caching()
+            folder = Path(cast(str, dispatcher.stats.cache_path))
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "rwe-kernels.lock"):
+                dispatcher.compile(arguments)
+        except (RuntimeError, OSError, EOFError, NotImplementedError):
+            dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+            dispatcher.compile(arguments)
+        dispatcher.disable_compile()
+        return cast(Function, dispatcher)
+
+    return compile_

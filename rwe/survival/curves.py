@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Survival and cumulative hazard of each group on every day, and the questions asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.kernels._jit import F8, I8, Flags
+from rwe.kernels.days import DayTable
+from rwe.kernels.product_limit import jackknife, product_limit
+from rwe.survival.data import Response
+
+PLATEAU = float(np.sqrt(np.finfo(np.float64).eps))  # R's tolerance for "S equals 1 - q"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Estimates by group and day; each array has shape (groups, days).
+
+    Parameters
+    ----------
+    days
+        The day table they come from.
+    survival, var_log
+        S(t) and the variance of log S(t), infinite where S is 0.
+    hazard, var_hazard
+        Cumulative hazard (Nelson-Aalen) and its variance.
+    last
+        Last day followed in each group.
+    rows
+        The response, kept only where variances come from the infinitesimal jackknife.
+    """
+
+    days: DayTable
+    survival: F8
+    var_log: F8
+    hazard: F8
+    var_hazard: F8
+    last: I8
+    rows: Response | None
+
+
+def curves(response: Response, *, robust: bool) -> Curves:
+    """Estimate the curves of each group."""
+    days = response.fold()
+    n_risk, w_risk = days.n_risk, days.w_risk
+    shape = (4, *n_risk.shape)
+    out = np.empty(shape)
+    for g in range(response.group.n):
+        out[:, g] = product_limit(n_risk[g], days.n_event[g], w_risk[g], days.w_event[g])
+    survival, var_log, hazard, var_hazard = out
+    left = days.n_event + days.n_censor > 0
+    last = left.shape[1] - 1 - np.argmax(left[:, ::-1], axis=1)
+    if robust:
+        for g in range(response.group.n):
+            member = response.group.code == g
+            stay, fail = survival_influence(days.w_event[g], w_risk[g], survival[g])
+            var_log[g] = np.where(survival[g] > 0, _by_day(response, member, stay, fail), np.inf)
+            stay, fail = _hazard_influence(days.w_event[g], w_risk[g])
+            var_hazard[g] = _by_day(response, member, stay, fail)
+    return Curves(days, survival, var_log, hazard, var_hazard, last.astype(np.int64), response if robust else None)
+
+
+def survival_influence(w_event: F8, w_risk: F8, survival: F8, scale: F8 | float = 1.0) -> tuple[F8, F8]:
+    """Return the influence of one unit of weight on log S.
+
+    Parameters
+    ----------
+    scale
+        What a jump of the influence on day k counts: 1 for log S itself, the area under the curve
+        right of k for the restricted mean.
+
+    Returns
+    -------
+    tuple of array
+        By day: of a row still followed after it, and of a row that fails on it (both from day 0).
+    """
+    alive = (w_event > 0) & (survival > 0)
+    w_risk = np.where(w_risk > 0, w_risk, 1.0)
+    stay = np.cumsum(np.divide(scale * w_event, w_risk * (w_risk - w_event), where=alive, out=np.zeros_like(w_event)))
+    before = np.concatenate([[0.0], stay[:-1]])
+    return stay, before - np.where(alive, scale / w_risk, 0.0)
+
+
+def _hazard_influence(w_event: F8, w_risk: F8) -> tuple[F8, F8]:
+    w_risk = np.where(w_event > 0, w_risk, 1.0)
+    stay = -np.cumsum(w_event / w_risk**2)
+    return stay, stay + 1.0 / w_risk
+
+
+def _by_day(response: Response, member: Flags, stay: F8, fail: F8) -> F8:
+    """Return by day the sum over clusters of squared influences (rows are clusters where none are given)."""
+    weight, time, entry, event = (a[member] for a in (response.weights, response.time, response.entry, response.event))
+    cluster = np.arange(time.size) if response.cluster is None else response.cluster[member]
+    begin = np.where(entry >= 0, stay[entry], 0.0)
+    end = np.where(event, fail[time], stay[time])
+    day = np.concatenate([np.maximum(entry, 0), time]).astype(np.int32)
+    both = np.concatenate([cluster, cluster]).astype(np.int64)
+    order = np.lexsort((day, both))
+    slope, level = (
+        np.concatenate([weight, -1.0 * weight])[order],
+        np.concatenate([-1.0 * weight * begin, weight * end])[order],
+    )
+    return np.maximum(jackknife(both[order], day[order], slope, level, stay, stay.size), 0.0)
+
+
+def quantile(values: F8, level: float, last: int) -> float:
+    """Return the day on which a falling curve reaches `level`; NaN where it does not.
+
+    R's rule: where the curve equals the level on an interval, the middle of the interval, which ends
+    at the next fall or else on the last day followed.
+    """
+    reached = np.flatnonzero(values[: last + 1] <= level + PLATEAU)
+    if not reached.size:
+        return np.nan
+    first = int(reached[0])
+    if values[first] < level - PLATEAU:
+        return float(first)
+    below = np.flatnonzero(values[: last + 1] < level - PLATEAU)
+    return (first + (int(below[0]) if below.size else last)) / 2
+
+
+def restricted_mean(c: Curves, tau: int) -> tuple[F8, F8]:
+    """Return the mean time lived up to day `tau` in each group, and its variance.
+
+    Irwin (1949); variance by Greenwood's terms weighted with the squared area to their right, or by
+    the infinitesimal jackknife where the curves are robust.
+
+    Raises
+    ------
+    NoValidAnswer
+        If a group is not followed to `tau` while its curve is above 0.
+    """
+    short = (c.last < tau) & (c.survival[np.arange(c.last.size), c.last] > 0)
+    if short.any():
+        late = f"{int(short.sum())} of {short.size} groups"
+        raise NoValidAnswer(f"tau = {tau} days lies beyond the last follow-up of {late}: choose an earlier day")
+    means, variances = np.empty(c.last.size), np.empty(c.last.size)
+    for g in range(c.last.size):
+        s = np.where(np.arange(c.survival.shape[1]) < tau, c.survival[g], 0.0)
+        means[g] = s.sum()
+        variances[g] = _mean_variance(c, g, np.cumsum(s[::-1])[::-1])
+    return means, variances
+
+
+def _mean_variance(c: Curves, g: int, area: F8) -> float:
+    w_event, w_risk = c.days.w_event[g], c.days.w_risk[g]
+    if c.rows is None:
+        return float(np.diff(survival_influence(w_event, w_risk, c.survival[g], area**2)[0], prepend=0.0).sum())
+    stay, fail = survival_influence(w_event, w_risk, c.survival[g], area)
+    rows, member = c.rows, c.rows.group.code == g
+    time, entry, event = rows.time[member], rows.entry[member], rows.event[member]
+    own = rows.weights[member] * (np.where(event, fail[time], stay[time]) - np.where(entry >= 0, stay[entry], 0.0))
+    if rows.cluster is not None:
+        own = np.bincount(rows.cluster[member], own)
+    return float(own @ own)
+
+
+def whole_days(value: int | Sequence[int], name: str) -> list[int]:
+    """Return days given as one number or several.
+
+    Raises
+    ------
+    DefinitionError
+        If one is negative or not a whole number.
+    """
+    days = [value] if isinstance(value, int | np.integer) else list(value)
+    if any(isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 0 for d in days):
+        raise DefinitionError(f"{name} is given in whole days from 0, as int")
+    return [int(d) for d in days]

@@ -1,0 +1,240 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one response under every estimator: follow-up in whole days, validated once, refused by name.
+
+Convention: a row is at risk on day t when entry < t <= time; failures precede censorings of the same
+day; without an entry column a row is followed from the start, so that a failure on day 0 counts.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.kernels._jit import F8, I4, I8, Flags
+from rwe.kernels.days import DayTable, fold
+
+INDEX = "_rwe_level"
+LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """The distinct values of some columns, ascending, and which of them each row holds.
+
+    Parameters
+    ----------
+    frame
+        One row a level; no columns where nothing was asked for.
+    code
+        Level of each row, from 0.
+    n
+        Number of levels, 1 where nothing was asked for.
+    """
+
+    frame: pl.DataFrame
+    code: I8
+    n: int
+
+    def labels(self) -> list[str]:
+        """Return each level as text, for example ``arm=A, sex=1``; ``overall`` without columns."""
+        if not self.frame.width:
+            return ["overall"]
+        return [", ".join(f"{k}={text(v)}" for k, v in row.items()) for row in self.frame.iter_rows(named=True)]
+
+    def spread(self, index: I8 | Sequence[int], columns: dict[str, Any]) -> pl.DataFrame:
+        """Return `columns` as a frame, with the level `index` of each row in front."""
+        if clash := sorted(set(columns) & set(self.frame.columns)):
+            raise DefinitionError(f"column {clash} has the name of a result column: rename it before the analysis")
+        body = pl.DataFrame(columns, nan_to_null=True)
+        return body if not self.frame.width else self.frame[np.asarray(index, np.int64)].hstack(body)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """Validated follow-up of persons, one entry a row.
+
+    Parameters
+    ----------
+    time, entry
+        Last day followed and day after which the row is at risk (-1: from the start).
+    event
+        Whether the row failed on its last day.
+    weight
+        Positive weight of each row, or None where each counts once.
+    group, strata
+        Levels of the columns that split and stratify.
+    cluster
+        Code of the cluster (often the person) of each row, or None where rows are independent.
+    kept
+        Which rows of the frame these are: rows of weight 0 are left out.
+    """
+
+    time: I4
+    entry: I4
+    event: Flags
+    weight: F8 | None
+    group: Levels
+    strata: Levels
+    cluster: I8 | None
+    kept: Flags
+
+    @property
+    def n_days(self) -> int:
+        """Days from 0 to the last exit, both counted."""
+        return int(self.time.max()) + 1
+
+    @property
+    def dropped(self) -> int:
+        """Rows left out because their weight is 0."""
+        return int(self.kept.size - self.kept.sum())
+
+    @property
+    def weights(self) -> F8:
+        """Weight of each row; ones where rows carry none."""
+        return np.ones(self.time.size) if self.weight is None else self.weight
+
+    @property
+    def whole(self) -> bool:
+        """Whether the weights are whole numbers, that is, may stand for copies of rows."""
+        return self.weight is None or bool((self.weight == np.floor(self.weight)).all())
+
+    def fold(self, cell: I8 | None = None, n_cells: int | None = None) -> DayTable:
+        """Fold the rows into their day table, by group unless told otherwise."""
+        cell, n_cells = (self.group.code, self.group.n) if cell is None or n_cells is None else (cell, n_cells)
+        return fold(cell, self.time, self.event, self.entry, self.weight, n_cells, self.n_days)
+
+
+def text(value: object) -> str:
+    """Return a level as text: ``yes`` and ``no`` for truth values."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return column names given as one name, several or none."""
+    return () if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
+    """Return these columns of any frame that narwhals takes, as polars.
+
+    Raises
+    ------
+    DefinitionError
+        If it is no frame, or a column is missing.
+    """
+    try:
+        lazy = nw.from_native(frame).lazy()
+    except TypeError:
+        raise DefinitionError(f"a data frame is wanted, for example polars, not {type(frame).__name__}") from None
+    there = lazy.collect_schema().names()
+    if missing := [c for c in columns if c not in there]:
+        near = {c: difflib.get_close_matches(c, there, n=1) for c in missing}
+        hints = [f"'{c}'" + (f" (did you mean '{near[c][0]}'?)" if near[c] else "") for c in missing]
+        raise DefinitionError(f"the frame has no column {', '.join(hints)}")
+    found: pl.DataFrame = lazy.select(list(dict.fromkeys(columns))).collect("polars").to_native()
+    return found
+
+
+def respond(
+    frame: pl.DataFrame,
+    *,
+    time: str,
+    event: str,
+    entry: str | None = None,
+    by: Sequence[str] = (),
+    strata: Sequence[str] = (),
+    weights: str | None = None,
+    cluster: str | None = None,
+) -> Response:
+    """Validate the response columns of a frame.
+
+    Raises
+    ------
+    DataError
+        If rows break the contract of a column: the message names column, rule and number of rows.
+    NoValidAnswer
+        If no row is left.
+    """
+    weight = None if weights is None else _weights(frame[weights])
+    kept = np.ones(frame.height, np.bool_) if weight is None else weight > 0
+    if not kept.any():
+        raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if frame.height else ""))
+    frame = frame.filter(kept) if not kept.all() else frame
+    leave = _days(frame[time])
+    enter = np.full(frame.height, -1, np.int32) if entry is None else _days(frame[entry])
+    refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
+    return Response(
+        time=leave,
+        entry=enter,
+        event=_events(frame[event]),
+        weight=None if weight is None else np.ascontiguousarray(weight[kept]),
+        group=levels(frame, by),
+        strata=levels(frame, strata),
+        cluster=None if cluster is None else levels(frame, [cluster]).code,
+        kept=kept,
+    )
+
+
+def refuse(n: int, of: int, column: str, rule: str, advice: str = "mend or leave out these rows") -> None:
+    """Raise a DataError when `n` rows break a rule of a column."""
+    if n:
+        raise DataError(f"column '{column}': {n} of {of} rows {rule}; {advice}")
+
+
+def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
+    """Return the levels of some columns; rows without a value are refused."""
+    if not columns:
+        return Levels(pl.DataFrame(), np.zeros(frame.height, np.int64), 1)
+    for column in columns:
+        refuse(frame[column].null_count(), frame.height, column, "have no value")
+    found = frame.select(columns).unique().sort(columns)
+    numbered = found.with_columns(pl.int_range(found.height).alias(INDEX))
+    code = frame.select(columns).join(numbered, on=list(columns), how="left", maintain_order="left")[INDEX]
+    return Levels(found, np.ascontiguousarray(code.to_numpy()), found.height)
+
+
+def numeric(column: pl.Series) -> pl.Series:
+    """Return a column of numbers as Int64 or Float64; text, dates and single precision are refused."""
+    if column.dtype == pl.Float32:
+        raise DataError(f"column '{column.name}' is in single precision: give Float64, so that no digit is invented")
+    if not column.dtype.is_numeric():
+        raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
+    column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
+    bad = column.null_count() + (0 if column.dtype == pl.Int64 else int((~column.is_finite()).sum()))
+    refuse(bad, column.len(), column.name, "have no finite value")
+    return column
+
+
+def _days(column: pl.Series) -> I4:
+    number = numeric(column)
+    of = number.len()
+    if number.dtype == pl.Float64:
+        advice = "give whole days (a time in years: multiply by 365.25 and round, once, and say so)"
+        refuse(int((number != number.floor()).sum()), of, column.name, "are not whole days", advice)
+    refuse(int((number < 0).sum()), of, column.name, "lie before day 0")
+    refuse(int((number > LAST_DAY).sum()), of, column.name, "lie beyond 150 years", "give the column in days")
+    return np.ascontiguousarray(number.cast(pl.Int32).to_numpy())
+
+
+def _events(column: pl.Series) -> Flags:
+    if column.dtype == pl.Boolean:
+        refuse(column.null_count(), column.len(), column.name, "have no value")
+        return np.ascontiguousarray(column.to_numpy())
+    number = numeric(column)
+    advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
+    refuse(int((~number.is_in([0, 1])).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
+    return np.ascontiguousarray((number == 1).to_numpy())
+
+
+def _weights(column: pl.Series) -> F8:
+    number = numeric(column).cast(pl.Float64)
+    refuse(int((number < 0).sum()), number.len(), column.name, "have a negative weight")
+    return np.ascontiguousarray(number.to_numpy())
