@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands by name, each loaded when it is called, and `main`, which gives the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+from rwe.cli import faults, words
+from rwe.cli.voice import Voice, prepare
+from rwe.cli.words import word
+from rwe.errors import DefinitionError, RweError
+
+COMMANDS = {
+    "demo": "rwe.cli.study:demo",
+    "check": "rwe.cli.study:check",
+    "run": "rwe.cli.study:run",
+    "report": "rwe.cli.study:report",
+    "doctor": "rwe.cli.doctor:doctor",
+}
+SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
+
+
+def build() -> App:
+    """Return the application with its commands by import string."""
+    app = _group("rwe", COMMANDS)
+    app.command(_group("schedule", SCHEDULE, prefix="schedule."))
+    return app
+
+
+def _group(name: str, commands: dict[str, str], prefix: str = "") -> App:
+    app = App(
+        name=name,
+        help=word(f"command.{name}"),
+        version=_version,
+        help_format="plaintext",  # markdown would cost a third of the time that help may take
+        group_commands=Group(word("help.commands")),
+        group_arguments=Group(word("help.arguments"), sort_key=1),
+        group_parameters=Group(word("help.parameters"), sort_key=2),
+    )
+    for command, target in commands.items():
+        app.command(target, name=command, help=word(f"command.{prefix}{command}"))
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("rwe-engine")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    tokens = _optional_value(list(sys.argv[1:] if argv is None else argv))
+    language = _option(tokens, "--lang") or os.environ.get("RWE_LANG", "en")
+    words.use(language if language in words.LANGUAGES else "en")
+    prepare()
+    voice = Voice(machine="--json" in tokens)
+    with _terminated():
+        code = _guard(tokens, voice)
+    voice.end(code)
+    return code
+
+
+def _option(tokens: Sequence[str], name: str) -> str | None:
+    """Return the value of an option before the line is parsed: errors need it too."""
+    for place, token in enumerate(tokens):
+        if token.startswith(f"{name}="):
+            return token.partition("=")[2]
+        if token == name and place + 1 < len(tokens):
+            return tokens[place + 1]
+    return None
+
+
+def _optional_value(tokens: list[str]) -> list[str]:
+    """Let ``--track`` stand alone: what follows is its value only where it looks like an address."""
+    made: list[str] = []
+    for token in tokens:
+        if made and made[-1] == "--track":
+            address = ":" in token and not token.startswith("-")
+            made[-1:] = [f"--track={token}"] if address else ["--track=home", token]
+        else:
+            made.append(token)
+    return [*made[:-1], "--track=home"] if made[-1:] == ["--track"] else made
+
+
+@contextlib.contextmanager
+def _terminated() -> Iterator[None]:
+    """Turn SIGTERM into an exit that lets files and locks be closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _guard(tokens: list[str], voice: Voice) -> int:
+    try:
+        command, bound, ignored = build().parse_args(tokens, exit_on_error=False, print_error=False)
+        given = {"voice": voice} if "voice" in ignored else {}
+        return int(command(*bound.args, **bound.kwargs, **given) or 0)
+    except CycloptsError as exc:
+        return faults.fail(voice, "usage", f"{exc} ({word('error.help')})", DefinitionError.exit_code)
+    except RweError as exc:
+        return faults.refuse(voice, exc)
+    except KeyboardInterrupt:
+        return faults.fail(voice, "interrupted", word("error.interrupted"), 130)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 1
+    except Exception as exc:
+        return faults.unexpected(voice, exc, _option(tokens, "--home"))

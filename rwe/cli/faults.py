@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is said when a command fails: the engine's own errors in full, foreign ones by kind and place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rwe.cli.voice import Voice
+from rwe.cli.words import word
+from rwe.errors import DefinitionError, MachineError, Problem, RweError
+
+# what this machine did to us, where the system knows the name (Windows has no quota)
+MACHINE = {getattr(errno, name, None) for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "EMFILE")}
+
+
+def fail(voice: Voice, kind: str, message: str, code: int) -> int:
+    """Say one message and return its exit code."""
+    voice.event("error", kind=kind, message=message, code=code)
+    voice.warn(f"rwe: {message}")
+    return code
+
+
+def refuse(voice: Voice, exc: RweError) -> int:
+    """Say what the engine refused, every fault of a definition at its place."""
+    if isinstance(exc, DefinitionError) and exc.problems:
+        return problems(voice, exc.problems)
+    return fail(voice, type(exc).__name__, str(exc), exc.exit_code)
+
+
+def problems(voice: Voice, found: Sequence[Problem]) -> int:
+    """Say faults of definition files at their places and return the exit code that is due."""
+    for problem in found:
+        voice.event("problem", **asdict(problem))
+        voice.warn(str(problem))
+    return DefinitionError.exit_code if found else 0
+
+
+def unexpected(voice: Voice, exc: Exception, home: str | None) -> int:
+    """Say kind and place only: the text of a foreign error may hold a value of a record."""
+    if isinstance(exc, OSError) and exc.errno in MACHINE:
+        message = word("error.machine", reason=exc.strerror, path=exc.filename or "?")
+        return fail(voice, MachineError.__name__, message, MachineError.exit_code)
+    message = word("error.bug", kind=type(exc).__name__, place=_place(exc), log=_keep(exc, home))
+    return fail(voice, "bug", message, RweError.exit_code)
+
+
+def _place(exc: Exception) -> str:
+    """Return file and line of the innermost frame that lies in an installed package of ours."""
+    root = Path(__file__).parents[2]
+    frames = [f for f in traceback.extract_tb(exc.__traceback__) if Path(f.filename).is_relative_to(root)]
+    own = [f for f in frames if "site-packages" not in Path(f.filename).relative_to(root).parts]
+    return f"{Path(own[-1].filename).relative_to(root).as_posix()}:{own[-1].lineno}" if own else "?"
+
+
+def _keep(exc: Exception, home: str | None) -> str:
+    """Write the full traceback where only the user can read it, and return the file."""
+    from rwe.cli.options import home_folder
+
+    folder = home_folder(home) / "logs"
+    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            traceback.print_exception(exc, file=file)
+    except OSError:
+        return word("error.no_log")
+    return str(path)

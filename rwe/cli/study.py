@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Commands over one study: demo, check, run, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from rwe.cli.options import Common, DryRun, Study, Talk
+from rwe.cli.summary import show_plan, show_run
+from rwe.cli.words import word
+from rwe.errors import DefinitionError
+
+HOSPITAL = "breast"
+ALL = Common()
+Run = Annotated[str, Parameter(name="RUN", help=word("help.run"))]
+RunId = Annotated[str | None, Parameter(name="--run-id", help=word("help.run_id"))]
+Track = Annotated[str | None, Parameter(name="--track", help=word("help.track"))]
+
+
+def demo(*, dry_run: DryRun = False, common: Common = ALL, voice: Talk) -> int:
+    """Build the hospital database of the demo and run its study."""
+    from rwe import pipeline, plugins
+
+    hospital = plugins.hospital(HOSPITAL)
+    database = common.place / "hospitals" / f"{HOSPITAL}.db"
+    if dry_run:
+        return show_plan(voice, {"database": str(database), **pipeline.plan(hospital.study, common.place)})
+    url = f"sqlite:///{database.as_posix()}"
+    voice.progress("hospital")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    voice.event("hospital", site=hospital.site, tables=hospital.build(url))
+    return _run(hospital.study, common, voice, site_urls={hospital.site: url})
+
+
+def check(*studies: Study, _common: Common = ALL, voice: Talk) -> int:
+    """Check studies and every file they name; say all faults at once."""
+    from rwe import pipeline
+
+    if not studies:
+        raise DefinitionError(word("error.no_study"))
+    if problems := [problem for study in studies for problem in pipeline.check(study)]:
+        raise DefinitionError(problems)
+    for study in studies:
+        voice.event("checked", study=str(study))
+        voice.say("check.good", study=study)
+    return 0
+
+
+def run(
+    study: Study,
+    /,
+    *,
+    run_id: RunId = None,
+    track: Track = None,
+    dry_run: DryRun = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Run a study from its hospitals to its dossier."""
+    from rwe import pipeline
+
+    if dry_run:
+        return show_plan(voice, pipeline.plan(study, common.place))
+    tracked = {None: False, "home": True}.get(track, track)
+    return _run(study, common, voice, run_id=run_id, track=tracked)
+
+
+def _run(study: Path, common: Common, voice: Talk, **how: Any) -> int:
+    from rwe import pipeline
+
+    how = {"site_urls": None, **how, "lang": common.languages, "progress": voice.progress}
+    return show_run(voice, pipeline.run(study, home=common.place, **how))
+
+
+def report(run: Run, /, *, common: Common = ALL, voice: Talk) -> int:
+    """Write the dossier of a finished run again from its released tables."""
+    from rwe import pipeline
+
+    for path in pipeline.report(run, common.place, common.languages):
+        voice.event("report", path=str(path))
+        voice.say("run.dossier", path=path)
+    return 0

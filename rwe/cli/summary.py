@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run came to, and what one would do, as people and machines are told it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rwe.cli.voice import Voice
+from rwe.cli.words import pick
+
+if TYPE_CHECKING:
+    from rwe.pipeline import RunSummary
+
+
+def show_run(voice: Voice, summary: RunSummary) -> int:
+    """Say where the dossier is, the key figures, what was new and what changed."""
+    voice.say("run.done", run_id=summary.run_id)
+    _show_rows(voice, summary)
+    _show_figures(voice, summary)
+    _show_changes(voice, summary)
+    for notice in summary.notices:
+        voice.event("notice", text=notice)
+        voice.say("run.notice", text=pick(notice))
+    for language, path in summary.dossier.items():
+        voice.event("dossier", language=language, path=str(path))
+        voice.say("run.dossier", path=path)
+    voice.event("run", run_id=summary.run_id, folder=str(summary.folder))
+    return 0
+
+
+def _show_rows(voice: Voice, summary: RunSummary) -> None:
+    landed, unchanged = sum(summary.landed.values()), sum(summary.unchanged.values())
+    voice.event("rows", landed=dict(summary.landed), unchanged=dict(summary.unchanged), rejected=summary.rejected)
+    voice.say("run.rows" if landed else "run.no_rows", landed=landed, unchanged=unchanged, rejected=summary.rejected)
+
+
+def _show_figures(voice: Voice, summary: RunSummary) -> None:
+    voice.say("run.figures")
+    for figure in summary.figures:
+        voice.event("figure", name=figure.name, label=figure.label, text=figure.text)
+    voice.table([f"  {pick(figure.label)}", pick(figure.text)] for figure in summary.figures)
+
+
+def _show_changes(voice: Voice, summary: RunSummary) -> None:
+    if summary.previous is None:
+        return
+    voice.event("compared", previous=summary.previous, changes=len(summary.changes))
+    voice.say("run.changes" if summary.changes else "run.no_changes", previous=summary.previous)
+    for change in summary.changes:
+        voice.event("change", **change)
+        voice.say("run.change", **{name: pick(value) for name, value in change.items()})
+
+
+def show_plan(voice: Voice, plan: Mapping[str, Any]) -> int:
+    """Say what a run would read and write, without doing it."""
+    voice.event("plan", **plan)
+    voice.say("plan.head")
+    for name, value in plan.items():
+        lines = value if isinstance(value, list | tuple) else [value]
+        for line in lines:
+            voice.line(f"  {name}: {line}")
+    return 0

@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Words that the command line shows people, from one catalogue a language."""
+
+from __future__ import annotations
+
+import tomllib
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = ("en", "bg")
+_language: ContextVar[str] = ContextVar("language", default="en")
+
+
+def use(language: str) -> None:
+    """Show words in `language` from now on."""
+    _language.set(language)
+
+
+def language() -> str:
+    """Return the language in use."""
+    return _language.get()
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Return all words of one language by key, ``section.name``.
+
+    The files are TOML, because help has half a second and the import of a YAML reader costs a
+    sixth of it.
+    """
+    text = (Path(__file__).parent / "words" / f"{language}.toml").read_text("utf-8")
+    return {f"{section}.{name}": words for section, part in tomllib.loads(text).items() for name, words in part.items()}
+
+
+def word(key: str, **values: Any) -> str:
+    """Return the words of `key` in the language in use, with `values` put in."""
+    return catalogue(_language.get())[key].format(**values)
+
+
+def known(key: str, otherwise: str) -> str:
+    """Return the words of `key`, or `otherwise` where the catalogue has none."""
+    return catalogue(_language.get()).get(key, otherwise)
+
+
+def pick(text: Any) -> str:
+    """Return the words of a text given in both languages, or a plain text as it is."""
+    return str(text[_language.get()] if isinstance(text, dict) else text)
