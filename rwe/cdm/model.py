@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Cdm`: the records of people in the common model, and the account of how they came there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from rwe.cdm.tables import TABLES
+from rwe.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Cdm:
+    """Tables of OMOP CDM 5.4.
+
+    Parameters
+    ----------
+    tables
+        Lazy tables by OMOP name, with the columns of `rwe.cdm.TABLES`.
+    accounting
+        What became of the source rows: stream, record, rule, outcome, n (`rwe.harmonise`).
+    """
+
+    tables: Mapping[str, pl.LazyFrame]
+    accounting: pl.DataFrame
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """Return a table; one that no record of these people fills is empty.
+
+        Raises
+        ------
+        DataError
+            If the common model has no table of that name here.
+        """
+        if name not in TABLES:
+            raise DataError(f"the common model has no table '{name}'; it has {', '.join(sorted(TABLES))}")
+        if name in self.tables:
+            return self.tables[name]
+        return TABLES[name].create_empty().lazy()

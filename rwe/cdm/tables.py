@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the common model as schemas, made from OMOP's official field list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dataframely as dy
+
+from rwe.spec.omop import OmopField, omop_fields
+
+BUCKETS = 64
+
+
+def _provenance() -> dict[str, dy.Column]:
+    """Return the columns that say which source row a row came from, and where it is stored."""
+    return {
+        "_key": dy.String(nullable=False, unique=True),
+        "_source": dy.String(nullable=False),
+        "_source_key": dy.String(nullable=False),
+        "_source_commit": dy.Int64(nullable=False),
+        "bucket": dy.Int64(nullable=False, min=0, max=BUCKETS - 1),
+    }
+
+
+_COLUMN: dict[str, Callable[[OmopField], dy.Column]] = {
+    "integer": lambda f: dy.Int64(nullable=not f.required, primary_key=f.primary_key),
+    "float": lambda f: dy.Float64(nullable=not f.required),
+    "varchar": lambda f: dy.String(nullable=not f.required, max_length=f.max_length),
+    "date": lambda f: dy.Date(nullable=not f.required),
+    "datetime": lambda f: dy.Datetime(nullable=not f.required),
+}
+
+
+def _schema(table: str) -> type[dy.Schema]:
+    official = {name: _COLUMN[field.kind](field) for name, field in omop_fields()[table].items()}
+    return type(table, (dy.Schema,), {"__doc__": f"OMOP CDM 5.4 {table}.", **official, **_provenance()})
+
+
+PROVENANCE = tuple(_provenance())
+TABLES: dict[str, type[dy.Schema]] = {table: _schema(table) for table in omop_fields()}
