@@ -1,0 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the rows of a hospital to people in the common model, with the account of every row."""
+
+from rwe.harmonise.changes import Changed, changed_people
+from rwe.harmonise.run import Harmonised, harmonise
+
+__all__ = ["Changed", "Harmonised", "changed_people", "harmonise"]

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`harmonise`: the rows of one hospital as people in the common model, with the account of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from rwe.cdm import TABLES, Cdm
+from rwe.errors import DataError
+from rwe.harmonise import accounting, vital
+from rwe.harmonise.codes import concept_table
+from rwe.harmonise.ids import person_ids, row_ids
+from rwe.harmonise.people import People, is_again, resolve
+from rwe.harmonise.records import NOTES, Made, Record, ledger, make
+from rwe.spec.mapping import Mapping as SourceMapping
+from rwe.spec.omop import omop_fields
+
+PERIOD = "observation_period"
+
+
+@dataclass(frozen=True, slots=True)
+class Harmonised:
+    """Records of people in the common model, and what became of the rows they were made from.
+
+    Parameters
+    ----------
+    cdm
+        The tables, with the accounting.
+    rejected
+        What was refused: ``stream``, ``record`` (``""`` for a whole row), ``_key``, ``rule``.
+    """
+
+    cdm: Cdm
+    rejected: pl.DataFrame
+
+    @property
+    def accounting(self) -> pl.DataFrame:
+        """What became of the source rows: ``stream``, ``record``, ``rule``, ``outcome``, ``n``."""
+        return self.cdm.accounting
+
+    def rows(self, table: str) -> pl.DataFrame:
+        """Return the rows of a table, ready to be appended to the store."""
+        return self.cdm.table(table).with_columns(_op=pl.lit("upsert")).collect()
+
+
+def harmonise(landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, site: str) -> Harmonised:
+    """Bring the rows of one hospital into OMOP CDM 5.4.
+
+    Parameters
+    ----------
+    landing
+        Current landing rows by stream, as `rwe.store` keeps them: identifiers are tokens already.
+    mapping
+        What the rows mean (`rwe.spec.mapping.load_mapping`).
+    site
+        Name of the hospital; a part of the ids of events.
+
+    Raises
+    ------
+    DataError
+        If a stream is missing, a key stands twice, tokens collide, or the account does not add up.
+    """
+    concepts = concept_table(mapping.concepts)
+    streams = {name: _rows(landing, name, site) for name in mapping.source.streams}
+    people = _people(streams[mapping.person[0]], mapping, concepts)
+    parts = [people.made]
+    for name, rows in streams.items():
+        parts += _stream(rows, name, people, mapping, concepts)
+    lines = vital.judge(pl.concat(part.ledger for part in parts), people.ids)
+    parts += (periods := _periods(streams[mapping.person[0]], lines, mapping, concepts))
+    lines = accounting.close(pl.concat([lines, *(part.ledger for part in periods)]))
+    account = accounting.account(lines, pl.concat(part.notes for part in parts))
+    accounting.check(account, {name: rows.height for name, rows in streams.items()})
+    tables = _linked(_tables(parts, lines), mapping)
+    _check_references(tables)
+    cdm = Cdm({name: table.lazy() for name, table in tables.items()}, account)
+    return Harmonised(cdm, accounting.rejected(lines))
+
+
+def _rows(landing: Mapping[str, pl.LazyFrame], stream: str, site: str) -> pl.DataFrame:
+    """Return the rows of a stream in the order of their keys, with their part of the ids."""
+    if stream not in landing:
+        raise DataError(f"stream '{stream}' of the mapping has no landing table; extract it first")
+    rows = landing[stream].sort("_key").collect()
+    if twice := rows.height - rows["_key"].n_unique():
+        raise DataError(f"stream '{stream}': {twice} keys stand twice among its current rows")
+    return rows.with_columns(row_ids(site, stream, rows["_key"]))
+
+
+def _people(rows: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) -> People:
+    stream, name = mapping.person
+    if "national_token" not in rows.columns:
+        rows = rows.with_columns(national_token=pl.lit(None, dtype=pl.String))
+    rows = rows.with_columns(person_ids(rows, stream))
+    nameless = pl.when(pl.col("person_token").is_null()).then(pl.lit("missing_required"))
+    rows = rows.with_columns(nameless.alias("rule"))
+    return resolve(rows, make(rows, _record(mapping, stream, name), concepts))
+
+
+def _record(mapping: SourceMapping, stream: str, name: str) -> Record:
+    return Record(stream, name, mapping.records(stream)[name], mapping.stream(stream).columns)
+
+
+def _stream(
+    rows: pl.DataFrame, stream: str, people: People, mapping: SourceMapping, concepts: pl.DataFrame
+) -> list[Made]:
+    """Return the verdicts on the rows of a stream, and every record made of them but person and period."""
+    rows = rows.join(people.tokens, on="person_token", how="left", maintain_order="left", validate="m:1")
+    again = pl.when(is_again(mapping.stream(stream))).then(pl.lit("duplicate_row"))
+    rows = rows.with_columns(pl.coalesce(people.verdict(), again).alias("rule"))
+    own = people.made.ledger.select("_key", "_commit", "person_id", "rule") if stream == mapping.person[0] else rows
+    verdicts = Made(pl.DataFrame(), ledger(own, stream), pl.DataFrame(schema=NOTES))
+    records = [_record(mapping, stream, name) for name in mapping.records(stream)]
+    return [verdicts, *(make(rows, r, concepts) for r in records if r.table not in ("person", PERIOD))]
+
+
+def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) -> list[Made]:
+    """Return the observation periods: they rest on all records of a person, so they are made last."""
+    stream, person = mapping.person
+    names = [name for name, rules in mapping.records(stream).items() if rules[0].table == PERIOD]
+    verdicts = lines.filter(pl.col("stream") == stream, pl.col("record") == person)
+    rows = rows.join(verdicts.select("_key", "person_id", "rule"), on="_key", validate="1:1", maintain_order="left")
+    rows = rows.join(vital.spans(lines), on="person_id", how="left", validate="m:1", maintain_order="left")
+    unseen = pl.when(pl.col("_first_record").is_null()).then(pl.lit("nothing_recorded"))
+    rows = rows.with_columns(
+        pl.coalesce("rule", unseen).alias("rule"), pl.coalesce("_last_commit", "_commit").alias("_commit")
+    )
+    return [make(rows, _record(mapping, stream, name), concepts) for name in names]
+
+
+def _tables(parts: list[Made], lines: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return the rows of the common model whose lines were accepted in the end."""
+    accepted = lines.filter(pl.col("rule").is_null(), pl.col("record") != "")
+    keys = accepted.select(pl.concat_str("stream", "record", "_key", separator="/").alias("_key"), "table")
+    tables = {}
+    for name in TABLES:
+        filled = [p.rows for p in parts if p.rows.width and p.ledger["table"].first() == name]
+        made = pl.concat([TABLES[name].create_empty(), *filled])
+        tables[name] = made.join(keys.filter(pl.col("table") == name), on="_key", how="semi")
+    return tables
+
+
+def _linked(tables: dict[str, pl.DataFrame], mapping: SourceMapping) -> dict[str, pl.DataFrame]:
+    """Empty the links to sibling records that were not made: an id must stand in the table it points to."""
+    links = {
+        (rule.table, rule.field, mapping.records(rule.stream)[rule.argument][0].table)
+        for rule in mapping.fields
+        if rule.how == "link"
+    }
+    for table, field, target in sorted(links):
+        key = next(f.name for f in omop_fields()[target].values() if f.primary_key)
+        there = pl.col(field).is_in(tables[target][key].implode())
+        tables[table] = tables[table].with_columns(pl.when(there).then(field).alias(field))
+    return tables
+
+
+def _check_references(tables: Mapping[str, pl.DataFrame]) -> None:
+    for name, table in tables.items():
+        if strays := table.join(tables["person"], on="person_id", how="anti").height:
+            raise DataError(f"{strays} rows of {name} belong to nobody in person")
