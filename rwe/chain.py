@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Chain`: an append-only log in which every line vouches for the one before it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rwe.errors import MachineError, TornStore
+
+START = "0" * 64
+_MARK = b',"hash":"'
+_TAIL = len(_MARK) + 64 + len(b'"}')
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: its number from 1, when it was written, what it says, and the hashes that hold it in place."""
+
+    seq: int
+    utc: str
+    payload: Mapping[str, Any]
+    prev: str
+    hash: str
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Turn a failure of the disk under `path` into a `MachineError` that names it."""
+    try:
+        yield
+    except OSError as exc:
+        raise MachineError(f"{exc.filename or path}: {exc.strerror or type(exc).__name__}") from None
+
+
+def fsync(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A hash-chained JSON-lines file, forced to disk at each append.
+
+    A machine that stops while a line is being written leaves a torn last line. Nobody was told
+    that such a line is safe, so reading passes over it and the next append cuts it off and says
+    so in a line of its own, ``{"kind": "repair", "dropped_bytes": ...}``. Anything else that does
+    not fit is damage and is refused. Appends need a lock of the caller.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist yet.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> chain = Chain(Path(tempfile.mkdtemp()) / "log.jsonl")
+    >>> chain.append({"kind": "note"}).seq
+    1
+    >>> [entry.payload["kind"] for entry in chain.entries()]
+    ['note']
+    """
+
+    path: Path
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, oldest first.
+
+        Raises
+        ------
+        TornStore
+            If a line was changed, lost or moved; names the first bad seq.
+        """
+        return self._read()[0]
+
+    def append(self, payload: Mapping[str, Any]) -> Entry:
+        """Add one entry and return it once it is on the disk.
+
+        Raises
+        ------
+        TornStore
+            If the log is damaged.
+        MachineError
+            If the disk refuses the write.
+        """
+        entries, sound, torn = self._read()
+        last = entries[-1] if entries else None
+        with on_disk(self.path):
+            if torn:
+                os.truncate(self.path, sound)
+                last = self._write(last, {"kind": "repair", "dropped_bytes": torn})
+            return self._write(last, payload)
+
+    def _read(self) -> tuple[list[Entry], int, int]:
+        """Return the entries, the bytes they take, and the bytes of a torn last line."""
+        with on_disk(self.path):
+            data = self.path.read_bytes() if self.path.exists() else b""
+        *lines, rest = data.split(b"\n")
+        entries: list[Entry] = []
+        for seq, line in enumerate(lines, start=1):
+            entry = _parse(line, seq, entries[-1].hash if entries else START)
+            if entry is None:
+                raise TornStore(f"{self.path}: entry {seq} is damaged, out of order or missing; restore this file")
+            entries.append(entry)
+        return entries, len(data) - len(rest), len(rest)
+
+    def _write(self, last: Entry | None, payload: Mapping[str, Any]) -> Entry:
+        seq, prev = (last.seq + 1, last.hash) if last else (1, START)
+        utc = datetime.now(UTC).isoformat(timespec="microseconds")
+        fields = {"seq": seq, "utc": utc, "payload": payload, "prev": prev}
+        body = json.dumps(fields, separators=(",", ":"))[:-1].encode()
+        digest = hashlib.sha256(body).hexdigest()
+        new = not self.path.exists()
+        with self.path.open("ab") as file:
+            file.write(body + _MARK + digest.encode() + b'"}\n')
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            fsync(self.path.parent)
+        return Entry(seq, utc, payload, prev, digest)
+
+
+def _parse(line: bytes, seq: int, prev: str) -> Entry | None:
+    """Return the entry of a line, or None where the line does not continue the chain."""
+    body, tail = line[:-_TAIL], line[-_TAIL:]
+    digest = hashlib.sha256(body).hexdigest()
+    if tail != _MARK + digest.encode() + b'"}':
+        return None
+    fields = json.loads(body + b"}")
+    if fields["seq"] != seq or fields["prev"] != prev:
+        return None
+    return Entry(seq, fields["utc"], fields["payload"], prev, digest)

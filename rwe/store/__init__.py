@@ -1,0 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables on disk: append-only Delta Lake in which every commit is sealed.
+
+Who reads one of these tables with Spark, DuckDB or polars sees plain Delta Lake. What Delta does
+not promise stands beside it in ``_seal/``: each commit is forced to the disk and the sha256 of each
+of its files kept in a hash-chained log, against which a process checks them before it first reads.
+"""
+
+from __future__ import annotations
+
+from rwe.store.seal import Seal, SealedFile
+from rwe.store.table import Landed, Store, Table
+
+__all__ = ["Landed", "Seal", "SealedFile", "Store", "Table"]

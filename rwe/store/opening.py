@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Opening decides: what a stopped machine left half done is finished or set aside before anything else.
+
+A commit passes four points: files on the disk, commit in the Delta log, commit on the disk, seal on
+the disk. A machine that stops before the second leaves files that no commit names: they are swept.
+Between the second and the last it leaves a newest commit without a seal. If that commit is whole, it
+is sealed; if it is torn, empty, or its files are not what it says, it is set aside, and its batch
+counts as not landed, so that the next run brings it again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rwe.chain import fsync, on_disk
+from rwe.errors import TornStore
+from rwe.store.commit import METADATA
+from rwe.store.seal import Seal, log_file, seal_log, sha256, write_seal
+
+_VERSION = re.compile(r"(\d{20})\.json")
+_PART = re.compile(r"part-(\d{8})-[0-9a-f]{12}\.parquet")
+
+
+def newest_commit(folder: Path) -> int:
+    """Return the number of the newest commit in the Delta log, sealed or not; -1 if there is none."""
+    log = folder / "_delta_log"
+    names = (_VERSION.fullmatch(path.name) for path in log.iterdir()) if log.is_dir() else iter(())
+    return max((int(match[1]) for match in names if match), default=-1)
+
+
+def settled(folder: Path, seals: list[Seal]) -> bool:
+    """Tell whether the Delta log ends at the last seal.
+
+    Raises
+    ------
+    TornStore
+        If a sealed commit is gone, or more than one commit came without a seal.
+    """
+    newest, sealed = newest_commit(folder), len(seals) - 1
+    if newest < sealed:
+        raise TornStore(f"{folder}: the Delta log file of sealed commit {sealed} is gone; restore it from a backup")
+    if newest > sealed + 1:
+        raise TornStore(
+            f"{folder}: commits {sealed + 1} to {newest} have no seal; another program wrote them or seals were lost; "
+            "restore the folder from a backup"
+        )
+    return newest == sealed
+
+
+def settle(folder: Path, seals: list[Seal]) -> str:
+    """Seal the newest commit or set it aside; return the notice for people. Needs the table's lock."""
+    number = len(seals)
+    found = _whole(folder, number)
+    if isinstance(found, Seal):
+        write_seal(folder, found)
+        return f"{folder}: commit {number} was whole but not sealed; sealed now"
+    aside = folder / "_seal" / f"aside-{number:08d}-{len(seal_log(folder).entries()):08d}.json"
+    with on_disk(folder):
+        log_file(folder, number).rename(aside)
+        fsync(aside.parent)
+        fsync(folder / "_delta_log")
+    seal_log(folder).append({"kind": "set-aside", "number": number, "reason": found, "file": aside.name})
+    return f"{folder}: commit {number} {found}; set aside as {aside.name}, its batch counts as not landed"
+
+
+def sweep(folder: Path, seals: list[Seal]) -> None:
+    """Delete what no commit names: data files of commits that never came, and Delta's own scraps.
+
+    Only names that this store or Delta's writer gives are touched. Needs the table's lock, and a
+    settled table.
+    """
+    sealed = {file.path for seal in seals for file in seal.files}
+    parts = (path for path in folder.rglob("part-*.parquet*") if "_delta_log" not in path.parts)
+    orphans = [path for path in parts if _PART.match(path.name) and path.relative_to(folder).as_posix() not in sealed]
+    scraps = [path for path in (folder / "_delta_log").glob("_commit_*") if path.is_file()]
+    with on_disk(folder):
+        for path in orphans + scraps:
+            path.unlink(missing_ok=True)
+
+
+def _whole(folder: Path, number: int) -> Seal | str:
+    """Return the seal that commit `number` carries in itself, or what is wrong with it."""
+    try:
+        lines = [json.loads(line) for line in log_file(folder, number).read_bytes().splitlines()]
+    except ValueError:
+        return "is torn"
+    if not lines:
+        return "is empty"
+    payload = next(_payloads(lines), None)
+    if payload is None or payload["commit"] != number:
+        return "was not written by this store"
+    seal = Seal.of(payload, log_sha256="")
+    named = sorted(line["add"]["path"] for line in lines if "add" in line)
+    if named != sorted(file.path for file in seal.files):
+        return "is torn"
+    for file in seal.files:
+        path = folder / file.path
+        if not path.is_file():
+            return f"lacks its data file {file.path}"
+        if sha256(path) != file.sha256:
+            return f"has other bytes in its data file {file.path} than it was committed with"
+    return seal
+
+
+def _payloads(lines: list[Any]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if isinstance(line, dict) and METADATA in line.get("commitInfo", {}):
+            yield json.loads(line["commitInfo"][METADATA])

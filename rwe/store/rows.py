@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rows as a table keeps them: hashed, told from those it has already, marked with their commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from rwe.errors import DataError
+
+META = ("_key", "_hash", "_op", "_commit", "_batch")
+_STORABLE: tuple[pl.DataType, ...] = (
+    pl.String(),
+    pl.Int32(),
+    pl.Int64(),
+    pl.Float64(),
+    pl.Boolean(),
+    pl.Date(),
+    pl.Datetime("us"),
+    pl.Datetime("us", "UTC"),
+    pl.List(pl.String()),
+)
+_TYPES = {str(dtype): dtype for dtype in _STORABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Of the rows received: those to land, and how many of each sort there were."""
+
+    rows: pl.DataFrame
+    landed: int
+    unchanged: int
+    deleted: int
+
+
+def type_names(frame: pl.DataFrame, table: str) -> dict[str, str]:
+    """Return the types of the columns a table keeps, by name.
+
+    Raises
+    ------
+    DataError
+        If there is no ``_key``, or a column has a type that a table cannot keep.
+    """
+    if frame.schema.get("_key") != pl.String():
+        raise DataError(f"{table}: rows need a text column _key")
+    names = {name: str(dtype) for name, dtype in frame.schema.items() if name not in META}
+    if odd := [f"{name} ({dtype})" for name, dtype in names.items() if dtype not in _TYPES]:
+        raise DataError(f"{table}: columns of types that cannot be kept: {', '.join(odd)}; possible are {list(_TYPES)}")
+    return names
+
+
+def schema_of(names: Mapping[str, str]) -> dict[str, pl.DataType]:
+    """Return the columns of a table as stored, the store's own first."""
+    meta = {name: pl.Int64() if name == "_commit" else pl.String() for name in META}
+    return {**meta, **{name: _TYPES[dtype] for name, dtype in names.items()}}
+
+
+def check_same(have: Mapping[str, str], come: Mapping[str, str], table: str) -> None:
+    """Refuse rows of another shape than the table's.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that came, went or changed their type.
+    """
+    faults = [f"{name} is new" for name in come if name not in have]
+    faults += [f"{name} is missing" for name in have if name not in come]
+    faults += [f"{n} was {have[n]}, is {come[n]}" for n in have if have[n] != come.get(n, have[n])]
+    if faults:
+        raise DataError(f"{table}: not the columns of the table on disk ({'; '.join(faults)}); use another folder")
+
+
+def hashed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add ``_hash``, the sha256 of what a row says, and ``_op`` where it is absent.
+
+    The hash covers every column but the store's own, sorted by name, as JSON in which each value is
+    text: it does not depend on the order of columns, on the batch, or on the machine.
+    """
+    said = sorted(set(frame.columns) - set(META))
+    texts = [pl.col(n) if frame.schema[n] == pl.List(pl.String()) else pl.col(n).cast(pl.String) for n in said]
+    lines = frame.select(pl.struct(texts).struct.json_encode()).to_series() if said else pl.Series([""] * frame.height)
+    digests = [hashlib.sha256(line.encode()).hexdigest() for line in lines]
+    op = [] if "_op" in frame.columns else [pl.lit("upsert").alias("_op")]
+    return frame.with_columns(pl.Series("_hash", digests, dtype=pl.String), *op)
+
+
+def news(rows: pl.DataFrame, current: pl.LazyFrame, *, whole: bool) -> News:
+    """Keep the rows that say something new.
+
+    A key may stand on several rows, which then change together.
+
+    Parameters
+    ----------
+    rows
+        Hashed rows.
+    current
+        The table's current rows.
+    whole
+        Whether `rows` are all there is: keys that are current but not among them are deleted.
+    """
+    mine = _by_key(rows.lazy())
+    theirs = _by_key(current if whole else current.join(mine.select("_key"), on="_key", how="semi"))
+    same = mine.join(theirs, on=["_key", "_all"], how="inner").select("_key").collect()
+    fresh = rows.join(same, on="_key", how="anti")
+    gone = current.join(mine, on="_key", how="anti").collect() if whole else rows.clear()
+    gone = gone.with_columns(pl.lit("delete").alias("_op")).select(rows.columns)
+    return News(pl.concat([fresh, gone]), fresh.height, rows.height - fresh.height, gone.height)
+
+
+def _by_key(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.group_by("_key").agg(pl.col("_hash").sort().str.join().alias("_all"))
+
+
+def latest(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the newest version of each key that is not deleted."""
+    return rows.filter(pl.col("_commit") == pl.col("_commit").max().over("_key"), pl.col("_op") != "delete")

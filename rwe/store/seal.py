@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Seals: what each commit of a table holds, by hash, in a log that cannot be changed unseen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rwe.chain import Chain, on_disk
+from rwe.errors import TornStore
+from rwe.ports import Cursor
+
+CREATE = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """One data file of a commit; `path` is relative to the table's folder."""
+
+    path: str
+    sha256: str
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What one commit holds.
+
+    Parameters
+    ----------
+    commit
+        Its number, which is also its Delta version; 0 is the making of the table.
+    kind, batch, cursor
+        What was landed, the batch's id, and how far the stream was read with it.
+    rows, files
+        Rows over all files, and the files.
+    schema, partition_by
+        Column types by name and the column that splits the table, for commit 0 only.
+    log_sha256
+        Hash of the commit's file in the Delta log.
+    utc
+        When it was sealed.
+    """
+
+    commit: int
+    kind: str
+    batch: str
+    cursor: Cursor | None
+    rows: int
+    files: tuple[SealedFile, ...]
+    schema: Mapping[str, str] = field(default_factory=dict)
+    partition_by: str | None = None
+    log_sha256: str = ""
+    utc: str = ""
+
+    def payload(self) -> dict[str, Any]:
+        """Return the seal as plain values, as the Delta commit and the seal log hold it."""
+        return {
+            "commit": self.commit,
+            "kind": self.kind,
+            "batch": self.batch,
+            "cursor": [self.cursor.value, self.cursor.key] if self.cursor else None,
+            "rows": self.rows,
+            "files": [[file.path, file.sha256, file.rows, file.size] for file in self.files],
+            "schema": dict(self.schema),
+            "partition_by": self.partition_by,
+        }
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any], *, log_sha256: str, utc: str = "") -> Seal:
+        """Return the seal that `payload` describes."""
+        return cls(
+            commit=payload["commit"],
+            kind=payload["kind"],
+            batch=payload["batch"],
+            cursor=Cursor(*payload["cursor"]) if payload["cursor"] else None,
+            rows=payload["rows"],
+            files=tuple(SealedFile(*file) for file in payload["files"]),
+            schema=payload["schema"],
+            partition_by=payload["partition_by"],
+            log_sha256=log_sha256,
+            utc=utc,
+        )
+
+
+def log_file(folder: Path, commit: int) -> Path:
+    """Return the file of a commit in the Delta log."""
+    return folder / "_delta_log" / f"{commit:020d}.json"
+
+
+def seal_log(folder: Path) -> Chain:
+    """Return the seal log of a table."""
+    return Chain(folder / "_seal" / "log.jsonl")
+
+
+def read_seals(folder: Path) -> list[Seal]:
+    """Return the seals of a table, oldest first.
+
+    Raises
+    ------
+    TornStore
+        If the log is damaged or a seal is missing from the row.
+    """
+    entries = [entry for entry in seal_log(folder).entries() if "commit" in entry.payload]
+    seals = [Seal.of(entry.payload, log_sha256=entry.payload["log_sha256"], utc=entry.utc) for entry in entries]
+    if [seal.commit for seal in seals] != list(range(len(seals))):
+        raise TornStore(f"{folder}: the seals do not number the commits one by one; restore _seal/log.jsonl")
+    return seals
+
+
+def write_seal(folder: Path, seal: Seal) -> None:
+    """Seal a commit whose files are on the disk."""
+    seal_log(folder).append({**seal.payload(), "log_sha256": sha256(log_file(folder, seal.commit))})
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's bytes."""
+    with on_disk(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_seen: dict[Path, tuple[tuple[int, int, int], str]] = {}
+
+
+def verify(folder: Path, seals: Iterable[Seal]) -> None:
+    """Compare the files of these commits with their seals, each file once a process.
+
+    Raises
+    ------
+    TornStore
+        If a file is missing or holds other bytes; names it.
+    """
+    for seal in seals:
+        _verify(log_file(folder, seal.commit), seal.log_sha256)
+        for file in seal.files:
+            _verify(folder / file.path, file.sha256)
+
+
+def _verify(path: Path, expected: str) -> None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise TornStore(f"{path}: this file was sealed and is gone; restore it from a backup") from None
+    mark = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if _seen.get(path) == (mark, expected):
+        return
+    if sha256(path) != expected:
+        raise TornStore(f"{path}: its bytes are not those that were sealed; restore it from a backup")
+    _seen[path] = (mark, expected)

@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Store` and `Table`: append rows with their cursor in one sealed commit, read them as of any commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from rwe.chain import on_disk
+from rwe.errors import Busy, DataError, MachineError
+from rwe.ports import Cursor
+from rwe.store import commit as delta
+from rwe.store.opening import settle, settled, sweep
+from rwe.store.rows import News, check_same, hashed, latest, news, schema_of, type_names
+from rwe.store.seal import Seal, read_seals, verify, write_seal
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of the rows of one append: received = landed + unchanged.
+
+    `deleted` counts keys that were current and are no longer; `commit` is None where nothing was
+    new.
+    """
+
+    received: int
+    landed: int
+    unchanged: int
+    commit: int | None
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The tables under one folder.
+
+    Parameters
+    ----------
+    root
+        The folder; made at the first append, for its owner only.
+    patience
+        Seconds to wait for another process that appends to the same table.
+    notices
+        What opening had to repair or set aside, in words; shown to people, kept in the seal log.
+    """
+
+    root: Path
+    patience: float = 10.0
+    notices: list[str] = field(default_factory=list)
+
+    def table(self, name: str, *, partition_by: str | None = None) -> Table:
+        """Return the table `name`, for example ``rotterdam/landing/patient``.
+
+        Parameters
+        ----------
+        name
+            Its folder under the root.
+        partition_by
+            Column that splits it into folders, for tables that are distributed.
+        """
+        return Table(self, name, partition_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One append-only table.
+
+    Rows have a text column ``_key``. A row is never changed in place: what is said anew about a key
+    is appended, and the newest commit wins. ``_commit`` says which commit brought a row.
+    """
+
+    store: Store
+    name: str
+    partition_by: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where it is on disk."""
+        return self.store.root / self.name
+
+    @property
+    def commit(self) -> int:
+        """Number of the newest sealed commit; 0 if there is none."""
+        return max(0, len(self._open()) - 1)
+
+    def seals(self) -> list[Seal]:
+        """Return what each commit holds, oldest first."""
+        return self._open()[1:]
+
+    def cursor(self) -> Cursor | None:
+        """Return how far the stream was read by the newest commit that says so."""
+        return _cursor(self._open())
+
+    def rows(self, as_of: int | None = None) -> pl.LazyFrame:
+        """Return every version of every row that commits up to `as_of` brought.
+
+        Raises
+        ------
+        TornStore
+            If a sealed file is missing or holds other bytes.
+        DataError
+            If the table was never made, or has no such commit.
+        """
+        seals = self._open()
+        if not seals:
+            raise DataError(f"{self.name}: this table was never written; extract it first")
+        if as_of is not None and not 0 <= as_of < len(seals):
+            raise DataError(f"{self.name}: there is no commit {as_of}; the newest is {len(seals) - 1}")
+        wanted = seals if as_of is None else seals[: as_of + 1]
+        verify(self.folder, wanted)
+        return self._scan(wanted)
+
+    def current(self, as_of: int | None = None) -> pl.LazyFrame:
+        """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
+
+        Raises
+        ------
+        TornStore, DataError
+            As `rows`.
+        """
+        return latest(self.rows(as_of))
+
+    def append(
+        self, frame: pl.DataFrame, *, batch: str, cursor: Cursor | None = None, kind: str = "rows", whole: bool = False
+    ) -> Landed:
+        """Append the rows that say something new, and the cursor, in one sealed commit.
+
+        Parameters
+        ----------
+        frame
+            Rows with ``_key``; the other columns are the same at each append.
+        batch
+            Id of this batch; a batch that has landed before is not landed again.
+        cursor
+            How far the source was read with these rows.
+        kind
+            A word for the seal.
+        whole
+            Whether the rows are all there is, so that other current keys are deleted.
+
+        Raises
+        ------
+        Busy
+            If another process appends to this table.
+        DataError
+            If the columns are not those of the table.
+        MachineError
+            If the disk refuses.
+        """
+        names = type_names(frame, self.name)
+        if cursor and self.partition_by:
+            raise ValueError(f"{self.name}: a table that is split by a column keeps no cursor")
+        with self._lock():
+            seals = self._ready(names)
+            if not whole and any(seal.batch == batch for seal in seals):
+                return Landed(frame.height, 0, frame.height, None)
+            new = self._news(hashed(frame), seals, whole=whole)
+            moved = cursor not in (None, _cursor(seals)) and frame.height > 0
+            if new.rows.is_empty() and not moved:
+                return Landed(frame.height, 0, frame.height, None)
+            seal = Seal(len(seals), kind, batch, cursor, new.rows.height, ())
+            self._commit(new.rows, seal, seals[0])
+        return Landed(frame.height, new.landed, new.unchanged, seal.commit, new.deleted)
+
+    def _news(self, rows: pl.DataFrame, seals: list[Seal], *, whole: bool) -> News:
+        if not any(seal.rows for seal in seals):
+            return News(rows, rows.height, 0, 0)
+        verify(self.folder, seals)
+        return news(rows, latest(self._scan(seals)), whole=whole)
+
+    def _commit(self, rows: pl.DataFrame, seal: Seal, made: Seal) -> None:
+        marks = [pl.lit(seal.commit, pl.Int64).alias("_commit"), pl.lit(seal.batch).alias("_batch")]
+        stored = rows.with_columns(marks).select(list(schema_of(made.schema)))
+        files = delta.write_files(self.folder, stored, seal.commit, made.partition_by)
+        done = replace(seal, files=files)
+        delta.commit(self.folder, done, made.partition_by)
+        write_seal(self.folder, done)
+
+    def _scan(self, seals: list[Seal]) -> pl.LazyFrame:
+        columns, split = schema_of(seals[0].schema), seals[0].partition_by
+        paths = [self.folder / file.path for seal in seals for file in seal.files]
+        if not paths:
+            return pl.LazyFrame(schema=columns)
+        hive = {split: columns[split]} if split else None
+        scan = pl.scan_parquet(paths, hive_partitioning=bool(hive), hive_schema=hive)
+        return scan.select(list(columns)).filter(pl.col("_commit") <= seals[-1].commit)
+
+    def _open(self) -> list[Seal]:
+        """Return the seals of a table whose newest commit is decided, or in the hands of a writer."""
+        seals = read_seals(self.folder)
+        if settled(self.folder, seals):
+            return seals
+        try:
+            with self._lock(patience=0):
+                return self._settled(read_seals(self.folder))
+        except (Busy, MachineError):
+            return seals  # a writer is at work, or we may not write here: what is sealed is whole
+
+    def _settled(self, seals: list[Seal]) -> list[Seal]:
+        if settled(self.folder, seals):
+            return seals
+        self.store.notices.append(settle(self.folder, seals))
+        return read_seals(self.folder)
+
+    def _ready(self, names: dict[str, str]) -> list[Seal]:
+        """Return the seals of the table, made if it is not there, swept of scraps if it is."""
+        seals = self._settled(read_seals(self.folder))
+        if not seals:
+            made = Seal(0, "create", "", None, 0, (), names, self.partition_by)
+            delta.create(self.folder, made)
+            write_seal(self.folder, made)
+            return read_seals(self.folder)
+        check_same(seals[0].schema, names, self.name)
+        if seals[0].partition_by != self.partition_by:
+            raise ValueError(f"{self.name}: this table is split by {seals[0].partition_by}, not by {self.partition_by}")
+        sweep(self.folder, seals)
+        return seals
+
+    @contextmanager
+    def _lock(self, patience: float | None = None) -> Iterator[None]:
+        wait = self.store.patience if patience is None else patience
+        with on_disk(self.folder):
+            self.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / "_seal").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "_seal" / "lock", timeout=wait)
+        try:
+            with on_disk(self.folder):
+                _acquire(lock, self.name)
+            yield
+        finally:
+            lock.release()
+
+
+def _acquire(lock: FileLock, name: str) -> None:
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"{name}: another process is appending to this table; try again later") from None
+
+
+def _cursor(seals: list[Seal]) -> Cursor | None:
+    return next((seal.cursor for seal in reversed(seals) if seal.cursor), None)
