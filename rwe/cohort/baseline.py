@@ -16,7 +16,7 @@ Read = Callable[[str], pl.DataFrame]
 
 def baseline(index: pl.DataFrame, variables: dict[str, Variable], read: Read) -> pl.DataFrame:
     """Add each variable to `index` (``person_id``, ``index_date``, ``year_of_birth``)."""
-    return reduce(lambda frame, item: _add(frame, *item, read), variables.items(), index)
+    return reduce(lambda frame, item: _add(frame, item[0], item[1], read), variables.items(), index)
 
 
 def _add(frame: pl.DataFrame, name: str, variable: Variable, read: Read) -> pl.DataFrame:

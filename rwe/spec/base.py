@@ -174,7 +174,7 @@ def part(path: Path, where: Where, model: type[Model]) -> Model:
     """Read the piece of a YAML file that stands at `where` as `model`; an absent piece reads as empty."""
     values, node = parse(path)
     for step in where:
-        values = values[step] if isinstance(values, list) or step in values else {}
+        values = values[step] if not isinstance(values, dict) or step in values else {}
     try:
         return model.model_validate(values)
     except ValidationError as exc:

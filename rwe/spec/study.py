@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +12,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rwe.errors import DefinitionError, Problem
-from rwe.spec.base import Int, Name, Part, Real, Text, locate, nearest, read
+from rwe.spec.base import Int, Name, Part, Real, Text, Where, locate, nearest, read
 
 Window = tuple[Int, Int]
+Used = tuple[Where, str, list[str]]
 Table = Literal[
     "condition_occurrence",
     "death",
@@ -61,7 +63,7 @@ class Variable(Part):
     window: Window = (0, 0)
     levels: dict[str, tuple[Int, ...]] = Field(default_factory=dict)
     names: dict[str, Text] = Field(default_factory=dict)
-    unit: str = ""
+    unit: Text | None = None
     cuts: tuple[Real, ...] = ()
 
     @model_validator(mode="after")
@@ -142,59 +144,6 @@ class Reimbursement(Part):
     evidence: Name | None = None
 
 
-class Study(Part):
-    """The whole study file."""
-
-    study: Name
-    version: str
-    title: Text
-    question: Text
-    medicine: Text
-    indication: Text
-    sites: tuple[str, ...] = Field(min_length=1)
-    as_of: date
-    records: dict[Name, Record]
-    index: Index
-    baseline: dict[Name, Variable]
-    eligibility: tuple[Criterion, ...] = ()
-    populations: dict[Name, Population] = Field(min_length=1)
-    endpoints: dict[Name, Endpoint] = Field(min_length=1)
-    trial: str | None = None
-    analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
-    reimbursement: Reimbursement | None = None
-    key_figures: tuple[KeyFigure, ...] = ()
-
-    @field_validator("analyses")
-    @classmethod
-    def _ids_once(cls, value: tuple[AnalysisSpec, ...]) -> tuple[AnalysisSpec, ...]:
-        ids = [item.id for item in value]
-        if twice := sorted({i for i in ids if ids.count(i) > 1}):
-            raise ValueError(f"id used twice: {', '.join(twice)}")
-        return value
-
-    def references(self) -> list[tuple[tuple[int | str, ...], str, list[str]]]:
-        """Return each name this file uses, with its place and the names it may be."""
-        records = [*self.records]
-        variables, populations, ids = [*self.baseline], [*self.populations], [a.id for a in self.analyses]
-        out: list[tuple[tuple[int | str, ...], str, list[str]]] = [(("index", "record"), self.index.record, records)]
-        out += [(("baseline", n, "record"), v.record, records) for n, v in self.baseline.items() if v.record]
-        for where, criteria in (
-            (("eligibility",), self.eligibility),
-            *((("populations", n, "criteria"), p.criteria) for n, p in self.populations.items()),
-        ):
-            for i, c in enumerate(criteria):
-                out += [((*where, i, "variable"), c.variable, variables)] if c.variable else []
-                out += [((*where, i, "known", k), name, variables) for k, name in enumerate(c.known)]
-        for n, e in self.endpoints.items():
-            out += [(("endpoints", n, "events", i), r, records) for i, r in enumerate(e.events)]
-            out += [(("endpoints", n, "check"), e.check, records)] if e.check else []
-        out += [(("analyses", i, "population"), a.population, populations) for i, a in enumerate(self.analyses)]
-        if r := self.reimbursement:
-            out.append((("reimbursement", "population"), r.population, populations))
-            out += [(("reimbursement", "evidence"), r.evidence, ids)] if r.evidence else []
-        return out
-
-
 class KeyFigure(Part):
     """One of the figures that stand at the head of the dossier and on the terminal."""
 
@@ -210,7 +159,87 @@ class KeyFigure(Part):
     time: Int | None = None
 
 
-Study.model_rebuild()
+class Focus(Part):
+    """Which of the study's names a report speaks of first.
+
+    `everyone` and `trial_like` are populations; `endpoint` is the one compared with the trial,
+    `milestone` its main day, `check_endpoint` the same under the other rule for late deaths; `by`
+    is the variable that splits the curves.
+    """
+
+    everyone: Name
+    trial_like: Name
+    endpoint: Name
+    milestone: Int
+    by: Name | None = None
+    check_endpoint: Name | None = None
+
+
+class Study(Part):
+    """The whole study file."""
+
+    study: Name
+    version: str
+    title: Text
+    question: Text
+    medicine: Text
+    indication: Text
+    time_zero: Text
+    sites: tuple[str, ...] = Field(min_length=1)
+    as_of: date
+    records: dict[Name, Record]
+    index: Index
+    baseline: dict[Name, Variable]
+    eligibility: tuple[Criterion, ...] = ()
+    populations: dict[Name, Population] = Field(min_length=1)
+    endpoints: dict[Name, Endpoint] = Field(min_length=1)
+    trial: str | None = None
+    analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
+    reimbursement: Reimbursement | None = None
+    focus: Focus
+    key_figures: tuple[KeyFigure, ...] = ()
+
+    @field_validator("analyses")
+    @classmethod
+    def _ids_once(cls, value: tuple[AnalysisSpec, ...]) -> tuple[AnalysisSpec, ...]:
+        ids = [item.id for item in value]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"id used twice: {', '.join(twice)}")
+        return value
+
+
+def names_used(study: Study) -> Iterator[Used]:
+    """Yield each name the study file uses, with its place and the names it may be."""
+    records, variables = [*study.records], [*study.baseline]
+    populations, endpoints = [*study.populations], [*study.endpoints]
+    yield ("index", "record"), study.index.record, records
+    for name, variable in study.baseline.items():
+        if variable.record:
+            yield ("baseline", name, "record"), variable.record, records
+    yield from _in_criteria(("eligibility",), study.eligibility, variables)
+    for name, population in study.populations.items():
+        yield from _in_criteria(("populations", name, "criteria"), population.criteria, variables)
+    for name, endpoint in study.endpoints.items():
+        for i, event in enumerate((*endpoint.events, *filter(None, [endpoint.check]))):
+            place = ("events", i) if i < len(endpoint.events) else ("check",)
+            yield ("endpoints", name, *place), event, records
+    for i, asked in enumerate(study.analyses):
+        yield ("analyses", i, "population"), asked.population, populations
+    allowed = {"everyone": populations, "trial_like": populations, "by": variables}
+    for key, name in study.focus.model_dump(exclude={"milestone"}, exclude_none=True).items():
+        yield ("focus", key), name, allowed.get(key, endpoints)
+    if study.reimbursement:
+        yield ("reimbursement", "population"), study.reimbursement.population, populations
+        for name in filter(None, [study.reimbursement.evidence]):
+            yield ("reimbursement", "evidence"), name, [asked.id for asked in study.analyses]
+
+
+def _in_criteria(where: Where, criteria: tuple[Criterion, ...], variables: list[str]) -> Iterator[Used]:
+    for i, criterion in enumerate(criteria):
+        if criterion.variable:
+            yield (*where, i, "variable"), criterion.variable, variables
+        for k, name in enumerate(criterion.known):
+            yield (*where, i, "known", k), name, variables
 
 
 def load_study(path: Path) -> Study:
@@ -223,7 +252,7 @@ def load_study(path: Path) -> Study:
     """
     study = read(path, Study)
     problems = [
-        nearest(path, where, name, allowed) for where, name, allowed in study.references() if name not in allowed
+        nearest(path, where, name, allowed) for where, name, allowed in names_used(study) if name not in allowed
     ]
     problems += _missing_files(path, study)
     if problems:
@@ -232,7 +261,7 @@ def load_study(path: Path) -> Study:
 
 
 def _missing_files(path: Path, study: Study) -> list[Problem]:
-    named: list[tuple[tuple[int | str, ...], str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
+    named: list[tuple[Where, str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
     named += [(("trial",), study.trial)] if study.trial else []
     named += [(("reimbursement", "agreement"), study.reimbursement.agreement)] if study.reimbursement else []
     return [

@@ -29,7 +29,7 @@ def study(**changes: Any) -> Study:
     settings: dict[str, Any] = {
         "study": "s",
         "version": "1",
-        **dict.fromkeys(("title", "question", "medicine", "indication"), words("x")),
+        **dict.fromkeys(("title", "question", "medicine", "indication", "time_zero"), words("x")),
         "sites": ["x.yaml"],
         "as_of": date(2000, 1, 1),
         "records": {
@@ -61,6 +61,7 @@ def study(**changes: Any) -> Study:
             "rfs": rfs,
             "rfs_check": rfs | {"after_check": "censor"},
         },
+        "focus": {"everyone": "everyone", "trial_like": "positive", "endpoint": "rfs", "milestone": 365},
         "analyses": [{"id": "a", "analysis": "characteristics", "population": "everyone"}],
     }
     return Study.model_validate(settings | changes)

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""How long until: Kaplan-Meier curves with risk table, median, milestones, follow-up and log-rank."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+from pydantic import Field
+
+from rwe import survival as sv
+from rwe.plugins import Inputs
+from rwe.result import Result, bind
+from rwe.spec.base import Int, Name, Part, Real
+
+YEAR = 365.25
+
+
+class Options(Part):
+    """Which endpoints, split by what, looked at on which days."""
+
+    endpoints: tuple[Name, ...] = Field(min_length=1)
+    by: Name | None = None
+    milestones: tuple[Int, ...] = ()
+    tau: Int | None = None
+    conf_level: Real = Field(default=0.95, gt=0, lt=1)
+
+
+class Survival:
+    """Survival of a population, whole or by the levels of one variable."""
+
+    options = Options
+    needs_trial = False
+
+    def run(self, inputs: Inputs, options: Options) -> Result:
+        """Estimate each endpoint in the population."""
+        parts = [part for endpoint in options.endpoints for part in _endpoint(inputs, options, endpoint)]
+        settings = {k: v for part in parts for k, v in part.settings.items() if k != "df"}
+        return Result(bind(parts), settings | {"endpoints": list(options.endpoints), "by": options.by or ""})
+
+
+def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
+    people, columns = inputs.people, {"time": f"{endpoint}_days", "event": f"{endpoint}_event"}
+    labels = {"population": inputs.population, "outcome": endpoint}
+    km = sv.kaplan_meier(people, **columns, by=options.by, conf_level=options.conf_level)
+    years = _years(people[columns["time"]])
+    curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)
+    parts = [curves, sv.median_follow_up(people, **columns, by=options.by).to_result(**labels)]
+    if options.by:
+        parts.append(sv.log_rank(people, **columns, by=options.by).to_result(**labels))
+    return parts
+
+
+def _years(days: pl.Series) -> list[int]:
+    """Return the days of the risk table: the starts of the years that follow-up reaches."""
+    last = int(days.to_numpy().max())
+    return [math.ceil(YEAR * k) if k else 0 for k in range(int(last / YEAR) + 1)]
+
+
+ANALYSIS = Survival()
