@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is paid: agreements, the settlement ledger in exact money, and verdicts on cohort terms."""
+
+from __future__ import annotations
+
+from rwe.reimbursement.guarantee import Verdict
+from rwe.reimbursement.records import assessments, doses
+from rwe.reimbursement.settle import settle
+from rwe.reimbursement.settlement import Settlement
+from rwe.spec.agreement import Agreement, load_agreement
+
+__all__ = ["Agreement", "Settlement", "Verdict", "assessments", "doses", "load_agreement", "settle"]

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Doses from the common model and assessments from a cohort, as the agreement says to read them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import polars as pl
+
+from rwe.compare.people import require
+from rwe.errors import DataError, DefinitionError
+from rwe.spec.agreement import Agreement, OutcomeGuarantee, PatientTerm, Records
+
+
+class HasTables(Protocol):
+    """The common model, as far as doses need it."""
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """Return one table of the common model."""
+        ...
+
+
+class HasSubjects(Protocol):
+    """A cohort, as far as a settlement needs it."""
+
+    @property
+    def subjects(self) -> pl.DataFrame:
+        """Return one row a person."""
+        ...
+
+
+def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = None) -> pl.DataFrame:
+    """Return the administrations of the agreement's product.
+
+    Parameters
+    ----------
+    cdm
+        The common model; rows of ``drug_exposure`` with the agreement's concepts are read.
+    cohort
+        Restricts them to the people of the agreement's population, its indication.
+
+    Returns
+    -------
+    DataFrame
+        ``person_id``, ``administered_on``, ``units`` (exact text), ``record_id``.
+
+    Raises
+    ------
+    DataError
+        If a record has no quantity and the agreement does not say what one record stands for.
+    """
+    how = _records(agreement)
+    rows = cdm.table("drug_exposure").filter(pl.col("drug_concept_id").is_in(how.concepts))
+    if cohort is not None:
+        members = _members(cohort, how)["person_id"]
+        rows = rows.filter(pl.col("person_id").is_in(members.implode()))
+    units = pl.lit(str(how.units)) if how.units is not None else pl.col("quantity").cast(pl.String)
+    found = rows.select(
+        "person_id",
+        pl.col("drug_exposure_start_date").alias("administered_on"),
+        units.alias("units"),
+        pl.format("drug_exposure:{}", "drug_exposure_id").alias("record_id"),
+    ).collect()
+    if empty := found["units"].null_count():
+        raise DataError(f"drug_exposure: 'quantity' is missing in {empty} rows; give records.units in the agreement")
+    return found.sort("person_id", "administered_on", "record_id")
+
+
+def assessments(cohort: HasSubjects, agreement: Agreement) -> pl.DataFrame:
+    """Return what a time-to-event endpoint says of each patient, in the words of the agreement.
+
+    An event is an assessment on its day. A patient known to be free of it is assessed free on the
+    assessment day of each patient-level term, or on the last check where that lies in the term's
+    window before that day; who was lost earlier has no assessment.
+
+    Returns
+    -------
+    DataFrame
+        ``person_id``, ``assessed_on``, ``outcome``, ``record_id``.
+    """
+    how = _records(agreement)
+    days, event = f"{how.endpoint}_days", f"{how.endpoint}_event"
+    died, dead = f"{how.death_endpoint}_days", f"{how.death_endpoint}_event"
+    subjects = _members(cohort, how)
+    require(subjects, ["person_id", "index_date", days, event, died, dead])
+    at_death = pl.col(dead) & (pl.col(died) == pl.col(days))
+    word = pl.when(at_death).then(pl.lit(how.outcomes.event_at_death)).otherwise(pl.lit(how.outcomes.event))
+    found = [_on(subjects.filter(pl.col(event)), pl.col(days), word)]
+    judged = [term for term in agreement.terms if not isinstance(term, OutcomeGuarantee)]
+    found += [_event_free(subjects, term, how) for term in judged]
+    table = pl.concat(found).unique().sort("person_id", "assessed_on", "outcome")
+    return table.with_columns(pl.format(how.endpoint + ":{}:{}", "outcome", "person_id").alias("record_id"))
+
+
+def _records(agreement: Agreement) -> Records:
+    if agreement.records is None:
+        raise DefinitionError(f"agreement '{agreement.contract.id}' has no section records: where its doses are found")
+    return agreement.records
+
+
+def _members(cohort: HasSubjects, how: Records) -> pl.DataFrame:
+    require(cohort.subjects, [f"in_{how.population}"])
+    return cohort.subjects.filter(pl.col(f"in_{how.population}"))
+
+
+def _event_free(subjects: pl.DataFrame, term: PatientTerm, how: Records) -> pl.DataFrame:
+    days, event = pl.col(f"{how.endpoint}_days"), pl.col(f"{how.endpoint}_event")
+    last = pl.min_horizontal(days, pl.lit(term.assess_day))
+    free = subjects.filter((~event | (days > term.assess_day)) & (last >= term.assess_day + term.window[0]))
+    return _on(free, last, pl.lit(how.outcomes.event_free))
+
+
+def _on(subjects: pl.DataFrame, day: pl.Expr, outcome: pl.Expr) -> pl.DataFrame:
+    return subjects.select(
+        "person_id", (pl.col("index_date") + pl.duration(days=day)).alias("assessed_on"), outcome.alias("outcome")
+    )

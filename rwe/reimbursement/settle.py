@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`settle`: the terms of an agreement, applied in their order, each on the balance left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from rwe.compare.people import people, require
+from rwe.errors import DataError, RweError
+from rwe.reimbursement.guarantee import Verdict, decide
+from rwe.reimbursement.judge import Judgement, Seen, judge
+from rwe.reimbursement.ledger import Account, accounts
+from rwe.reimbursement.money import allocate, half_up, period_end, period_of
+from rwe.reimbursement.settlement import Line, Settlement, to_frame
+from rwe.result import Result
+from rwe.spec.agreement import OUTCOMES, Agreement, OutcomeGuarantee, PatientTerm
+
+
+def settle(
+    agreement: Agreement, doses: Any, assessments: Any, *, as_of: date, evidence: Result | None = None
+) -> Settlement:
+    """Say what comes back under `agreement`, from all that is known on `as_of`.
+
+    Parameters
+    ----------
+    doses
+        One row an administration: ``person_id``, ``administered_on`` (date), ``units`` (Decimal,
+        integer or exact text) and, where known, ``record_id``.
+    assessments
+        One row an assessment: ``person_id``, ``assessed_on`` (date), ``outcome`` (a word of
+        `rwe.spec.agreement.OUTCOMES`) and, where known, ``record_id``.
+    as_of
+        Day of the data cut: later records are not known yet.
+    evidence
+        The cohort estimate on which an outcome guarantee rests.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, units are not exact, or an outcome is not a known word.
+    DefinitionError
+        If the evidence does not fit the term.
+    """
+    ledger, excluded = accounts(agreement, doses, as_of)
+    seen = _seen(people(assessments))
+    lines: list[Line] = []
+    verdicts: dict[str, Verdict] = {}
+    population = agreement.records.population if agreement.records else ""
+    for term in agreement.terms:
+        if isinstance(term, OutcomeGuarantee):
+            verdicts[term.id] = decide(term, evidence, population)
+            new, ledger = _guarantee(agreement, term, verdicts[term.id], ledger, as_of)
+        else:
+            new, ledger = _patients(agreement, term, ledger, seen, as_of)
+        lines += new
+    quantum = agreement.rounding.quantum
+    _check(lines, ledger, quantum)
+    gross = sum((half_up(account.spend, quantum) for account in ledger), 0 * quantum)
+    return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
+
+
+def _seen(frame: pl.DataFrame) -> dict[Any, list[Seen]]:
+    """Return each person's assessments."""
+    require(frame, ["person_id", "assessed_on", "outcome"])
+    if frame.schema["assessed_on"] != pl.Date and frame.height:
+        raise DataError("assessments: 'assessed_on' must hold plain dates")
+    if "record_id" not in frame.columns:
+        frame = frame.with_columns(record_id=pl.lit(""))
+    frame = frame.select("person_id", "assessed_on", pl.col("outcome", "record_id").cast(pl.String))
+    if empty := [name for name in frame.columns if frame[name].null_count()]:
+        raise DataError(f"assessments: {empty} hold missing values")
+    if odd := int((~frame["outcome"].is_in(OUTCOMES)).sum()):
+        raise DataError(
+            f"assessments: 'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"
+        )
+    found: dict[Any, list[Seen]] = {}
+    for person, *row in frame.iter_rows():
+        found.setdefault(person, []).append(Seen(*row))
+    return found
+
+
+def _patients(
+    agreement: Agreement, term: PatientTerm, ledger: Sequence[Account], seen: Mapping[Any, list[Seen]], as_of: date
+) -> tuple[list[Line], list[Account]]:
+    """Apply a term that judges each course by itself."""
+    lines, after = [], []
+    for account in ledger:
+        verdict = judge(term, account.first_dose, seen.get(account.person_id, []), as_of)
+        in_scope = _in_scope(term, account, verdict)
+        share = Fraction(term.share) if verdict.outcome == "failure" else Fraction(0)
+        wanted = [left * share * inside for left, inside in zip(account.left, in_scope, strict=True)]
+        amount = min(half_up(sum(wanted, Fraction(0)), agreement.rounding.quantum), account.payable)
+        base = sum((left for left, inside in zip(account.left, in_scope, strict=True) if inside), Fraction(0))
+        lines.append(_line(agreement, term, account, verdict, base, amount, as_of))
+        after.append(account.pay(wanted, amount))
+    return lines, after
+
+
+def _in_scope(term: PatientTerm, account: Account, verdict: Judgement) -> list[bool]:
+    """Tell which doses the term may pay back: those up to the day that its `cost_scope` names."""
+    last = {
+        "until_failure": verdict.day,
+        "until_assessment": account.first_dose + timedelta(days=term.assess_day),
+        "all": date.max,
+    }[term.cost_scope]
+    return [day <= last for day in account.days]
+
+
+def _guarantee(
+    agreement: Agreement, term: OutcomeGuarantee, verdict: Verdict, ledger: Sequence[Account], as_of: date
+) -> tuple[list[Line], list[Account]]:
+    """Apply a term that rests on the whole cohort, and share its payback out to the courses."""
+    quantum = agreement.rounding.quantum
+    wanted = [account.balance * verdict.rate for account in ledger]
+    room = [account.payable for account in ledger]
+    total = min(half_up(sum(wanted, Fraction(0)), quantum), sum(room, Decimal(0)))
+    amounts = allocate(total, wanted, room, quantum)
+    said = Judgement("open", as_of, verdict.verdict, verdict.reason)
+    lines = [
+        _line(agreement, term, account, said, account.balance, amount, as_of)._replace(outcome="all")
+        for account, amount in zip(ledger, amounts, strict=True)
+    ]
+    after = [account.pay(account.left, amount) for account, amount in zip(ledger, amounts, strict=True)]
+    return lines, after
+
+
+def _line(
+    agreement: Agreement,
+    term: PatientTerm | OutcomeGuarantee,
+    account: Account,
+    verdict: Judgement,
+    base: Fraction,
+    amount: Decimal,
+    as_of: date,
+) -> Line:
+    schedule, quantum = agreement.settlement, agreement.rounding.quantum
+    closed = period_end(verdict.day, schedule.every) + timedelta(days=schedule.data_cut_lag_days)
+    return Line(
+        person_id=account.person_id,
+        course=account.course,
+        term=term.id,
+        type=term.type,
+        period=period_of(verdict.day, schedule.every),
+        final=as_of >= closed,
+        outcome=verdict.outcome,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        decided_on=verdict.day,
+        spend=half_up(account.spend, quantum),
+        base=half_up(base, quantum),
+        amount=amount,
+        doses=list(filter(None, account.records)),
+        assessment=verdict.record,
+    )
+
+
+def _check(lines: Sequence[Line], ledger: Sequence[Account], quantum: Decimal) -> None:
+    """Hold the invariants of every settlement: nothing negative, nothing beyond what was spent."""
+    paid: dict[tuple[Any, int], Decimal] = {}
+    for line in lines:
+        key = (line.person_id, line.course)
+        paid[key] = paid.get(key, Decimal(0)) + line.amount
+    for account in ledger:
+        spend, back = half_up(account.spend, quantum), paid[account.person_id, account.course]
+        if not (0 <= back <= spend and back == spend - account.payable) or account.payable < 0:
+            raise RweError("a settlement would pay back more than was spent; this is a fault of the engine")
+    if any(line.amount < 0 for line in lines):
+        raise RweError("a settlement line is negative; this is a fault of the engine")

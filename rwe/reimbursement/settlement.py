@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Settlement`: the ledger, its totals and verdicts, and their aggregate form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from rwe.reimbursement.guarantee import Verdict
+from rwe.result import Result, tidy
+from rwe.spec.agreement import Agreement, OutcomeGuarantee
+
+PATIENT_OUTCOMES = ("responder", "failure", "not_evaluable", "open")
+
+
+class Line(NamedTuple):
+    """One row of the ledger: a patient's course under one term."""
+
+    person_id: Any
+    course: int
+    term: str
+    type: str
+    period: str
+    final: bool
+    outcome: str
+    rule: str
+    reason: str
+    decided_on: date
+    spend: Decimal
+    base: Decimal
+    amount: Decimal
+    doses: list[str]
+    assessment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What comes back under an agreement.
+
+    Parameters
+    ----------
+    agreement
+        The contract that was settled.
+    as_of
+        Day of the data cut.
+    lines
+        One row a patient (a course of treatment), term and period: ``person_id``, ``course``,
+        ``term``, ``type``, ``period`` (of the day that decided), ``final`` (the data cut lies past
+        the period's lag), ``outcome``, ``rule``, ``reason``, ``decided_on``, ``spend`` (cost of the
+        course), ``base`` (what the term could pay back), ``amount`` (what it pays back; Decimal),
+        ``doses`` and ``assessment`` (ids of the records behind it).
+    gross
+        Cost of all courses, each rounded as the agreement says.
+    excluded
+        Doses that are not paid for under the contract: ``reason``, ``doses``, ``patients``.
+    verdicts
+        For each term that rests on a cohort estimate, what it comes to.
+    """
+
+    agreement: Agreement
+    as_of: date
+    lines: pl.DataFrame
+    gross: Decimal
+    excluded: pl.DataFrame
+    verdicts: Mapping[str, Verdict]
+
+    @property
+    def total(self) -> Decimal:
+        """What comes back in all: the sum of the lines."""
+        return sum(self.lines["amount"], 0 * self.agreement.rounding.quantum)
+
+    def to_result(self) -> Result:
+        """Return patients, spend and payback by term and outcome; the verdicts stand in the settings."""
+        rows: list[dict[str, Any]] = []
+        for term in self.agreement.terms:
+            rows += self._of_term(term.id)
+            rows += self._of_verdict(term) if isinstance(term, OutcomeGuarantee) else []
+        table = tidy([*rows, *self._of_all()], analysis="settlement", population=self.agreement.contract.id)
+        return Result(table, self._settings())
+
+    def _of_term(self, term: str) -> Iterator[dict[str, Any]]:
+        mine = self.lines.filter(pl.col("term") == term)
+        for outcome in () if term in self.verdicts else PATIENT_OUTCOMES:
+            yield from _totals(mine.filter(pl.col("outcome") == outcome), term, outcome)
+        yield from _totals(mine, term, "all")
+
+    def _of_verdict(self, term: OutcomeGuarantee) -> Iterator[dict[str, Any]]:
+        verdict = self.verdicts[term.id]
+        row = {"stratum": term.id, "outcome": "all", "time": term.at_day}
+        limits = {"estimate": verdict.estimate, "conf_low": verdict.conf_low, "conf_high": verdict.conf_high}
+        yield {**row, "estimand": "threshold", "estimate": float(verdict.threshold)}
+        yield {**row, "estimand": "milestone", "n": verdict.at_risk, **limits}
+        yield {**row, "estimand": "payback_rate", "n": verdict.at_risk, "estimate": float(verdict.rate)}
+
+    def _of_all(self) -> Iterator[dict[str, Any]]:
+        """Yield totals over all terms: what was spent once on a course, however many terms judge it."""
+        patients = self.lines["person_id"].n_unique()
+        totals: dict[str, int | Decimal] = {"patients": patients, "spend": self.gross, "payback": self.total}
+        for estimand, value in totals.items():
+            yield {"outcome": "all", "estimand": estimand, "n": patients, "estimate": float(value)}
+        for reason, doses, persons in self.excluded.iter_rows():
+            yield {"outcome": reason, "estimand": "doses_excluded", "n": persons, "estimate": float(doses)}
+
+    def _settings(self) -> dict[str, Any]:
+        agreement = self.agreement
+        return {
+            "as_of": str(self.as_of),
+            "currency": agreement.contract.currency,
+            "vat": agreement.price[0].vat,
+            "rounding": f"{agreement.rounding.mode} to {agreement.rounding.quantum} by {agreement.rounding.level}",
+            "terms_in_order": [term.id for term in agreement.terms],
+            "min_cell": agreement.privacy.min_cell,
+            "restated": "every period, from all records known on as_of",
+            "lines": self.lines.height,
+            "lines_final": int(self.lines["final"].sum()),
+            "verdicts": {term: {"verdict": v.verdict, "reason": v.reason} for term, v in self.verdicts.items()},
+        }
+
+
+def to_frame(lines: Sequence[Line], quantum: Decimal) -> pl.DataFrame:
+    """Return ledger lines as a frame with money in exact decimals of the quantum's scale."""
+    scale = max(0, -int(quantum.as_tuple().exponent))
+    money = dict.fromkeys(("spend", "base", "amount"), pl.Decimal(38, scale))
+    words = dict.fromkeys(("term", "type", "period", "outcome", "rule", "reason", "assessment"), pl.String())
+    known = {"course": pl.Int64(), "final": pl.Boolean(), "decided_on": pl.Date(), "doses": pl.List(pl.String)}
+    types: dict[str, pl.DataType | None] = {**money, **words, **known}
+    schema = {name: types.get(name, None if lines else pl.Int64()) for name in Line._fields}
+    return pl.DataFrame(lines, schema=schema, orient="row", infer_schema_length=None)
+
+
+def _totals(lines: pl.DataFrame, term: str, outcome: str) -> Iterator[dict[str, Any]]:
+    patients = lines["person_id"].n_unique()
+    row = {"stratum": term, "outcome": outcome, "n": patients}
+    yield {**row, "estimand": "patients", "estimate": float(patients)}
+    yield {**row, "estimand": "spend", "estimate": float(sum(lines["spend"]))}
+    yield {**row, "estimand": "payback", "estimate": float(sum(lines["amount"]))}
