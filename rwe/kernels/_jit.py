@@ -26,7 +26,7 @@ I4: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _types: Any = numba.types
-integer, number, flag = _types.int64, _types.float64, _types.boolean
+integer, number = _types.int64, _types.float64
 
 
 def array_in(kind: Any, dimensions: int = 1) -> Any:
@@ -34,8 +34,9 @@ def array_in(kind: Any, dimensions: int = 1) -> Any:
     return _types.Array(kind, dimensions, "C", readonly=True)
 
 
-f8_in, i8_in, i4_in, flags_in = (array_in(kind) for kind in (number, integer, _types.int32, flag))
+f8_in, i8_in, i4_in, flags_in = (array_in(kind) for kind in (number, integer, _types.int32, _types.boolean))
 f8_in2 = array_in(number, 2)
+f8_out, f8_out2 = number[::1], number[:, ::1]  # arrays that a kernel fills for another
 
 
 def kernel(*arguments: Any) -> Callable[[Function], Function]:

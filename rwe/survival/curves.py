@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Curves:
         Cumulative hazard (Nelson-Aalen) and its variance.
     last
         Last day followed in each group.
+    weighted
+        Whether rows carry weights.
     rows
         The response, kept only where variances come from the infinitesimal jackknife.
     """
@@ -42,7 +45,23 @@ class Curves:
     hazard: F8
     var_hazard: F8
     last: I8
+    weighted: bool
     rows: Response | None
+
+    @property
+    def daily(self) -> tuple[Any, Any, Any]:
+        """Numbers at risk, failed and censored: sums of weights where rows are weighted, else persons."""
+        days = self.days
+        if self.weighted:
+            return days.w_risk, days.w_event, days.w_censor
+        return days.n_risk, days.n_event, days.n_censor
+
+
+def robust_rule(response: Response, *, asked: bool | None) -> bool:
+    """Return whether variances are robust: as asked, else as R where weights are not whole or rows are clustered."""
+    if asked is False and response.cluster is not None:
+        raise DefinitionError("clusters need the robust variance: leave out robust=False or cluster")
+    return (response.cluster is not None or not response.whole) if asked is None else asked
 
 
 def curves(response: Response, *, robust: bool) -> Curves:
@@ -54,6 +73,7 @@ def curves(response: Response, *, robust: bool) -> Curves:
     for g in range(response.group.n):
         out[:, g] = product_limit(n_risk[g], days.n_event[g], w_risk[g], days.w_event[g])
     survival, var_log, hazard, var_hazard = out
+    weighted = response.weight is not None
     left = days.n_event + days.n_censor > 0
     last = left.shape[1] - 1 - np.argmax(left[:, ::-1], axis=1)
     if robust:
@@ -63,7 +83,9 @@ def curves(response: Response, *, robust: bool) -> Curves:
             var_log[g] = np.where(survival[g] > 0, _by_day(response, member, stay, fail), np.inf)
             stay, fail = _hazard_influence(days.w_event[g], w_risk[g])
             var_hazard[g] = _by_day(response, member, stay, fail)
-    return Curves(days, survival, var_log, hazard, var_hazard, last.astype(np.int64), response if robust else None)
+    return Curves(
+        days, survival, var_log, hazard, var_hazard, last.astype(np.int64), weighted, response if robust else None
+    )
 
 
 def survival_influence(w_event: F8, w_risk: F8, survival: F8, scale: F8 | float = 1.0) -> tuple[F8, F8]:

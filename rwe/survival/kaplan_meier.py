@@ -13,7 +13,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.result import Result, tidy
-from rwe.survival.curves import Curves, curves, quantile, restricted_mean, whole_days
+from rwe.survival.curves import Curves, curves, quantile, restricted_mean, robust_rule, whole_days
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.show import framed
@@ -55,7 +55,7 @@ class KaplanMeier:
         group, day = np.repeat(np.arange(c.last.size), len(days)), np.tile(days, c.last.size)
         index, known = (group, np.minimum(day, c.last[group])), day <= c.last[group]
         s = np.where(known | (c.survival[index] == 0), c.survival[index], np.nan)
-        counts = _counts(c, index, known=known, weighted=self._weighted)
+        counts = _counts(c.daily, index, known)
         limits = _limits(s, c.var_log[index], self.conf_level, self.conf_type)
         return self._groups.spread(group, {"time": day, **counts, **limits})
 
@@ -64,7 +64,8 @@ class KaplanMeier:
         days, c = whole_days(times, "times"), self._curves
         group, day = np.repeat(np.arange(c.last.size), len(days)), np.tile(days, c.last.size)
         known = day <= c.last[group]
-        columns = _counts(c, (group, np.minimum(day, c.last[group])), known=known, weighted=False)
+        persons = c.days.n_risk, c.days.n_event, c.days.n_censor
+        columns = _counts(persons, (group, np.minimum(day, c.last[group])), known)
         return self._groups.spread(group, {"time": day, **columns})
 
     def quantile(self, probability: float | Sequence[float] = 0.5) -> pl.DataFrame:
@@ -143,8 +144,15 @@ class KaplanMeier:
         return settings | {"notes": list(self.notes)}
 
     @property
-    def _weighted(self) -> bool:
-        return bool(self.table["n_risk"].dtype == pl.Float64)
+    def labels(self) -> tuple[str, ...]:
+        """Groups as text, for example ``arm=A``, in the order of the table."""
+        return tuple(self._groups.labels())
+
+    @property
+    def persons(self) -> tuple[int, int]:
+        """Persons, and persons with the event, over all groups."""
+        n_event = int(self._curves.days.n_event.sum())
+        return n_event + int(self._curves.days.n_censor.sum()), n_event
 
     def _repr_html_(self) -> str:
         return framed(f"Kaplan-Meier, {self.conf_level:.0%} {self.conf_type} limits", self.table, self.notes)
@@ -209,13 +217,10 @@ def kaplan_meier(
 
 def from_response(response: Response, *, conf_level: float, conf_type: str, robust: bool | None) -> KaplanMeier:
     """Estimate the curves of a validated response."""
-    if robust is False and response.cluster is not None:
-        raise DefinitionError("clusters need the robust variance: leave out robust=False or cluster")
-    robust = (response.cluster is not None or not response.whole) if robust is None else robust
+    robust = robust_rule(response, asked=robust)
     c = curves(response, robust=robust)
-    weighted = response.weight is not None
     group, day = np.nonzero(c.days.n_event + c.days.n_censor)
-    n_risk, n_event, n_censor = (kind[group, day] for kind in _daily(c, weighted=weighted))
+    n_risk, n_event, n_censor = (kind[group, day] for kind in c.daily)
     counts = {"time": day, "n_risk": n_risk, "n_event": n_event, "n_censor": n_censor}
     columns = counts | _limits(c.survival[group, day], c.var_log[group, day], conf_level, conf_type)
     groups = replace(response.group, code=np.empty(0, np.int64))
@@ -229,13 +234,8 @@ def _limits(survival: Any, var_log: Any, conf_level: float, conf_type: str) -> d
     return {"survival": survival, "std_error": std_error, "conf_low": low, "conf_high": high}
 
 
-def _daily(c: Curves, *, weighted: bool) -> tuple[Any, Any, Any]:
-    days = c.days
-    return (days.w_risk, days.w_event, days.w_censor) if weighted else (days.n_risk, days.n_event, days.n_censor)
-
-
-def _counts(c: Curves, index: tuple[Any, Any], *, known: Any, weighted: bool) -> dict[str, Any]:
-    n_risk, n_event, n_censor = _daily(c, weighted=weighted)
+def _counts(daily: tuple[Any, Any, Any], index: tuple[Any, Any], known: Any) -> dict[str, Any]:
+    n_risk, n_event, n_censor = daily
     columns = {"n_risk": n_risk[index] * known, "n_event": np.cumsum(n_event, axis=1)[index]}
     return columns | {"n_censor": np.cumsum(n_censor, axis=1)[index]}
 

@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cox regression: hazard ratios with model and robust errors, baseline hazard, predicted survival."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError, DefinitionError
+from rwe.kernels._jit import F8, I8
+from rwe.kernels.concordance import count_pairs
+from rwe.result import Result, tidy
+from rwe.survival.curves import robust_rule, whole_days
+from rwe.survival.data import INDEX, Levels, Response, names, read, respond
+from rwe.survival.design import Design, columns_of, design
+from rwe.survival.intervals import ConfType, chi_square_tail, normal_quantile, survival_limits, two_sided
+from rwe.survival.partial import Point, Rows, maximise, rows, score_residuals, solve
+from rwe.survival.show import framed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hazard:
+    """The baseline hazard of each occasion at the mean of the covariates, with what its error needs.
+
+    Parameters
+    ----------
+    stratum, day
+        Of each occasion (day with failures in a stratum).
+    jump, spread
+        Increment of the cumulative hazard, and of its variance.
+    drift
+        Increment times the mean covariates of those at risk, shape (occasions, terms).
+    last
+        Last day followed in each stratum.
+    """
+
+    stratum: I8
+    day: I8
+    jump: F8
+    spread: F8
+    drift: F8
+    last: I8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cox:
+    """A fitted Cox model.
+
+    Parameters
+    ----------
+    coefficients
+        One row a term: term, estimate (log hazard ratio), std_error (model), robust_std_error (null
+        unless the variance is robust), hazard_ratio, conf_low, conf_high (hazard ratio scale),
+        statistic (z), p_value. Limits and tests rest on the robust error where there is one.
+    covariance
+        Covariance of the estimates, robust where `robust`; shape (terms, terms).
+    loglik, loglik_null
+        Log partial likelihood of the model and of no effect.
+    tests
+        Of no effect at all: likelihood_ratio, wald, score; statistic, df, p_value. The likelihood
+        ratio and score tests assume independent rows with weights that are counts: null where robust.
+    concordance
+        Share of comparable pairs that the model puts in the right order.
+    n, n_event
+        Rows and events used.
+    ties, robust, conf_level
+        Settings.
+    notes
+        What a reader must know, for example rows of weight 0 left out.
+    design
+        Terms and levels, to make the same covariates from other data.
+    """
+
+    coefficients: pl.DataFrame
+    covariance: F8
+    loglik: float
+    loglik_null: float
+    tests: pl.DataFrame
+    concordance: float
+    n: int
+    n_event: int
+    ties: str
+    robust: bool
+    conf_level: float
+    notes: tuple[str, ...]
+    design: Design
+    _mean: F8
+    _strata: Levels
+    _hazard: Hazard
+
+    def baseline(self) -> pl.DataFrame:
+        """Return the cumulative hazard where all covariates are 0 (levels: the reference), by stratum.
+
+        One row an event day: the columns of ``strata``, time (days), cumulative_hazard. Ties as in the
+        model: Efron's increments with Efron (R ``basehaz(centered = FALSE)``).
+        """
+        z = self._hazard
+        total = np.cumsum(z.jump) * np.exp(-self._mean @ self._beta)
+        before = np.concatenate([[0.0], total])[np.searchsorted(z.stratum, z.stratum)]
+        return self._strata.spread(z.stratum, {"time": z.day, "cumulative_hazard": total - before})
+
+    def predict_survival(
+        self, new: Any, times: int | Sequence[int], *, conf_type: ConfType = "log-log"
+    ) -> pl.DataFrame:
+        """Return the survival that the model predicts for the persons of `new` on these days.
+
+        Parameters
+        ----------
+        new
+            Frame with the columns of the covariates and of the strata.
+        times
+            Days.
+        conf_type
+            Scale of the limits.
+
+        Returns
+        -------
+        polars.DataFrame
+            row (of `new`, from 0), time, survival, std_error, conf_low, conf_high. Null after the last
+            day followed in the stratum. Error and limits are null where the variance is robust: that
+            of the baseline hazard is then not known.
+        """
+        days = np.array(whole_days(times, "times"), np.int64)
+        frame = read(new, [*self.design.columns, *self._strata.frame.columns])
+        x, stratum = self.design.matrix(frame) - self._mean, _strata_of(frame, self._strata)
+        parts = [self._predict(x[i], int(stratum[i]), days) for i in range(frame.height)]
+        survival, var_log = (np.concatenate([p[k] for p in parts]) for k in (0, 1))
+        low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
+        error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
+        position = {"row": np.repeat(np.arange(frame.height), days.size), "time": np.tile(days, frame.height)}
+        limits = {"survival": survival, "std_error": error, "conf_low": low, "conf_high": high}
+        return pl.DataFrame(position | limits, nan_to_null=True)
+
+    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
+        """Return hazard ratios (stratum: the term) and concordance in the long tidy form."""
+        error = "robust_std_error" if self.robust else "std_error"
+        ratios = self.coefficients.select(
+            pl.lit("hazard_ratio").alias("estimand"),
+            pl.col("term").alias("stratum"),
+            pl.col("hazard_ratio").alias("estimate"),
+            pl.col(error).alias("std_error"),
+            "conf_low",
+            "conf_high",
+            "statistic",
+            "p_value",
+        )
+        fit = pl.DataFrame({"estimand": ["concordance"], "stratum": [""], "estimate": [self.concordance]})
+        both = pl.concat([ratios, fit], how="diagonal").with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
+        settings = {"ties": self.ties, "robust": self.robust, "conf_level": self.conf_level, "notes": list(self.notes)}
+        settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null, "strata": list(self._strata.frame.columns)}
+        return Result(tidy(both, analysis="cox", population=population, outcome=outcome), settings)
+
+    @property
+    def _beta(self) -> F8:
+        return self.coefficients["estimate"].to_numpy()
+
+    def _predict(self, x: F8, stratum: int, days: I8) -> tuple[F8, F8]:
+        """Return survival and var(log S) of one person."""
+        z = self._hazard
+        mine = z.stratum == stratum
+        upto = np.searchsorted(z.day[mine], days, side="right")
+        risk = float(np.exp(x @ self._beta))
+        hazard, spread = (np.concatenate([[0.0], np.cumsum(a[mine])])[upto] for a in (z.jump, z.spread))
+        drift = np.vstack([np.zeros(x.size), np.cumsum(z.drift[mine], axis=0)])[upto]
+        q = hazard[:, None] * x - drift
+        known = days <= z.last[stratum]
+        variance = np.nan if self.robust else risk**2 * (spread + np.einsum("ti,ij,tj->t", q, self.covariance, q))
+        return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
+
+    def _repr_html_(self) -> str:
+        title = f"Cox regression, {self.n} rows, {self.n_event} events, ties {self.ties}"
+        return framed(title, self.coefficients, self.notes)
+
+
+def cox(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    covariates: Sequence[str] | None = None,
+    formula: str | None = None,
+    entry: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    cluster: str | None = None,
+    ties: Literal["efron", "breslow"] = "efron",
+    robust: bool | None = None,
+    reference: Mapping[str, str] | None = None,
+    conf_level: float = 0.95,
+) -> Cox:
+    """Fit a Cox proportional hazards model, as R ``coxph``.
+
+    Parameters
+    ----------
+    frame, time, event, entry
+        As in `kaplan_meier`; several rows a person (changing covariates) need `entry` and `cluster`.
+    covariates
+        Columns; text columns count as levels.
+    formula
+        In place of `covariates`, for example ``"age + C(stage)"``; grammar in `rwe.survival.design`.
+    strata
+        Columns whose levels have baseline hazards of their own.
+    weights
+        Column of weights; rows of weight 0 are left out and counted.
+    cluster
+        Column that tells which rows belong together.
+    ties
+        efron (default) or breslow.
+    robust
+        Take the variance from the influence of rows (or clusters). By default, as R: where weights
+        are not whole numbers or clusters are given.
+    reference
+        Reference level of columns that count as levels; otherwise the first in ascending order.
+    conf_level
+        Level of the limits.
+
+    Raises
+    ------
+    DefinitionError
+        If a column is missing, or the formula or an argument is wrong.
+    DataError
+        If rows break the contract of a column (missing covariates are not dropped silently).
+    NoValidAnswer
+        If there are no events, or terms are aliased or have no finite estimate: they are named.
+    """
+    if (covariates is None) == (formula is None) or not (covariates or formula):
+        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
+    if ties not in ("efron", "breslow"):
+        raise DefinitionError(f"ties '{ties}' is neither efron nor breslow")
+    model = formula if formula is not None else list(covariates or ())
+    columns = [time, event, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
+    table = read(frame, columns)
+    stratify = names(strata)
+    response = respond(table, time=time, event=event, entry=entry, strata=stratify, weights=weights, cluster=cluster)
+    table = table.filter(response.kept)
+    plan = design(table, model, reference)
+    data = rows(response, plan.matrix(table), efron=ties == "efron")
+    null, best = maximise(data, plan.names)
+    model_variance = solve(best.information, np.eye(best.beta.size))
+    is_robust = robust_rule(response, asked=robust)
+    variance = _robust(response, data, best, model_variance) if is_robust else model_variance
+    unit = np.outer(data.scale, data.scale)
+    return Cox(
+        coefficients=_coefficients(
+            plan.names,
+            best.beta / data.scale,
+            model_variance / unit,
+            variance / unit,
+            robust=is_robust,
+            z=normal_quantile(conf_level),
+        ),
+        covariance=variance / unit,
+        loglik=best.loglik,
+        loglik_null=null.loglik,
+        tests=_tests(null, best, variance, robust=is_robust),
+        concordance=_concordance(response, data, best),
+        n=response.time.size,
+        n_event=int(response.event.sum()),
+        ties=ties,
+        robust=is_robust,
+        conf_level=conf_level,
+        notes=(f"{response.dropped} rows of weight 0 left out",) if response.dropped else (),
+        design=plan,
+        _mean=data.mean,
+        _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
+        _hazard=_hazard(response, data, best),
+    )
+
+
+def _robust(response: Response, data: Rows, best: Point, model: F8) -> F8:
+    """Return the sandwich variance (Lin & Wei 1989): squared influences, summed within clusters first."""
+    own = score_residuals(data, best) @ model
+    if response.cluster is not None:
+        own = np.column_stack([np.bincount(response.cluster, column) for column in own.T])
+    return np.asarray(own.T @ own, np.float64)
+
+
+def _coefficients(terms: tuple[str, ...], beta: F8, model: F8, variance: F8, *, robust: bool, z: float) -> pl.DataFrame:
+    error = np.sqrt(np.diag(variance))
+    with np.errstate(over="ignore"):  # a unit so small that its hazard ratio is infinite in double precision
+        ratio, low, high = (np.exp(beta + side * error) for side in (0, -z, z))
+    columns = {
+        "term": list(terms),
+        "estimate": beta,
+        "std_error": np.sqrt(np.diag(model)),
+        "robust_std_error": error if robust else np.full(beta.size, np.nan),
+        "hazard_ratio": ratio,
+        "conf_low": low,
+        "conf_high": high,
+        "statistic": beta / error,
+        "p_value": np.array([two_sided(t) for t in beta / error]),
+    }
+    return pl.DataFrame(columns, nan_to_null=True)
+
+
+def _tests(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.DataFrame:
+    ratio, score = 2 * (best.loglik - null.loglik), null.score @ solve(null.information, null.score)
+    wald = float(best.beta @ solve(variance, best.beta))
+    found = {"likelihood_ratio": None if robust else ratio, "wald": wald, "score": None if robust else float(score)}
+    df = best.beta.size
+    tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
+    columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * 3, "p_value": tails}
+    return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
+
+
+def _concordance(response: Response, data: Rows, best: Point) -> float:
+    """Return Harrell's C; scores that differ by less than 1e-10 are tied, as sums of the same numbers may."""
+    rank = np.unique(np.round(data.x @ best.beta, 10), return_inverse=True)[1] + 1
+    stratum, leave, enter = response.strata.code, response.time, response.entry
+    by_leave = np.lexsort((response.event, -1 * leave, stratum))
+    by_enter = np.lexsort((-1 * enter, stratum))
+    weight, n_ranks = response.weights, int(rank.max())
+    pairs = count_pairs(by_leave, by_enter, stratum, leave, enter, response.event, rank, weight, n_ranks)
+    return float((pairs[0] + pairs[2] / 2) / pairs.sum()) if pairs.sum() > 0 else float("nan")
+
+
+def _hazard(response: Response, data: Rows, best: Point) -> Hazard:
+    h, _, u, v, _ = best.ties
+    drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * data.scale
+    last = np.zeros(response.strata.n, np.int64)
+    np.maximum.at(last, response.strata.code, response.time)
+    return Hazard(data.stratum, data.day, h, u, drift, last)
+
+
+def _strata_of(frame: pl.DataFrame, strata: Levels) -> I8:
+    """Return the stratum of each row of new data."""
+    if not strata.frame.width:
+        return np.zeros(frame.height, np.int64)
+    on = strata.frame.columns
+    numbered = strata.frame.with_columns(pl.int_range(strata.n).alias(INDEX))
+    code = frame.select(on).join(numbered, on=on, how="left", maintain_order="left")[INDEX]
+    if unknown := code.null_count():
+        raise DataError(f"columns {on}: {unknown} of {frame.height} rows hold a stratum that the model does not know")
+    return code.to_numpy().astype(np.int64)

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Median follow-up by the reverse Kaplan-Meier curve: censoring is the event, failure ends the wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rwe.result import Result, tidy
+from rwe.survival.data import names, read, respond
+from rwe.survival.intervals import ConfType
+from rwe.survival.kaplan_meier import KaplanMeier, from_response
+from rwe.survival.show import framed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowUp:
+    """How long persons were followed.
+
+    Parameters
+    ----------
+    table
+        One row a group: the columns of ``by``, then n (persons), n_censor, time (median, days),
+        conf_low, conf_high. Null: the median is not reached.
+    curve
+        The curve of still being followed.
+    """
+
+    table: pl.DataFrame
+    curve: KaplanMeier
+    _labels: tuple[str, ...]
+
+    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
+        """Return the medians in the long tidy form."""
+        rows = self.table.select(
+            pl.Series("group", self._labels, pl.String),
+            "n",
+            "conf_low",
+            "conf_high",
+            n_event="n_censor",
+            estimate="time",
+        )
+        labels = {"population": population, "outcome": outcome, "estimand": "follow_up_median"}
+        settings = {"conf_level": self.curve.conf_level, "conf_type": self.curve.conf_type}
+        return Result(tidy(rows, analysis="survival", **labels), settings)
+
+    def _repr_html_(self) -> str:
+        return framed("Median follow-up, reverse Kaplan-Meier", self.table)
+
+
+def median_follow_up(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    entry: str | None = None,
+    by: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    conf_level: float = 0.95,
+    conf_type: ConfType = "log-log",
+) -> FollowUp:
+    """Estimate the median follow-up by group (Schemper & Smith 1996, Control Clin Trials 17:343).
+
+    Arguments and errors are those of `kaplan_meier`. The days of failure and of censoring are read as
+    R reads ``Surv(time, 1 - event)``: on one day, the end of observation precedes the failure.
+    """
+    response = respond(
+        read(frame, [time, event, *names(entry), *names(by), *names(weights)]),
+        time=time, event=event, entry=entry, by=names(by), weights=weights,
+    )  # fmt: skip
+    turned = replace(response, event=np.logical_not(response.event))
+    curve = from_response(turned, conf_level=conf_level, conf_type=conf_type, robust=None)
+    n = np.bincount(response.group.code, minlength=response.group.n)
+    n_censor = np.bincount(response.group.code[turned.event], minlength=response.group.n)
+    median = curve.quantile(0.5)
+    columns = {"n": n, "n_censor": n_censor} | {c: median[c] for c in ("time", "conf_low", "conf_high")}
+    table = response.group.spread(np.arange(response.group.n), columns)
+    return FollowUp(table, curve, tuple(response.group.labels()))
