@@ -1,0 +1,241 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pseudonyms: equal people meet, different people do not, and nothing but the key leads back."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rwe.errors import MachineError, Refused
+from rwe.identity import load_or_make_key, name_parts, normalise, pseudonymise
+from rwe.spec.source import Column
+from rwe.store import Store
+
+KEY = bytes(range(32))
+COLUMNS = {
+    "no": Column(type="text", role="person"),
+    "national": Column(type="text", role="national_id"),
+    "given": Column(type="text", role="name"),
+    "family": Column(type="text", role="name"),
+    "born": Column(type="date", role="birth_date"),
+    "sex": Column(type="text"),
+}
+
+
+def _people(**columns: list[object]) -> pl.DataFrame:
+    n = len(next(iter(columns.values())))
+    plain: dict[str, list[object]] = {
+        "_key": [str(i) for i in range(n)],
+        "no": ["A1"] * n,
+        "national": ["9913451234"] * n,
+        "given": ["Мария"] * n,
+        "family": ["Иванова-Петрова"] * n,
+        "born": [date(1931, 5, 6)] * n,
+        "sex": ["F"] * n,
+    }
+    schema = {name: pl.Date if name == "born" else pl.String for name in plain}
+    return pl.DataFrame({**plain, **columns}, schema=schema)
+
+
+def _made(key: bytes = KEY, domain: str = "clinic/person", **columns: list[object]) -> pl.DataFrame:
+    return pseudonymise(_people(**columns), COLUMNS, key, domain)
+
+
+def test_only_tokens_the_birth_year_and_columns_without_a_role_remain() -> None:
+    made = _made(no=["A1"])
+
+    assert dict(made.schema) == {
+        "_key": pl.String,
+        "sex": pl.String,
+        "person_token": pl.String,
+        "national_token": pl.String,
+        "national_masked": pl.List(pl.String),
+        "birth_year": pl.Int32,
+        "name_tokens": pl.List(pl.String),
+    }
+    row = made.row(0, named=True)
+    assert row["birth_year"] == 1931
+    assert [len(row["national_masked"]), len(row["name_tokens"])] == [9, 6]
+    tokens = [row["person_token"], row["national_token"], *row["national_masked"], *row["name_tokens"]]
+    assert all(len(token) == 32 and set(token) <= set("0123456789abcdef") for token in tokens)
+    assert len(set(tokens)) == len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("AB12", " ab12\t"),
+        ("AB12", "АВ12"),  # the second in Cyrillic letters
+        ("\u0419 7", unicodedata.normalize("NFD", "\u0419 7")),
+        ("12 34", "1234"),
+        ("１２", "12"),
+    ],
+)
+def test_spellings_of_one_number_meet(one: str, other: str) -> None:
+    made = _made(no=[one, other])
+
+    assert made["person_token"].n_unique() == 1
+
+
+def test_different_numbers_sites_domains_and_keys_do_not_meet() -> None:
+    tokens = [
+        *_made(no=["12", "012", "1 3"])["person_token"],
+        *_made(no=["12"], domain="other/person")["person_token"],
+        *_made(no=["12"], key=bytes(32))["person_token"],
+        *_made(national=["12"])["national_token"],
+    ]
+
+    assert len(set(tokens)) == 6
+
+
+def test_national_numbers_meet_across_sites() -> None:
+    here, there = _made(no=["1"], domain="a/person"), _made(no=["2"], domain="b/person")
+
+    assert here["national_token"].to_list() == there["national_token"].to_list()
+
+
+@pytest.mark.parametrize("empty", [None, "", "  \t", "\x00", "12\x0034"])
+def test_an_identifier_that_says_nothing_gets_no_token(empty: str | None) -> None:
+    made = _made(no=[empty, "1"], national=[empty, "2"])
+
+    assert made["person_token"].is_null().to_list() == [True, False]
+    assert made["national_token"].is_null().to_list() == [True, False]
+    assert made["national_masked"].is_null().to_list() == [True, False]
+
+
+@given(st.text(alphabet="0123456789", min_size=10, max_size=10), st.integers(0, 9), st.integers(0, 9))
+def test_one_wrong_digit_leaves_a_masked_token_equal(number: str, place: int, digit: int) -> None:
+    wrong = f"{number[:place]}{digit}{number[place + 1 :]}"
+
+    right, other = _made(national=[number, wrong])["national_masked"]
+
+    assert set(right) & set(other)
+
+
+@given(st.text(alphabet="0123456789", min_size=10, max_size=10), st.integers(0, 8))
+def test_two_swapped_digits_leave_a_masked_token_equal(number: str, place: int) -> None:
+    swapped = f"{number[:place]}{number[place + 1]}{number[place]}{number[place + 2 :]}"
+
+    right, other = _made(national=[number, swapped])["national_masked"]
+
+    assert set(right) & set(other)
+
+
+def test_a_masked_token_is_of_its_place() -> None:
+    right, other = _made(national=["1234567890", "3412567890"])["national_masked"]
+
+    assert not set(right) & set(other)
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("Мария", ["MARIA"]),
+        ("Mariya", ["MARIA"]),
+        ("Щерю Йорданов", ["SHTERYU", "YORDANOV"]),
+        ("Щерю Йорданов".upper(), ["SHTERYU", "YORDANOV"]),
+        (unicodedata.normalize("NFD", "Йордан"), ["YORDAN"]),
+        ("ИВАH", ["IVAN"]),  # the last letter is Latin
+        ("BОRIS", ["BORIS"]),  # the second letter is Cyrillic
+        ("d'Artagnan  Müller", ["D", "ARTAGNAN", "MULLER"]),
+        (" - 3 ", []),
+    ],
+)
+def test_names_are_written_in_one_alphabet(written: str, parts: list[str]) -> None:
+    assert name_parts(written) == parts
+
+
+def test_swapped_names_meet_and_a_birth_date_tells_namesakes_apart() -> None:
+    made = _made(
+        given=["Мария", "Ivanova", "Мария", None],
+        family=["Иванова", "Maria", "Иванова", ""],
+        born=[date(1931, 5, 6), date(1931, 5, 6), date(1950, 1, 1), date(1931, 5, 6)],
+    )["name_tokens"].to_list()
+
+    assert made[0] == made[1]
+    assert len(set(made[0]) & set(made[2])) == 2
+    assert made[3] == []
+
+
+def test_a_name_without_a_birth_date_stands_alone() -> None:
+    made = _made(born=[None, date(1931, 5, 6)])
+
+    assert made["birth_year"].to_list() == [None, 1931]
+    assert set(made["name_tokens"][0]) < set(made["name_tokens"][1])
+
+
+def test_no_rows_give_the_same_columns() -> None:
+    full = _people(no=["1"])
+
+    empty = pseudonymise(full.clear(), COLUMNS, KEY, "clinic/person")
+
+    assert empty.schema == pseudonymise(full, COLUMNS, KEY, "clinic/person").schema
+    assert empty.is_empty()
+
+
+def test_numbers_do_not_collide() -> None:
+    n = 200_000
+
+    made = pseudonymise(_people(no=[f"{i:06d}" for i in range(n)]).select("no"), {"no": COLUMNS["no"]}, KEY, "c/person")
+
+    assert made["person_token"].n_unique() == n
+
+
+@given(st.text())
+def test_composed_and_decomposed_texts_are_one(text: str) -> None:
+    forms = {normalise(unicodedata.normalize(form, text)) for form in ("NFC", "NFD", "NFKC", "NFKD")}
+
+    assert len(forms) == 1
+
+
+def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    first = load_or_make_key(tmp_path)
+
+    assert load_or_make_key(tmp_path) == first
+    assert len(first) == 32
+    path = tmp_path / "key" / "linkage.key"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o400, 0o700)
+    assert [file.name for file in path.parent.iterdir()] == ["linkage.key"]
+
+
+def test_a_key_that_others_may_read_is_refused_without_being_shown(tmp_path: Path) -> None:
+    key = load_or_make_key(tmp_path)
+    (tmp_path / "key" / "linkage.key").chmod(0o444)
+
+    with pytest.raises(Refused, match="chmod 400") as caught:
+        load_or_make_key(tmp_path)
+
+    assert key.hex() not in str(caught.value)
+
+
+def test_a_lost_key_is_not_replaced_behind_the_records_made_with_it(tmp_path: Path) -> None:
+    load_or_make_key(tmp_path)
+    Store(tmp_path / "store").table("clinic/landing/patient").append(pl.DataFrame({"_key": ["1"]}), batch="b")
+    (tmp_path / "key" / "linkage.key").unlink()
+
+    with pytest.raises(MachineError, match=r"linkage\.key is gone"):
+        load_or_make_key(tmp_path)
+
+
+def test_a_damaged_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key" / "linkage.key"
+    path.parent.mkdir()
+    path.write_bytes(b"short")
+    path.chmod(0o400)
+
+    with pytest.raises(MachineError, match="not a key of 32 bytes"):
+        load_or_make_key(tmp_path)
+
+
+def test_a_home_that_cannot_hold_a_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+
+    with pytest.raises(MachineError, match=str(tmp_path / "home")):
+        load_or_make_key(tmp_path / "home")
