@@ -20,7 +20,7 @@ import polars as pl
 from rwe.result import LABELS, SCHEMA, Result
 
 ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
-CURVES = ("survival", "at_risk")
+CURVES = ("survival", "at_risk", "baseline_hazard")
 # estimands whose cells add up to a total that is shown: the label that tells the cells apart
 ADDITIVE = {
     "count": "stratum",
@@ -201,4 +201,8 @@ def _counts(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return _round(masked.with_columns(blank), policy)
 
 
-_CURVE: dict[str, Callable[[pl.DataFrame, Policy], pl.DataFrame]] = {"survival": _curve, "at_risk": _counts}
+_CURVE: dict[str, Callable[[pl.DataFrame, Policy], pl.DataFrame]] = {
+    "survival": _curve,
+    "baseline_hazard": _curve,
+    "at_risk": _counts,
+}

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who does better: a Cox model of one endpoint on baseline variables, with its baseline hazard."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from rwe import survival as sv
+from rwe.plugins import Inputs
+from rwe.result import Result, tidy
+from rwe.spec.base import Name, Part, Real, Text
+
+
+class Unit(Part):
+    """In how many of its units a number enters the model, and the term's name for people."""
+
+    by: Real = Field(gt=0)
+    title: Text
+
+
+class Options(Part):
+    """Which endpoint on which variables; levels are compared with the first named in the study."""
+
+    endpoint: Name
+    covariates: tuple[Name, ...] = Field(min_length=1)
+    units: dict[Name, Unit] = Field(default_factory=dict)
+    ties: Literal["efron", "breslow"] = "efron"
+
+
+class CoxModel:
+    """Hazard ratios of baseline variables in one population."""
+
+    options = Options
+    needs_trial = False
+
+    def run(self, inputs: Inputs, options: Options) -> Result:
+        """Fit the model to those with every covariate known; the settings say how many were not."""
+        everyone = inputs.people
+        people = everyone.drop_nulls(list(options.covariates))
+        scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
+        columns = {"time": f"{options.endpoint}_days", "event": f"{options.endpoint}_event"}
+        model = sv.cox(
+            scaled, **columns, covariates=options.covariates, ties=options.ties, reference=_first(inputs, options)
+        )
+        fitted = model.to_result(population=inputs.population, outcome=options.endpoint)
+        baseline = _baseline(people, columns, model.baseline()).with_columns(
+            pl.lit(inputs.population).alias("population"), pl.lit(options.endpoint).alias("outcome")
+        )
+        settings = {
+            "terms": [_term(name, options) for name in model.design.names],
+            "levels": {column: list(levels) for column, levels in model.design.levels.items()},
+            "not_complete": everyone.height - people.height,
+        }
+        table = pl.concat([_per_level(fitted.table, people, columns["event"]), baseline])
+        return Result(table, dict(fitted.settings) | settings)
+
+
+def _first(inputs: Inputs, options: Options) -> dict[str, str]:
+    """Return the reference of each variable with levels: the first level that the study names."""
+    baseline = inputs.study.baseline
+    found = {name: next(iter(baseline[name].levels)) for name in options.covariates if baseline[name].levels}
+    return found | {name: "no" for name in options.covariates if baseline[name].kind == "exists"}
+
+
+def _term(name: str, options: Options) -> dict[str, Any]:
+    unit = options.units.get(name)
+    return {"term": name, "scale": unit.by if unit else 1.0, "title": unit.title.model_dump() if unit else None}
+
+
+def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.DataFrame:
+    """Count, for a term that is a level, the persons of that level: the estimate rests on them."""
+    counts = [
+        people.group_by(pl.format(f"{name}={{}}", pl.col(name)).alias("stratum")).agg(
+            pl.len().cast(pl.Int64).alias("persons"), pl.col(event).sum().cast(pl.Int64).alias("events")
+        )
+        for name, dtype in people.schema.items()
+        if dtype == pl.String
+    ]
+    if not counts:
+        return table
+    joined = table.join(pl.concat(counts), on="stratum", how="left", maintain_order="left")
+    own = joined.with_columns(pl.coalesce("persons", "n").alias("n"), pl.coalesce("events", "n_event").alias("n_event"))
+    return own.select(table.columns)
+
+
+def _baseline(people: pl.DataFrame, columns: dict[str, str], hazard: pl.DataFrame) -> pl.DataFrame:
+    """Return the cumulative baseline hazard by day, with those at risk and the events so far."""
+    km = sv.kaplan_meier(people, **columns).table.select("time", "n_risk", pl.col("n_event").cum_sum())
+    rows = hazard.join(km, on="time", how="left").select(
+        "time", n="n_risk", n_event="n_event", estimate="cumulative_hazard"
+    )
+    start = pl.DataFrame({"time": [0], "n": [people.height], "n_event": [0], "estimate": [0.0]})
+    return tidy(pl.concat([start, rows], how="vertical_relaxed"), analysis="cox", estimand="baseline_hazard")
+
+
+ANALYSIS = CoxModel()

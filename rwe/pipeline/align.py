@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""From landing tables to the common model in the store; what is read on is what was sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from rwe.cdm import TABLES, Cdm
+from rwe.harmonise import harmonise
+from rwe.pipeline.extract import landing_table
+from rwe.pipeline.plan import Source
+from rwe.store import Store, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """One hospital in the common model, and the newest landing commit of each of its streams."""
+
+    site: str
+    cdm: Cdm
+    rejected: pl.DataFrame
+    commits: dict[str, int]
+
+
+def align(source: Source, store: Store) -> Aligned:
+    """Harmonise the landing rows of one hospital and append what changed to the common model.
+
+    All people are harmonised each time, because the account must cover every landed row; the store
+    keeps only the rows that say something new, and deletes those that are no more.
+    """
+    site, streams = source.site.site, source.mapping.source.streams
+    landing = {name: landing_table(store, site, name) for name in streams}
+    commits = {name: table.commit for name, table in landing.items()}
+    made = harmonise({name: table.current() for name, table in landing.items()}, source.mapping, site)
+    batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields)).encode()).hexdigest()[:32]
+    tables = {name: _cdm_table(store, site, name) for name in TABLES}
+    for name, table in tables.items():
+        table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)
+    cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting)
+    return Aligned(site, cdm, made.rejected, commits)
+
+
+def _cdm_table(store: Store, site: str, name: str) -> Table:
+    return store.table(f"{site}/cdm/{name}", partition_by="bucket")
+
+
+def together(parts: Iterable[Aligned]) -> Cdm:
+    """Return the common model of all hospitals; a person seen in several stands once."""
+    found = list(parts)
+    if len(found) == 1:
+        return found[0].cdm
+    tables = {name: pl.concat([part.cdm.table(name) for part in found]) for name in TABLES}
+    for name in ("person", "death"):
+        tables[name] = tables[name].sort("person_id", "_source_commit").unique("person_id", keep="first")
+    return Cdm(tables, pl.concat([part.cdm.accounting for part in found]))

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a report is told beside the released tables: `Context`, filled from the plan and the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from rwe import provenance
+from rwe.compare import TrialBaseline
+from rwe.disclosure import Policy, Released, protect
+from rwe.pipeline.align import Aligned
+from rwe.pipeline.plan import Plan
+from rwe.reimbursement import Agreement
+from rwe.report import context as card
+from rwe.result import Result, tidy
+from rwe.spec.base import Text
+from rwe.spec.study import Variable
+from rwe.store import Store
+
+REMARKS = ("rejected", "merged", "unmapped", "repaired")
+
+
+def context(
+    plan: Plan,
+    released: Mapping[str, Released],
+    aligned: Iterable[Aligned],
+    store: Store,
+    run_id: str,
+    started: datetime,
+) -> card.Context:
+    """Return everything but the tables that a dossier of this run needs."""
+    study, sites = plan.study, list(aligned)
+    settings = {name: dict(part.settings) for name, part in released.items()}
+    criteria = [*study.eligibility, *(c for p in study.populations.values() for c in p.criteria)]
+    return card.Context(
+        study=_study(plan),
+        sites=tuple(card.SiteCard(name=s.site.site, title=s.site.title) for s in plan.sources),
+        focus=card.Focus(**study.focus.model_dump()),
+        key_figures=study.key_figures,
+        populations={name: p.title for name, p in study.populations.items()},
+        criteria={c.name: c.title for c in criteria},
+        variables={name: _variable(v) for name, v in study.baseline.items()},
+        terms=_terms(settings),
+        endpoints={n: card.EndpointCard(title=e.title, definition=e.definition) for n, e in study.endpoints.items()},
+        trial=_trial(plan.trial) if plan.trial else None,
+        agreement=_agreement(plan.agreement) if plan.agreement else None,
+        verdicts=settings.get("settlement", {}).get("verdicts", {}),
+        policy=card.PolicyCard(**asdict(Policy())),
+        methods=_methods(settings),
+        quality=tuple(_quality(sites)),
+        provenance=_provenance(plan, sites, store, run_id, started),
+        settings=settings,
+    )
+
+
+def _study(plan: Plan) -> card.StudyCard:
+    study = plan.study
+    words = {key: getattr(study, key) for key in ("title", "question", "medicine", "indication", "time_zero")}
+    return card.StudyCard(
+        name=study.study,
+        version=study.version,
+        as_of=study.as_of,
+        start=study.index.start,
+        end=study.index.end,
+        **words,
+    )
+
+
+def _variable(variable: Variable) -> card.VariableCard:
+    return card.VariableCard(title=variable.title, unit=variable.unit, levels=variable.names)
+
+
+def _trial(trial: TrialBaseline) -> card.TrialCard:
+    file = trial.file
+    return card.TrialCard(
+        name=file.trial,
+        title=file.title,
+        citation=file.citation,
+        arms={name: arm.n for name, arm in file.arms.items()},
+        criteria=tuple(
+            card.CriterionCard(name=c.name, text=c.text, expressible=c.expressible, reason=c.reason)
+            for c in file.criteria
+        ),
+        missing={name: e.reason for name, e in file.endpoints.items() if not e.available and e.reason},
+    )
+
+
+def _agreement(agreement: Agreement) -> card.AgreementCard:
+    terms = []
+    for term in agreement.terms:
+        plain = {k: _plain(v) for k, v in term.model_dump(exclude={"id", "type"}, exclude_none=True).items() if v}
+        terms.append(card.TermCard(id=term.id, type=term.type, settings=plain))
+    return card.AgreementCard(
+        id=agreement.contract.id,
+        title=agreement.title,
+        note=agreement.note,
+        currency=agreement.contract.currency,
+        terms=tuple(terms),
+    )
+
+
+def _plain(value: Any) -> str | int:
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _methods(settings: Mapping[str, Mapping[str, Any]]) -> card.Methods:
+    """Return how the estimates were made, as the analyses themselves say it."""
+    found = {key: part[key] for part in settings.values() for key in ("conf_level", "conf_type", "ties") if key in part}
+    trial = next((part for part in settings.values() if "margins" in part), {})
+    refused = tuple(card.Refused(**item) for item in trial.get("refused", []))
+    return card.Methods(**found, horizon=trial.get("tau", 0), raked=tuple(trial.get("margins", ())), refused=refused)
+
+
+def _terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:
+    """Return the names of the terms of a model that are not a variable or one of its levels."""
+    terms = [term for part in settings.values() for term in part.get("terms", [])]
+    return {term["term"]: Text(**term["title"]) for term in terms if term["title"]}
+
+
+def _quality(sites: list[Aligned]) -> Iterable[card.QualityRow]:
+    """Yield what became of source rows, counted as everything that leaves is counted."""
+    rows = pl.concat([part.cdm.accounting for part in sites])
+    totals = rows.group_by("stream", "record", "rule", "outcome", maintain_order=True).agg(pl.col("n").sum())
+    cells = totals.select(
+        pl.col("stream").alias("group"),
+        pl.col("record").fill_null("").alias("stratum"),
+        pl.col("rule").fill_null("").alias("outcome"),
+        pl.col("outcome").alias("estimand"),
+        pl.col("n").cast(pl.Int64),
+    )
+    table = protect(Result(tidy(cells, analysis="quality"))).table
+    for row in table.iter_rows(named=True):
+        names = {"stream": row["group"], "record": row["stratum"], "rule": row["outcome"], "outcome": row["estimand"]}
+        yield card.QualityRow(**names, n=row["n"])
+
+
+def _provenance(plan: Plan, sites: list[Aligned], store: Store, run_id: str, started: datetime) -> card.Provenance:
+    data, seals = {}, {}
+    for part in sites:
+        for stream in part.commits:
+            table = store.table(f"{part.site}/landing/{stream}")
+            newest = table.seals()[-1]
+            sha = newest.files[-1].sha256 if newest.files else ""
+            rows = table.current().select(pl.len()).collect().item()
+            data[f"{part.site}/{stream}"] = card.DataCard(rows=_rounded(rows), commit=table.commit, sha256=sha)
+            seals[f"{part.site}/{stream}"] = newest.log_sha256
+    code = "-".join(provenance.code_hashes().values())
+    return card.Provenance(
+        run_id=run_id,
+        started=started,
+        code=code,
+        packages=provenance.packages(),
+        data=data,
+        configs={path.name: provenance.sha256(path) for path in plan.files},
+        seals=seals,
+    )
+
+
+def _rounded(n: int) -> int | None:
+    row = tidy([{"estimand": "rows", "n": n}], analysis="provenance")
+    return protect(Result(row)).table["n"].to_list()[0]

@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Through the door: every result protected once and written to ``release/``, with the words a report needs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rwe.disclosure import Released, protect
+from rwe.result import Result
+
+MODEL = Path("model") / "cox.json"
+
+
+def release(results: Mapping[str, Result], folder: Path) -> dict[str, Released]:
+    """Protect results and write each as csv and as a JSON list of rows, numbered in their order."""
+    folder.mkdir()
+    released = {name: protect(result) for name, result in results.items()}
+    for i, (name, part) in enumerate(released.items(), 1):
+        part.table.write_csv(folder / f"{i:02d}-{name}.csv")
+        part.table.write_json(folder / f"{i:02d}-{name}.json")
+    return released
+
+
+def write_model(cox: Released, folder: Path) -> None:
+    """Write the Cox model that the released rows describe: coefficients and the baseline on the release grid."""
+    terms = cox.settings["terms"]
+    rows = cox.table.filter(estimand="hazard_ratio")
+    ratio = dict(zip(rows["stratum"], rows["estimate"], strict=True))
+    base = cox.table.filter(pl.col("estimand") == "baseline_hazard").drop_nulls("estimate")
+    if base.is_empty() or any(ratio.get(t["term"]) is None for t in terms):
+        return  # a masked coefficient or no curve: there is no model to release
+    model = {
+        "terms": [t["term"] for t in terms],
+        "coefficients": [math.log(ratio[t["term"]]) / t["scale"] for t in terms],
+        "levels": cox.settings["levels"],
+        "baseline": {"days": base["time"].to_list(), "cumulative_hazard": base["estimate"].to_list()},
+    }
+    _write(folder / MODEL, model)
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8")
