@@ -5,6 +5,19 @@
 from __future__ import annotations
 
 from rwe.compare.balance import Balance, balance
+from rwe.compare.contrast import contrast
 from rwe.compare.rake import Raked, effective_sample_size, rake
+from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
 
-__all__ = ["Balance", "Raked", "balance", "effective_sample_size", "rake"]
+__all__ = [
+    "Balance",
+    "Margin",
+    "Raked",
+    "TrialBaseline",
+    "balance",
+    "classes",
+    "contrast",
+    "effective_sample_size",
+    "load_trial",
+    "rake",
+]
