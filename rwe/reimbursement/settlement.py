@@ -103,9 +103,9 @@ class Settlement:
         patients = self.lines["person_id"].n_unique()
         totals: dict[str, int | Decimal] = {"patients": patients, "spend": self.gross, "payback": self.total}
         for estimand, value in totals.items():
-            yield {"outcome": "all", "estimand": estimand, "n": patients, "estimate": float(value)}
+            yield {"stratum": "all", "outcome": "all", "estimand": estimand, "n": patients, "estimate": float(value)}
         for reason, doses, persons in self.excluded.iter_rows():
-            yield {"outcome": reason, "estimand": "doses_excluded", "n": persons, "estimate": float(doses)}
+            yield {"stratum": "all", "outcome": reason, "estimand": "doses_excluded", "n": persons, "estimate": float(doses)}
 
     def _settings(self) -> dict[str, Any]:
         agreement = self.agreement

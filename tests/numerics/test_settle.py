@@ -398,7 +398,7 @@ def test_the_aggregate_form() -> None:
         ("t1", "open", 0, 0.0),
         ("t1", "all", 3, 1500.0),
         ("g", "all", 3, 600.0),
-        ("", "all", 3, 2100.0),
+        ("all", "all", 3, 2100.0),
     ]
     assert result.table.filter(estimand="threshold")["estimate"].to_list() == [0.6]
     assert result.settings["verdicts"] == {"g": {"verdict": "not_met", "reason": "below_threshold"}}
