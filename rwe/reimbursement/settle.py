@@ -48,8 +48,10 @@ def settle(
     DefinitionError
         If the evidence does not fit the term.
     """
-    ledger, excluded = accounts(agreement, doses, as_of)
-    seen = _seen(people(assessments))
+    given, judged_on = people(doses), people(assessments)
+    _same_ids(given, judged_on)
+    ledger, excluded = accounts(agreement, given, as_of)
+    seen = _seen(judged_on)
     lines: list[Line] = []
     verdicts: dict[str, Verdict] = {}
     population = agreement.records.population if agreement.records else ""
@@ -64,6 +66,15 @@ def settle(
     _check(lines, ledger, quantum)
     gross = sum((half_up(account.spend, quantum) for account in ledger), 0 * quantum)
     return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
+
+
+def _same_ids(doses: pl.DataFrame, assessments: pl.DataFrame) -> None:
+    """Refuse ids of two kinds: no patient would be found among the assessments, and nobody would say so."""
+    kinds = [
+        frame.schema["person_id"] for frame in (doses, assessments) if "person_id" in frame.columns and frame.height
+    ]
+    if len({"integer" if kind.is_integer() else str(kind) for kind in kinds}) > 1:
+        raise DataError(f"'person_id' is {kinds[0]} in the doses and {kinds[1]} in the assessments; give one type")
 
 
 def _seen(frame: pl.DataFrame) -> dict[Any, list[Seen]]:

@@ -105,7 +105,8 @@ class Settlement:
         for estimand, value in totals.items():
             yield {"stratum": "all", "outcome": "all", "estimand": estimand, "n": patients, "estimate": float(value)}
         for reason, doses, persons in self.excluded.iter_rows():
-            yield {"stratum": "all", "outcome": reason, "estimand": "doses_excluded", "n": persons, "estimate": float(doses)}
+            row = {"stratum": "all", "outcome": reason, "estimand": "doses_excluded"}
+            yield {**row, "n": persons, "estimate": float(doses)}
 
     def _settings(self) -> dict[str, Any]:
         agreement = self.agreement

@@ -363,6 +363,7 @@ def test_a_line_is_final_after_the_lag_of_its_period(lag: int, *, final: bool) -
         (THREE, seen((1, 5, "remission")), "none of the known words in 1 rows"),
         (THREE, seen((1, 5, "response")).with_columns(assessed_on=pl.lit(None, pl.Date)), "missing values"),
         (THREE, seen().drop("outcome"), r"\['outcome'\] are missing"),
+        (THREE, seen((1, 5, "stable")).with_columns(pl.col("person_id").cast(pl.String)), "'person_id' is Int64 in"),
     ],
 )
 def test_records_that_break_their_contract(bad_doses: pl.DataFrame, bad_assessments: pl.DataFrame, words: str) -> None:
