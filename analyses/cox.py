@@ -42,12 +42,17 @@ class CoxModel:
         everyone = inputs.people
         people = everyone.drop_nulls(list(options.covariates))
         scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
-        columns = {"time": f"{options.endpoint}_days", "event": f"{options.endpoint}_event"}
+        time, event = f"{options.endpoint}_days", f"{options.endpoint}_event"
         model = sv.cox(
-            scaled, **columns, covariates=options.covariates, ties=options.ties, reference=_first(inputs, options)
+            scaled,
+            time=time,
+            event=event,
+            covariates=options.covariates,
+            ties=options.ties,
+            reference=_first(inputs, options),
         )
         fitted = model.to_result(population=inputs.population, outcome=options.endpoint)
-        baseline = _baseline(people, columns, model.baseline()).with_columns(
+        baseline = _baseline(people, time, event, model.baseline()).with_columns(
             pl.lit(inputs.population).alias("population"), pl.lit(options.endpoint).alias("outcome")
         )
         settings = {
@@ -55,7 +60,7 @@ class CoxModel:
             "levels": {column: list(levels) for column, levels in model.design.levels.items()},
             "not_complete": everyone.height - people.height,
         }
-        table = pl.concat([_per_level(fitted.table, people, columns["event"]), baseline])
+        table = pl.concat([_per_level(fitted.table, people, event), baseline])
         return Result(table, dict(fitted.settings) | settings)
 
 
@@ -87,9 +92,9 @@ def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.Data
     return own.select(table.columns)
 
 
-def _baseline(people: pl.DataFrame, columns: dict[str, str], hazard: pl.DataFrame) -> pl.DataFrame:
+def _baseline(people: pl.DataFrame, time: str, event: str, hazard: pl.DataFrame) -> pl.DataFrame:
     """Return the cumulative baseline hazard by day, with those at risk and the events so far."""
-    km = sv.kaplan_meier(people, **columns).table.select("time", "n_risk", pl.col("n_event").cum_sum())
+    km = sv.kaplan_meier(people, time=time, event=event).table.select("time", "n_risk", pl.col("n_event").cum_sum())
     rows = hazard.join(km, on="time", how="left").select(
         "time", n="n_risk", n_event="n_event", estimate="cumulative_hazard"
     )

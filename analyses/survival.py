@@ -41,14 +41,14 @@ class Survival:
 
 
 def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
-    people, columns = inputs.people, {"time": f"{endpoint}_days", "event": f"{endpoint}_event"}
+    people, time, event = inputs.people, f"{endpoint}_days", f"{endpoint}_event"
     labels = {"population": inputs.population, "outcome": endpoint}
-    km = sv.kaplan_meier(people, **columns, by=options.by, conf_level=options.conf_level)
-    years = _years(people[columns["time"]])
+    km = sv.kaplan_meier(people, time=time, event=event, by=options.by, conf_level=options.conf_level)
+    years = _years(people[time])
     curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)
-    parts = [curves, sv.median_follow_up(people, **columns, by=options.by).to_result(**labels)]
+    parts = [curves, sv.median_follow_up(people, time=time, event=event, by=options.by).to_result(**labels)]
     if options.by:
-        parts.append(sv.log_rank(people, **columns, by=options.by).to_result(**labels))
+        parts.append(sv.log_rank(people, time=time, event=event, by=options.by).to_result(**labels))
     return parts
 
 

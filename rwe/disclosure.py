@@ -139,7 +139,10 @@ def _round(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 def _proportions(frame: pl.DataFrame) -> pl.DataFrame:
     """Make proportions again from the released counts of their family."""
-    counted = pl.col("estimand").is_in(["proportion", "proportion_registry"]) & pl.col("n").is_not_null()
+    raw = (pl.col("estimand") == "proportion") | (
+        (pl.col("estimand") == "proportion_registry") & (pl.col("stratum") == "before")
+    )
+    counted = raw & pl.col("n").is_not_null()
     share = pl.col("n") / pl.col("n").sum().over("_family")
     return frame.with_columns(pl.when(counted).then(share).otherwise(pl.col("estimate")).alias("estimate"))
 
@@ -147,8 +150,11 @@ def _proportions(frame: pl.DataFrame) -> pl.DataFrame:
 def _totals(frame: pl.DataFrame) -> pl.DataFrame:
     """Make the persons of a total again: the sum of the released cells of its family."""
     cells = pl.when(~pl.col("_total")).then(pl.col("n"))
-    total = pl.col("_total") & pl.col("n").is_not_null()
-    return frame.with_columns(pl.when(total).then(cells.sum().over("_family")).otherwise(pl.col("n")).alias("n"))
+    total = pl.col("_total") & pl.col("n").is_not_null() & (cells.count().over("_family") > 0)
+    frame = frame.with_columns(pl.when(total).then(cells.sum().over("_family")).otherwise(pl.col("n")).alias("n"))
+    # where the estimate is the count itself, it is the released count
+    counted = (pl.col("estimand") == "patients") & pl.col("n").is_not_null()
+    return frame.with_columns(pl.when(counted).then(pl.col("n")).otherwise(pl.col("estimate")).alias("estimate"))
 
 
 def _attrition(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:

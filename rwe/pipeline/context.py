@@ -23,7 +23,7 @@ from rwe.spec.base import Text
 from rwe.spec.study import Variable
 from rwe.store import Store
 
-REMARKS = ("rejected", "merged", "unmapped", "repaired")
+OUTCOMES = ("accepted", "rejected", "merged", "unmapped", "repaired")
 
 
 def context(
@@ -77,17 +77,16 @@ def _variable(variable: Variable) -> card.VariableCard:
 
 
 def _trial(trial: TrialBaseline) -> card.TrialCard:
-    file = trial.file
+    criteria = [
+        card.CriterionCard(name=c.name, text=c.text, expressible=c.expressible, reason=c.reason) for c in trial.criteria
+    ]
     return card.TrialCard(
-        name=file.trial,
-        title=file.title,
-        citation=file.citation,
-        arms={name: arm.n for name, arm in file.arms.items()},
-        criteria=tuple(
-            card.CriterionCard(name=c.name, text=c.text, expressible=c.expressible, reason=c.reason)
-            for c in file.criteria
-        ),
-        missing={name: e.reason for name, e in file.endpoints.items() if not e.available and e.reason},
+        name=trial.name,
+        title=trial.title,
+        citation=trial.citation,
+        arms=dict(trial.arms),
+        criteria=tuple(criteria),
+        missing={name: e.reason for name, e in trial.endpoints.items() if not e.available and e.reason},
     )
 
 
@@ -130,7 +129,11 @@ def _terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:
 def _quality(sites: list[Aligned]) -> Iterable[card.QualityRow]:
     """Yield what became of source rows, counted as everything that leaves is counted."""
     rows = pl.concat([part.cdm.accounting for part in sites])
-    totals = rows.group_by("stream", "record", "rule", "outcome", maintain_order=True).agg(pl.col("n").sum())
+    totals = (
+        rows.filter(pl.col("outcome").is_in(OUTCOMES))
+        .group_by("stream", "record", "rule", "outcome", maintain_order=True)
+        .agg(pl.col("n").sum())
+    )
     cells = totals.select(
         pl.col("stream").alias("group"),
         pl.col("record").fill_null("").alias("stratum"),
@@ -168,4 +171,5 @@ def _provenance(plan: Plan, sites: list[Aligned], store: Store, run_id: str, sta
 
 def _rounded(n: int) -> int | None:
     row = tidy([{"estimand": "rows", "n": n}], analysis="provenance")
-    return protect(Result(row)).table["n"].to_list()[0]
+    shown: int | None = protect(Result(row)).table["n"].to_list()[0]
+    return shown

@@ -10,13 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from rwe import plugins
 from rwe.identity import pseudonymise
 from rwe.pipeline.plan import Source
 from rwe.ports import Batch, Connector, Cursor
-from rwe.spec.source import Stream
 from rwe.store import Store, Table
 
 Tell = Callable[[str], None]
@@ -61,17 +58,12 @@ def _stream(connector: Connector, name: str, source: Source, table: Table, key: 
     spec, since = source.mapping.source.streams[name], table.cursor()
     received = landed = unchanged = 0
     for batch in connector.read(name, since):
-        rows = _pseudonymous(batch, spec, key, f"{source.site.site}/person")
+        rows = pseudonymise(batch.rows, spec.columns, key, f"{source.site.site}/person")
         done = table.append(rows, batch=_batch_id(table.name, since, batch), cursor=batch.cursor)
         received, landed, unchanged = received + done.received, landed + done.landed, unchanged + done.unchanged
         since = batch.cursor
         tell(f"{source.site.site}/{name}: {received}")
     return StreamRead(source.site.site, name, received, landed, unchanged, table.commit)
-
-
-def _pseudonymous(batch: Batch, spec: Stream, key: bytes, domain: str) -> pl.DataFrame:
-    rows = batch.rows.with_columns(pl.col(spec.key).cast(pl.String).alias("_key"))
-    return pseudonymise(rows, spec.columns, key, domain)
 
 
 def _batch_id(table: str, since: Cursor | None, batch: Batch) -> str:

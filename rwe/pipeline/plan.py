@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -95,16 +96,13 @@ def load_plan(path: Path) -> Plan:
         return None
 
     sites = [(locate(name, path), ("sites", i)) for i, name in enumerate(study.sites)]
-    sources = [attempt(lambda file=file: _source(file), where) for file, where in sites]
+    sources = [attempt(partial(_source, file), where) for file, where in sites]
     trial_file = locate(study.trial, path) if study.trial else None
-    trial = attempt(lambda: load_trial(trial_file), ("trial",)) if trial_file else None
+    trial = attempt(partial(load_trial, trial_file), ("trial",)) if trial_file else None
     contract = study.reimbursement
     agreement_file = locate(contract.agreement, path) if contract else None
-    agreement = attempt(lambda: load_agreement(agreement_file), ("reimbursement",)) if agreement_file else None
-    asked = [
-        attempt(lambda i=i, spec=spec: _asked(path, study, i, spec), ("analyses", i))
-        for i, spec in enumerate(study.analyses)
-    ]
+    agreement = attempt(partial(load_agreement, agreement_file), ("reimbursement",)) if agreement_file else None
+    asked = [attempt(partial(_asked, path, study, i, spec), ("analyses", i)) for i, spec in enumerate(study.analyses)]
     if faults:
         raise DefinitionError(faults)
     found = tuple(s for s in sources if s)

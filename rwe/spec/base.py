@@ -47,7 +47,7 @@ Real = Annotated[float, Strict()]
 Exact = Annotated[Decimal, BeforeValidator(_no_float)]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML without its traps: NO is text, 010 and 12:30 are text, a repeated key is an error."""
 
 
@@ -120,8 +120,9 @@ def parse(path: Path) -> tuple[Any, yaml.Node]:
     """
     try:
         text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        values = yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        values = loader.construct_document(node) if node else None
     except FileNotFoundError:
         raise DefinitionError(Problem(str(path), 1, 1, "", "no such file" + _nearby(path))) from None
     except (OSError, UnicodeDecodeError) as exc:

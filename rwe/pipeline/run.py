@@ -1,0 +1,323 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The order of the stages: the only place that knows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from rwe import provenance
+from rwe import reimbursement as rb
+from rwe.catalogue import Catalogue, Run, open_catalogue
+from rwe.cohort import Cohort, build_cohort
+from rwe.errors import Busy, MachineError, RweError, SourceUnreachable
+from rwe.identity import load_or_make_key
+from rwe.pipeline import stages
+from rwe.pipeline.align import Aligned, align, together
+from rwe.pipeline.changes import Change, compared
+from rwe.pipeline.context import context
+from rwe.pipeline.extract import StreamRead, extract
+from rwe.pipeline.plan import Plan, load_plan
+from rwe.pipeline.release import release, write_model
+from rwe.plugins import Inputs
+from rwe.report import key_figures, render
+from rwe.result import Result
+from rwe.store import Store
+
+Words = dict[str, str]
+Progress = Callable[[str], None]
+OWN = "home"
+TRIAL_STAGE = {True: "compare", False: "analyse"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """One figure at the head of the dossier, in each language of the run."""
+
+    name: str
+    label: Words
+    text: Words
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Parameters
+    ----------
+    landed, unchanged
+        Rows by ``site/stream``: new ones, and those that were sent again as they were.
+    rejected
+        Source rows set aside by a rule.
+    previous, changes
+        The run before of the same study (None where this is the first), and what differs from it.
+    notices
+        What a person should know: repairs of the store, a tracking server that was away.
+    """
+
+    run_id: str
+    folder: Path
+    dossier: dict[str, Path]
+    figures: tuple[KeyFigure, ...]
+    landed: dict[str, int]
+    unchanged: dict[str, int]
+    rejected: int
+    previous: str | None
+    changes: tuple[Change, ...]
+    notices: tuple[str, ...]
+
+
+def _silent(stage: str) -> None:
+    """Tell nobody of `stage`."""
+
+
+def run(
+    study_path: Path,
+    *,
+    home: Path,
+    run_id: str | None = None,
+    site_urls: Mapping[str, str] | None = None,
+    lang: Sequence[str] = ("en", "bg"),
+    track: str | None = None,
+    progress: Progress = _silent,
+) -> RunSummary:
+    """Run a study from its hospitals to its dossier.
+
+    Parameters
+    ----------
+    study_path
+        Study file.
+    home
+        Home folder: store, key, runs, catalogue.
+    run_id
+        Name of the run folder; made from the time and the definitions where None.
+    site_urls
+        Database URL of a site, in place of the one its file names.
+    lang
+        Languages of the dossier.
+    track
+        Enter the run in MLflow: ``home`` for the home's own store, or a tracking URI.
+    progress
+        Told the name of each stage as it begins.
+
+    Raises
+    ------
+    RweError
+        The leaf that says what stopped it; the catalogue keeps the exit code.
+    """
+    progress("specify")
+    plan = load_plan(study_path).at(site_urls or {})
+    started = datetime.now(UTC)
+    run_id = run_id or f"{started:%Y%m%dT%H%M%SZ}-{plan.study.study}-{plan.hash()[:6]}"
+    folder = home / "runs" / run_id
+    with _alone(home, plan.study.study), _disk(home):
+        catalogue = open_catalogue(home)
+        previous = catalogue.last_run(plan.study.study)
+        _make(folder)
+        with _recorded(catalogue, run_id, plan, folder.relative_to(home)) as commits:
+            work = _Work(plan, home, folder, run_id, started, progress)
+            reads, aligned, notices = work.gather()
+            commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
+            work.answer(together(aligned), aligned)
+            dossier = work.report(lang)
+            changes = work.compare(previous, lang) if previous else []
+            work.seal(commits)
+            notices += work.track(track)
+    return RunSummary(
+        run_id=run_id,
+        folder=folder,
+        dossier=dossier,
+        figures=_figures(folder, lang),
+        landed={f"{r.site}/{r.stream}": r.landed for r in reads},
+        unchanged={f"{r.site}/{r.stream}": r.unchanged for r in reads},
+        rejected=sum(_rejected(part) for part in aligned),
+        previous=previous.run_id if previous else None,
+        changes=tuple(changes),
+        notices=tuple(notices),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One run on its way; each method is a stretch of the house."""
+
+    plan: Plan
+    home: Path
+    folder: Path
+    run_id: str
+    started: datetime
+    progress: Progress
+
+    @property
+    def store(self) -> Store:
+        return Store(self.home / "store")
+
+    def gather(self) -> tuple[list[StreamRead], list[Aligned], list[str]]:
+        """Extract and harmonise."""
+        store, key = self.store, load_or_make_key(self.home)
+        self.progress("extract")
+        reads = [r for source in self.plan.sources for r in extract(source, store, self.home, key, self.progress)]
+        stages.write_extract(self.folder, reads)
+        self.progress("harmonise")
+        aligned = [align(source, store) for source in self.plan.sources]
+        stages.write_harmonise(self.folder, aligned)
+        return reads, aligned, list(store.notices)
+
+    def answer(self, cdm: Any, aligned: list[Aligned]) -> None:
+        """Select, analyse, compare, reimburse and release."""
+        self.progress("select")
+        cohort = build_cohort(cdm, self.plan.study)
+        stages.write_select(self.folder, cohort)
+        results = {"attrition": cohort.attrition, **self._analyses(cohort)}
+        if self.plan.agreement:
+            results["settlement"] = self._settle(cdm, cohort, results)
+        self.progress("release")
+        into = self.folder / "release"
+        released = release(results, into)
+        for name, asked in ((a.spec.id, a) for a in self.plan.asked):
+            if "terms" in released[name].settings and asked.spec.analysis == "cox":
+                write_model(released[name], into)
+        words = context(self.plan, released, aligned, self.store, self.run_id, self.started)
+        (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
+
+    def _analyses(self, cohort: Cohort) -> dict[str, Result]:
+        results = {}
+        for asked in self.plan.asked:
+            self.progress(f"analyse {asked.spec.id}")
+            inputs = Inputs(self.plan.study, cohort, asked.spec.population, self.plan.trial)
+            result = asked.analysis.run(inputs, asked.options)
+            stages.write_result(self.folder, asked.spec.id, TRIAL_STAGE[asked.analysis.needs_trial], result)
+            results[asked.spec.id] = result
+        return results
+
+    def _settle(self, cdm: Any, cohort: Cohort, results: Mapping[str, Result]) -> Result:
+        self.progress("reimburse")
+        agreement, asked = self.plan.agreement, self.plan.study.reimbursement
+        if agreement is None or asked is None:
+            raise ValueError("a settlement without an agreement")
+        settlement = rb.settle(
+            agreement,
+            rb.doses(cdm, agreement, cohort),
+            rb.assessments(cohort, agreement),
+            as_of=self.plan.study.as_of,
+            evidence=results[asked.evidence] if asked.evidence else None,
+        )
+        stages.write_settlement(self.folder, settlement)
+        return settlement.to_result()
+
+    def report(self, lang: Sequence[str]) -> dict[str, Path]:
+        """Render the dossier in each language."""
+        self.progress("report")
+        return {language: render(self.folder, language) for language in lang}
+
+    def compare(self, previous: Run, lang: Sequence[str]) -> list[Change]:
+        """Say what differs from the run before."""
+        return compared(
+            self.home / previous.folder,
+            self.folder,
+            commits=previous.commits,
+            config_hash=self.plan.hash(),
+            store=self.store,
+            lang=lang,
+        )
+
+    def seal(self, commits: Mapping[str, int]) -> None:
+        """Hash everything the run wrote and read into its manifest."""
+        facts = {
+            "run_id": self.run_id,
+            "study": self.plan.study.study,
+            "config_hash": self.plan.hash(),
+            "started": self.started.isoformat(timespec="seconds"),
+            "commits": dict(commits),
+        }
+        provenance.write_manifest(self.folder, self.plan.files, facts)
+
+    def track(self, where: str | None) -> list[str]:
+        """Enter the run in MLflow where asked; a server that is away costs a notice, not the run."""
+        if not where:
+            return []
+        self.progress("track")
+        from rwe.tracking import track
+
+        try:
+            tracked = track(self.folder, home=self.home, address=None if where == OWN else where)
+        except SourceUnreachable as exc:
+            return [str(exc)]
+        return [f"MLflow run {tracked.run_id} at {tracked.address}"]
+
+
+def _rejected(part: Aligned) -> int:
+    return int(part.rejected["_key"].n_unique()) if part.rejected.height else 0
+
+
+def _figures(folder: Path, lang: Sequence[str]) -> tuple[KeyFigure, ...]:
+    cards = {language: key_figures(folder, language) for language in lang}
+    first = next(iter(cards.values()))
+    return tuple(
+        KeyFigure(
+            card.name,
+            {language: cards[language][i].label for language in lang},
+            {language: cards[language][i].plain for language in lang},
+        )
+        for i, card in enumerate(first)
+    )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise Busy(f"the run folder {folder.name} is there already; choose another --run-id or leave it out") from None
+
+
+@contextmanager
+def _alone(home: Path, study: str) -> Iterator[None]:
+    """Let one run of a study work at a time in this home."""
+    with _disk(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(home / f".{study}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise Busy(f"study '{study}' is being run in this home by another process; try again later") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk(home: Path) -> Iterator[None]:
+    """Turn a refusal of the disk into a `MachineError` that names the place."""
+    try:
+        yield
+    except OSError as exc:
+        place = os.fspath(exc.filename) if exc.filename else str(home)
+        raise MachineError(f"cannot write {place}: {exc.strerror}; choose another --home or make room") from None
+
+
+@contextmanager
+def _recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Iterator[dict[str, int]]:
+    """Enter a run in the catalogue and close it with the code it ended with, whatever ends it."""
+    commits: dict[str, int] = {}
+    seq = catalogue.start_run(run_id, plan.study.study, folder.as_posix(), plan.hash())
+    code = 1
+    try:
+        yield commits
+        code = 0
+    except RweError as exc:
+        code = exc.exit_code
+        raise
+    except KeyboardInterrupt:
+        code = 130
+        raise
+    finally:
+        catalogue.finish_run(seq, exit_code=code, commits=commits)

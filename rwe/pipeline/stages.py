@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writing what each stage gave under the run folder: inside the zone, for tracing, never for readers outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rwe.cohort import Cohort
+from rwe.pipeline.align import Aligned
+from rwe.pipeline.extract import StreamRead
+from rwe.reimbursement import Settlement
+from rwe.result import Result
+
+NAMES = ("extract", "harmonise", "select", "analyse", "compare", "reimburse")
+
+
+def stage(folder: Path, name: str) -> Path:
+    """Return the folder of a stage, made."""
+    path = folder / f"{NAMES.index(name) + 1}-{name}"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def write_extract(folder: Path, reads: Iterable[StreamRead]) -> None:
+    """Write what each stream brought."""
+    _json(stage(folder, "extract") / "streams.json", [asdict(read) for read in reads])
+
+
+def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
+    """Write the account of every source row, and which were rejected by which rule."""
+    into = stage(folder, "harmonise")
+    for part in aligned:
+        part.cdm.accounting.write_csv(into / f"{part.site}-accounting.csv")
+        part.rejected.write_csv(into / f"{part.site}-rejected.csv")
+        _json(into / f"{part.site}-commits.json", part.commits)
+
+
+def write_select(folder: Path, cohort: Cohort) -> None:
+    """Write the people and the exact attrition."""
+    into = stage(folder, "select")
+    cohort.subjects.write_parquet(into / "subjects.parquet")
+    cohort.attrition.table.write_csv(into / "attrition.csv")
+
+
+def write_result(folder: Path, name: str, stage_name: str, result: Result) -> None:
+    """Write one exact result and its settings."""
+    into = stage(folder, stage_name)
+    result.table.write_csv(into / f"{name}.csv")
+    _json(into / f"{name}.settings.json", dict(result.settings))
+
+
+def write_settlement(folder: Path, settlement: Settlement) -> None:
+    """Write the ledger line by line, money as exact text."""
+    into = stage(folder, "reimburse")
+    lines = settlement.lines.with_columns(pl.col("doses").list.join(" "))
+    lines.write_csv(into / "lines.csv")
+    settlement.excluded.write_csv(into / "excluded.csv")
+    summary = {"gross": str(settlement.gross), "total": str(settlement.total), "verdicts": settlement.verdicts}
+    _json(into / "settlement.json", summary)
+
+
+def _json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1, default=_plain) + "\n", "utf-8")
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)
