@@ -40,6 +40,7 @@ def _group(name: str, commands: dict[str, str], prefix: str = "") -> App:
         name=name,
         help=word(f"command.{name}"),
         version=_version,
+        help_formatter=None if sys.stdout.isatty() else "plain",
         help_format="plaintext",  # markdown would cost a third of the time that help may take
         group_commands=Group(word("help.commands")),
         group_arguments=Group(word("help.arguments"), sort_key=1),

@@ -105,7 +105,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.is_dir())
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _disk(home: Path) -> Finding:

@@ -38,10 +38,10 @@ def demo(*, dry_run: DryRun = False, common: Common = ALL, voice: Talk) -> int:
 
 def check(*studies: Study, _common: Common = ALL, voice: Talk) -> int:
     """Check studies and every file they name; say all faults at once."""
-    from rwe import pipeline
-
     if not studies:
         raise DefinitionError(word("error.no_study"))
+    from rwe import pipeline
+
     if problems := [problem for study in studies for problem in pipeline.check(study)]:
         raise DefinitionError(problems)
     for study in studies:
@@ -65,15 +65,14 @@ def run(
 
     if dry_run:
         return show_plan(voice, pipeline.plan(study, common.place))
-    tracked = {None: False, "home": True}.get(track, track)
-    return _run(study, common, voice, run_id=run_id, track=tracked)
+    return _run(study, common, voice, run_id=run_id, track=track)
 
 
 def _run(study: Path, common: Common, voice: Talk, **how: Any) -> int:
     from rwe import pipeline
 
-    how = {"site_urls": None, **how, "lang": common.languages, "progress": voice.progress}
-    return show_run(voice, pipeline.run(study, home=common.place, **how))
+    summary = pipeline.run(study, home=common.place, lang=common.languages, progress=voice.progress, **how)
+    return show_run(voice, summary)
 
 
 def report(run: Run, /, *, common: Common = ALL, voice: Talk) -> int:

@@ -73,12 +73,17 @@ class Voice:
         return f"\033[{COLOURS[colour]}m{text}\033[0m" if colour and _colourful(stream) else text
 
     def progress(self, stage: str, fraction: float | None = None) -> None:
-        """Say on stderr how far the work is; a moving bar on a terminal, else one line a stage."""
+        """Say on stderr how far the work is: a moving bar on a terminal, else one line a stage.
+
+        A stage is a name of the catalogue, and after a space what of it is at work.
+        """
         self.event("progress", stage=stage, fraction=fraction)
+        name, _, part = stage.partition(" ")
+        text = known(f"stage.{name}", name) + (f": {part}" if part else "")
         if _terminal(sys.stderr):
-            self._move(known(f"stage.{stage}", stage), fraction)
+            self._move(text, fraction)
         elif stage != self._stage:
-            _write(sys.stderr, known(f"stage.{stage}", stage))
+            _write(sys.stderr, text)
         self._stage = stage
 
     def _move(self, text: str, fraction: float | None) -> None:

@@ -18,7 +18,8 @@ from rwe.provenance import read_manifest
 from rwe.result import LABELS
 
 CONTEXT = "context.json"
-MODEL = "cox_model.json"
+MODEL = Path("model") / "cox.json"
+LINES = (*CURVES, "baseline_hazard")  # many points each: they stay in the tables
 LONGEST = 500  # what every MLflow store takes as the length of a parameter
 SIGNS = {"<=": "le", ">=": "ge", "<": "lt", ">": "gt", "=": "-", "+": "plus"}
 
@@ -77,11 +78,11 @@ def _text(value: Any) -> str:
 
 def metrics(release: Path) -> dict[str, float]:
     """Return the released estimates by name: the labels that are not empty, and the day where there is one."""
-    paths = [path for path in sorted(release.glob("*.json")) if path.name not in (CONTEXT, MODEL)]
+    paths = [path for path in sorted(release.glob("*.json")) if path.name != CONTEXT]
     if not paths:
         raise DataError("release/ holds no table: the run did not reach its release; run the study again")
     table = pl.concat(pl.read_json(path, schema=RELEASED) for path in paths)
-    rows = table.filter(pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(CURVES))
+    rows = table.filter(pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(LINES))
     return {_name(row): row["estimate"] for row in rows.iter_rows(named=True)}
 
 

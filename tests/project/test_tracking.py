@@ -72,7 +72,8 @@ def finished_run(folder: Path, *, model: bool = True) -> Path:
     )
     (folder / "report" / "dossier.en.html").write_text("<html></html>", "utf-8")
     if model:
-        (folder / "release" / "cox_model.json").write_text(json.dumps(MODEL), "utf-8")
+        (folder / "release" / "model").mkdir()
+        (folder / "release" / "model" / "cox.json").write_text(json.dumps(MODEL), "utf-8")
     write_manifest(folder, [], {"run_id": folder.name, "study": "breast", "config_hash": "c0ffee"})
     return folder
 
@@ -115,7 +116,7 @@ def test_no_pickle_is_kept_and_none_is_needed(tracked: Tracked, home: Path, monk
     predict(tracked.model_uri, PEOPLE, [365], address=tracked.address)
 
     kept = {path.name for path in (home / "mlflow" / "artifacts").rglob("*") if path.is_file()}
-    assert {"cox_model.py", "cox_model.json", "MLmodel", "dossier.en.html", "all.json"} <= kept
+    assert {"cox_model.py", "cox.json", "MLmodel", "dossier.en.html", "all.json"} <= kept
     assert not [name for name in kept if name.endswith((".pkl", ".pickle", ".joblib"))]
     assert "cohort.csv" not in kept
 

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Help costs little: the command line loads nothing heavy until a command needs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "altair",
+    "deltalake",
+    "lifelines",
+    "mlflow",
+    "numba",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pydantic_settings",
+    "pyodbc",
+    "scipy",
+    "sklearn",
+    "sqlalchemy",
+}
+ROOT = Path(__file__).parents[2]
+WORDS = ROOT / "rwe" / "cli" / "words"
+
+
+def imported(*arguments: str) -> set[str]:
+    """Return the top names of all modules that a command line imports."""
+    line = [sys.executable, "-X", "importtime", "-m", "rwe", *arguments]
+    said = subprocess.run(line, capture_output=True, text=True, check=True, encoding="utf-8").stderr
+    return {name.partition(".")[0] for name in re.findall(r"^import time:.*\|\s*(\S+)$", said, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["schedule", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    names = imported(*arguments)
+
+    assert "cyclopts" in names
+    assert names & HEAVY == set()
+
+
+def test_doctor_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert imported("doctor", "--home", str(tmp_path)) & HEAVY == set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="CPU time of a child is POSIX")
+def test_help_takes_less_than_half_a_second_of_cpu() -> None:
+    import resource
+
+    def seconds() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = used.ru_utime + used.ru_stime
+        subprocess.run([sys.executable, "-m", "rwe", "--help"], capture_output=True, check=True)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime - before
+
+    # neighbours on the same core swell CPU time, so the least of several runs is the cost
+    assert any(seconds() < 0.5 for _ in range(10))
+
+
+def test_import_of_the_package_is_light_and_its_rooms_come_when_asked() -> None:
+    code = f"import sys, rwe; assert not set(sys.modules) & {HEAVY}; print(rwe.survival.__name__, rwe.__version__)"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert said.split()[0] == "rwe.survival"
+
+
+def test_an_unknown_room_is_an_attribute_error() -> None:
+    import rwe
+
+    with pytest.raises(AttributeError, match="no attribute 'cooking'"):
+        rwe.cooking  # noqa: B018
+    assert {"compare", "reimbursement", "survival", "__version__"} <= set(dir(rwe))
+
+
+@pytest.mark.parametrize("name", ["rwe", "connectors", "analyses", "synthetic"])
+def test_the_packages_imported_are_ours(name: str) -> None:
+    """Unrelated packages of these names exist in the public index."""
+    code = f"import importlib.util as u; print(u.find_spec({name!r}).origin)"
+
+    origin = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
+
+    assert Path(origin.stdout.strip()).is_relative_to(ROOT)
+
+
+def words(language: str) -> dict[str, str]:
+    catalogue = tomllib.loads((WORDS / f"{language}.toml").read_text("utf-8"))
+    return {f"{section}.{name}": text for section, part in catalogue.items() for name, text in part.items()}
+
+
+def test_both_languages_say_everything_with_the_same_places_to_fill() -> None:
+    english, bulgarian = words("en"), words("bg")
+    places = re.compile(r"{(\w+)}")
+
+    assert english.keys() == bulgarian.keys()
+    assert {k: sorted(places.findall(v)) for k, v in english.items()} == {
+        k: sorted(places.findall(v)) for k, v in bulgarian.items()
+    }
+
+
+def test_every_word_of_the_catalogue_is_used() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "rwe" / "cli").glob("*.py"))
+    families = ("command.", "stage.", "status.", "doctor.", "schedule.head.")
+
+    unused = [key for key in words("en") if not key.startswith(families) and not re.search(rf"""["']{key}["']""", code)]
+
+    assert unused == []
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Commands"), ("bg", "Команди")])
+def test_help_speaks_both_languages(language: str, word: str) -> None:
+    line = [sys.executable, "-m", "rwe", "--help"]
+    environment = {**os.environ, "RWE_LANG": language}
+
+    said = subprocess.run(line, capture_output=True, text=True, check=True, encoding="utf-8", env=environment).stdout
+
+    assert word in said
