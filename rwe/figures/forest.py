@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Forest chart: one row a term, its ratio with limits on a log axis and in figures at the right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rwe.figures.look import BLUE, GRID, INK, MUTED, RULE, TEXT, alt, text_width
+from rwe.figures.scales import ratio_domain, ratio_ticks
+from rwe.figures.svg import Caption, draw
+
+WIDTH, ROW = 340, 30
+
+Spots = tuple[list[dict[str, Any]], dict[str, Any]]  # texts with their places in px, and their look
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """A term with its ratio and limits; without an estimate it is a heading or a reference level."""
+
+    label: str
+    estimate: float | None = None
+    conf_low: float | None = None
+    conf_high: float | None = None
+    text: str = ""
+    head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForestWords:
+    """The words of a forest chart; `number` formats a ratio of the axis."""
+
+    axis: str
+    column: str
+    lower: str
+    higher: str
+    number: Callable[[float], str]
+
+
+def forest(rows: Sequence[ForestRow], words: ForestWords, caption: Caption) -> str:
+    """Draw ratios with their limits as SVG, in the order given."""
+    height = ROW * len(rows)
+    data = [_spot(row, ROW * (place + 0.5)) for place, row in enumerate(rows)]
+    drawn = [spot for spot in data if spot["estimate"] is not None]
+    ends = [spot[side] for spot in drawn for side in ("estimate", "low", "high") if spot[side] is not None]
+    domain = ratio_domain(ends)
+    left = int(max(text_width(row.label) for row in rows)) + 30
+    right = int(max(text_width(text) for text in (words.column, *(row.text for row in rows)))) + 16
+    texts = [*_sides(domain, words, left), *_texts(data, words, left, right)]
+    layers = [*_frame(domain, words), *_marks(drawn), *(_text(spots, domain, **look) for spots, look in texts)]
+    chart = alt.layer(*layers).properties(width=WIDTH, height=height)
+    return draw(chart, caption, (WIDTH, height), {"left": left, "right": right, "top": 32, "bottom": 50})
+
+
+def _spot(row: ForestRow, y: float) -> dict[str, Any]:
+    width = math.log(row.conf_high / row.conf_low) if row.conf_low and row.conf_high else 1.0
+    # the area of the square goes with the information, within what the eye can compare
+    size = min(max(40 / width, 40), 190)
+    limits = {"estimate": row.estimate, "low": row.conf_low, "high": row.conf_high}
+    return {"y": y, "label": row.label, "text": row.text, "head": row.head, "size": size, **limits}
+
+
+def _y() -> Any:
+    return alt.Y("y:Q", scale=None, axis=None)
+
+
+def _frame(domain: tuple[float, float], words: ForestWords) -> list[Any]:
+    """Return the axis with the line of no difference."""
+    ticks = ratio_ticks(domain, WIDTH)
+    names = " : ".join(f"abs(datum.value - {t}) < 1e-6 ? '{words.number(t)}'" for t in ticks) + " : ''"
+    axis = alt.Axis(values=ticks, labelExpr=names, title=words.axis, gridDash=[2, 3], gridColor=GRID, titlePadding=8)
+    scale = alt.Scale(type="log", domain=list(domain), nice=False)
+    one = alt.Chart(alt.Data(values=[{"one": 1.0}])).mark_rule(color=RULE, strokeWidth=1.3)
+    return [one.encode(alt.X("one:Q", scale=scale, axis=axis))]
+
+
+def _marks(drawn: list[dict[str, Any]]) -> list[Any]:
+    data = alt.Data(values=drawn)
+    whole = alt.Data(values=[spot for spot in drawn if spot["low"] is not None and spot["high"] is not None])
+    ranges = alt.Chart(whole).mark_rule(color=INK, strokeWidth=1.6)
+    points = alt.Chart(data).mark_square(color=BLUE, opacity=1)
+    return [
+        ranges.encode(alt.X("low:Q"), alt.X2("high"), _y()),
+        points.encode(alt.X("estimate:Q"), _y(), alt.Size("size:Q", scale=None)),
+    ]
+
+
+def _sides(domain: tuple[float, float], words: ForestWords, left: int) -> list[Spots]:
+    """Return the words on either side of no difference, where there is room for them."""
+    low, high = map(math.log, domain)
+    middle = -low / (high - low) * WIDTH
+    lower = {"x": middle - 8, "y": -14, "text": words.lower}
+    higher = {"x": middle + 8, "y": -14, "text": words.higher}
+    return [
+        ([lower] if text_width(words.lower) < middle + left - 8 else [], {"align": "right", "color": MUTED}),
+        ([higher] if text_width(words.higher) < WIDTH - middle else [], {"align": "left", "color": MUTED}),
+    ]
+
+
+def _texts(data: list[dict[str, Any]], words: ForestWords, left: int, right: int) -> list[Spots]:
+    names = [{"x": -left + 2, "y": s["y"], "text": s["label"]} for s in data if s["head"]]
+    levels = [{"x": -left + 16, "y": s["y"], "text": s["label"]} for s in data if not s["head"]]
+    figures = [{"x": WIDTH + right - 2, "y": s["y"], "text": s["text"]} for s in data if s["text"]]
+    column = [{"x": WIDTH + right - 2, "y": -14, "text": words.column}]
+    return [
+        (names, {"align": "left", "fontWeight": 600}),
+        (levels, {"align": "left"}),
+        (figures, {"align": "right"}),
+        (column, {"align": "right", "fontWeight": 600}),
+    ]
+
+
+def _text(spots: list[dict[str, Any]], domain: tuple[float, float], **look: Any) -> Any:
+    # px become ratios, so that all layers share one log axis
+    low, high = map(math.log, domain)
+    placed = [{**spot, "x": math.exp(low + spot["x"] / WIDTH * (high - low))} for spot in spots]
+    mark = alt.Chart(alt.Data(values=placed)).mark_text(fontSize=TEXT, **look)
+    return mark.encode(alt.X("x:Q"), _y(), alt.Text("text:N"))
