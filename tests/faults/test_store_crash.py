@@ -276,7 +276,7 @@ def test_two_processes_append_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    for kill in range(3):
+    for kill in range(2):
         with _writer(tmp_path, "a", 30) as writer:
             assert writer.stdout is not None
             while int(writer.stdout.readline()) < 5 + 7 * kill:
@@ -296,17 +296,6 @@ def test_a_root_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match=str(tmp_path / "file")):
         Store(tmp_path / "file" / "store").table("t").append(_rows(), batch="b1")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
-    table = _two_commits(tmp_path)
-    table.folder.chmod(0o500)
-
-    with pytest.raises(MachineError, match=str(table.folder)):
-        table.append(_rows(60), batch="b3")
-
-    assert _keys(table) == 50
 
 
 def test_a_full_disk_leaves_the_old_state_and_a_rerun_the_exact_rows(tmp_path: Path) -> None:

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""SQL databases, read in order: pages by (cursor, key), values bound, nothing ever written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from connectors.sql_catalogue import Paging, Plan, column_of, near, plan, table_of
+from connectors.sql_session import answering, open_engine, probe
+from connectors.typed import typed
+from rwe.errors import DataError, DefinitionError
+from rwe.ports import Batch, Cursor
+from rwe.spec.site import Site
+from rwe.spec.source import Source
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:(?P<mark>[ T])\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?P<zone>\+00:00)?)?")
+_BOUND: dict[Paging, sa.types.TypeEngine[Any]] = {
+    "integer": sa.BigInteger(),
+    "text": sa.Text(),
+    "timestamp": sa.DateTime(timezone=False),
+    "date": sa.Date(),
+}
+
+
+def connect(site: Site, source: Source, home: Path) -> SqlConnector:
+    """Open the database of a site for reading.
+
+    Parameters
+    ----------
+    site
+        Where it is.
+    source
+        What it is declared to hold.
+    home
+        The engine's data folder, which ``{home}`` in the URL stands for.
+
+    Raises
+    ------
+    DefinitionError
+        If the address is not one of a database that this connector reads.
+    SourceUnreachable
+        If it names a file that is not there.
+    """
+    return SqlConnector(site, source, open_engine(site, home))
+
+
+class SqlConnector:
+    """A database, its declared streams, and a session that cannot write.
+
+    Parameters
+    ----------
+    site, source
+        Where it is and what it is declared to hold.
+    engine
+        Gives read-only sessions.
+    """
+
+    def __init__(self, site: Site, source: Source, engine: sa.Engine) -> None:
+        self._site = site
+        self._source = source
+        self._engine = engine
+        self._plans: dict[str, Plan] = {}
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of the streams, in the order they are declared."""
+        return tuple(self._source.streams)
+
+    def check(self) -> None:
+        """Compare the database with its declaration, and make sure that it cannot be written.
+
+        Raises
+        ------
+        SourceUnreachable
+            If it does not answer.
+        DataError
+            If a table or column is missing or of another type; names all of them.
+        Refused
+            If the session could write.
+        """
+        probe(self._engine, self._site)
+        with answering(self._site), self._engine.connect() as connection:
+            inspector = sa.inspect(connection)
+            schema = self._site.schema_name
+            found = [plan(inspector, schema, name, stream) for name, stream in self._source.streams.items()]
+        if faults := [fault for one in found if isinstance(one, list) for fault in one]:
+            raise DataError(f"site '{self._site.site}': " + "; ".join(faults))
+        self._plans = {one.name: one for one in found if isinstance(one, Plan)}
+
+    def read(self, stream: str, since: Cursor | None) -> Iterator[Batch]:
+        """Yield the rows after `since`, oldest first.
+
+        A stream read from its beginning yields at least one batch, empty if it has no rows, so that
+        its columns are known. Rows hold the declared columns and ``_key``, the key as text.
+
+        Raises
+        ------
+        SourceUnreachable, DataError, Refused
+            As `check`; also DataError, with counts, where values are not of their declared type or
+            the paging columns hold nulls or repeat.
+        """
+        if stream not in self._source.streams:
+            raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
+        if not self._plans:
+            self.check()
+        chosen = self._plans[stream]
+        self._refuse_nulls(chosen)
+        after, size = since, self._site.page_rows
+        while True:
+            rows = self._page(chosen, after)
+            if rows or after is None:
+                batch = _batch(chosen, rows, after)
+                yield batch
+                after = batch.cursor
+            if len(rows) < size:
+                return
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._engine.dispose()
+
+    def _refuse_nulls(self, chosen: Plan) -> None:
+        stream = chosen.stream
+        nulls = sa.or_(column_of(stream.key).is_(None), column_of(stream.cursor).is_(None))
+        count = sa.select(sa.func.count()).select_from(self._table(chosen)).where(nulls)
+        with answering(self._site), self._engine.connect() as connection:
+            if missing := connection.execute(count).scalar_one():
+                raise DataError(
+                    f"stream '{chosen.name}': {missing} rows have no '{stream.key}' or no '{stream.cursor}', "
+                    "so they cannot be read in order; mend the source"
+                )
+
+    def _page(self, chosen: Plan, after: Cursor | None) -> list[tuple[Any, ...]]:
+        key, cursor = column_of(chosen.stream.key), column_of(chosen.stream.cursor)
+        columns = [cursor.label("rwe_cursor"), key.label("rwe_key"), *map(column_of, chosen.present)]
+        page = sa.select(*columns).select_from(self._table(chosen))
+        if after is not None:
+            value, last = _bound(chosen, chosen.cursor, after.value), _bound(chosen, chosen.key, after.key)
+            page = page.where(sa.or_(cursor > value, sa.and_(cursor == value, key > last)))
+        page = page.order_by(cursor, key).limit(self._site.page_rows)
+        with answering(self._site), self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(page)]
+
+    def _table(self, chosen: Plan) -> sa.TableClause:
+        return table_of(chosen.stream.table, self._site.schema_name)
+
+
+def _batch(chosen: Plan, rows: list[tuple[Any, ...]], after: Cursor | None) -> Batch:
+    columns = list(zip(*rows, strict=True)) or [()] * (2 + len(chosen.present))
+    typed(columns[0], chosen.cursor, f"{chosen.name}.{chosen.stream.cursor}")
+    keys = typed(columns[1], chosen.key, f"{chosen.name}.{chosen.stream.key}")
+    if repeated := keys.len() - keys.n_unique():
+        raise DataError(f"{chosen.name}.{chosen.stream.key}: {repeated} values repeat; the key must be unique")
+    if chosen.iso:
+        _one_shape(chosen, [*columns[0], *([after.value] if after else [])])
+    values = dict(zip(chosen.present, columns[2:], strict=True))
+    nothing = [None] * len(rows)
+    made = {
+        name: typed(values.get(name, nothing), column.type, f"{chosen.name}.{name}")
+        for name, column in chosen.stream.columns.items()
+    }
+    last = Cursor(_text(columns[0][-1]), _text(columns[1][-1])) if rows else Cursor("", "")
+    return Batch(chosen.name, pl.DataFrame({"_key": keys.cast(pl.String), **made}), last)
+
+
+def _one_shape(chosen: Plan, texts: list[str]) -> None:
+    """Refuse times kept as text in more than one spelling: they do not sort by time."""
+    found = [_ISO.fullmatch(text) for text in texts]
+    shapes = {(match["mark"], match["zone"]) for match in found if match}
+    if len(shapes) > 1 or None in found:
+        raise DataError(
+            f"{chosen.name}.{chosen.stream.cursor}: its times are text in more than one ISO spelling, so they do not "
+            "sort by time; store all of them as YYYY-MM-DD HH:MM:SS.ffffff in UTC"
+        )
+
+
+def _text(value: Any) -> str:
+    """Return a paging value as exact text."""
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return utc.isoformat(timespec="microseconds")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _bound(chosen: Plan, kind: Paging, text: str) -> sa.BindParameter[Any]:
+    """Return the value that `_text` wrote, in the type of its column."""
+    try:
+        value = _RESTORE[kind](text)
+    except ValueError:
+        raise DataError(f"stream '{chosen.name}': it was read to a place that its columns no longer have") from None
+    if not isinstance(value, datetime):
+        return sa.literal(value, _BOUND[kind])
+    zoned = value if chosen.zoned else value.astimezone(UTC).replace(tzinfo=None)
+    return sa.literal(zoned, sa.DateTime(timezone=chosen.zoned))
+
+
+_RESTORE: dict[Paging, Callable[[str], Any]] = {
+    "integer": int,
+    "text": str,
+    "timestamp": datetime.fromisoformat,
+    "date": date.fromisoformat,
+}
