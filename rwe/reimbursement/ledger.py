@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -31,25 +31,22 @@ class Account:
         Whose, and which: a re-challenge after the contract's gap is the next course.
     first_dose
         The day from which assessment days count.
-    days, gross, left, records
-        For each dose: its day, exact cost, what of the cost no term has paid back, record id.
+    days, left, records
+        For each dose: its day, what of its exact cost no term has paid back, record id.
+    spend
+        Cost of the course, in rounded money.
     payable
-        What may still be paid back, in rounded money.
+        What of it may still be paid back.
     """
 
     person_id: Any
     course: int
     first_dose: date
     days: tuple[date, ...]
-    gross: tuple[Fraction, ...]
     left: tuple[Fraction, ...]
     records: tuple[str, ...]
+    spend: Decimal
     payable: Decimal
-
-    @property
-    def spend(self) -> Fraction:
-        """Exact cost of the course."""
-        return sum(self.gross, Fraction(0))
 
     @property
     def balance(self) -> Fraction:
@@ -58,6 +55,8 @@ class Account:
 
     def pay(self, wanted: Sequence[Fraction], amount: Decimal) -> Account:
         """Return the account after `amount` was paid back on the doses, in proportion to `wanted`."""
+        if not amount:
+            return self
         whole = sum(wanted, Fraction(0))
         ratio = Fraction(amount) / whole if whole else Fraction(0)
         left = tuple(max(Fraction(0), have - part * ratio) for have, part in zip(self.left, wanted, strict=True))
@@ -82,7 +81,8 @@ def accounts(agreement: Agreement, doses: Any, as_of: date) -> tuple[list[Accoun
     excluded = _excluded(sorted_out)
     kept = sorted_out.filter(pl.col("reason") == "").sort("person_id", "administered_on", "record_id", "units")
     groups = kept.group_by("person_id", "course", maintain_order=True).agg("administered_on", "units", "record_id")
-    return [_account(agreement, *row) for row in groups.iter_rows()], excluded
+    price = {day: net_price(agreement, day) for day in kept["administered_on"].unique()}
+    return [_account(price, agreement.rounding.quantum, *row) for row in groups.iter_rows()], excluded
 
 
 def _checked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -149,8 +149,14 @@ def _excluded(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _account(
-    agreement: Agreement, person: Any, course: int, days: list[date], units: list[str], records: list[str]
+    price: Mapping[date, Fraction],
+    quantum: Decimal,
+    person: Any,
+    course: int,
+    days: list[date],
+    units: list[str],
+    records: list[str],
 ) -> Account:
-    gross = tuple(Fraction(Decimal(n)) * net_price(agreement, day) for n, day in zip(units, days, strict=True))
-    payable = half_up(sum(gross, Fraction(0)), agreement.rounding.quantum)
-    return Account(person, course, days[0], tuple(days), gross, gross, tuple(records), payable)
+    gross = tuple(Fraction(Decimal(n)) * price[day] for n, day in zip(units, days, strict=True))
+    spend = half_up(sum(gross, Fraction(0)), quantum)
+    return Account(person, course, days[0], tuple(days), gross, tuple(records), spend, spend)

@@ -63,8 +63,8 @@ def settle(
             new, ledger = _patients(agreement, term, ledger, seen, as_of)
         lines += new
     quantum = agreement.rounding.quantum
-    _check(lines, ledger, quantum)
-    gross = sum((half_up(account.spend, quantum) for account in ledger), 0 * quantum)
+    _check(lines, ledger)
+    gross = sum((account.spend for account in ledger), 0 * quantum)
     return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
 
 
@@ -101,27 +101,26 @@ def _patients(
     agreement: Agreement, term: PatientTerm, ledger: Sequence[Account], seen: Mapping[Any, list[Seen]], as_of: date
 ) -> tuple[list[Line], list[Account]]:
     """Apply a term that judges each course by itself."""
-    lines, after = [], []
+    lines, after, quantum = [], [], agreement.rounding.quantum
     for account in ledger:
         verdict = judge(term, account.first_dose, seen.get(account.person_id, []), as_of)
-        in_scope = _in_scope(term, account, verdict)
-        share = Fraction(term.share) if verdict.outcome == "failure" else Fraction(0)
-        wanted = [left * share * inside for left, inside in zip(account.left, in_scope, strict=True)]
-        amount = min(half_up(sum(wanted, Fraction(0)), agreement.rounding.quantum), account.payable)
-        base = sum((left for left, inside in zip(account.left, in_scope, strict=True) if inside), Fraction(0))
+        reach = _reach(term, account, verdict)
+        base = sum(reach, Fraction(0))
+        owed = half_up(base * Fraction(term.share), quantum) if verdict.outcome == "failure" else 0 * quantum
+        amount = min(owed, account.payable)
         lines.append(_line(agreement, term, account, verdict, base, amount, as_of))
-        after.append(account.pay(wanted, amount))
+        after.append(account.pay(reach, amount))
     return lines, after
 
 
-def _in_scope(term: PatientTerm, account: Account, verdict: Judgement) -> list[bool]:
-    """Tell which doses the term may pay back: those up to the day that its `cost_scope` names."""
+def _reach(term: PatientTerm, account: Account, verdict: Judgement) -> list[Fraction]:
+    """Return what the term could pay back of each dose: all that is left up to the day its `cost_scope` names."""
     last = {
         "until_failure": verdict.day,
         "until_assessment": account.first_dose + timedelta(days=term.assess_day),
         "all": date.max,
     }[term.cost_scope]
-    return [day <= last for day in account.days]
+    return [left if day <= last else Fraction(0) for day, left in zip(account.days, account.left, strict=True)]
 
 
 def _guarantee(
@@ -164,7 +163,7 @@ def _line(
         rule=verdict.rule,
         reason=verdict.reason,
         decided_on=verdict.day,
-        spend=half_up(account.spend, quantum),
+        spend=account.spend,
         base=half_up(base, quantum),
         amount=amount,
         doses=list(filter(None, account.records)),
@@ -172,14 +171,14 @@ def _line(
     )
 
 
-def _check(lines: Sequence[Line], ledger: Sequence[Account], quantum: Decimal) -> None:
+def _check(lines: Sequence[Line], ledger: Sequence[Account]) -> None:
     """Hold the invariants of every settlement: nothing negative, nothing beyond what was spent."""
     paid: dict[tuple[Any, int], Decimal] = {}
     for line in lines:
         key = (line.person_id, line.course)
         paid[key] = paid.get(key, Decimal(0)) + line.amount
     for account in ledger:
-        spend, back = half_up(account.spend, quantum), paid[account.person_id, account.course]
+        spend, back = account.spend, paid[account.person_id, account.course]
         if not (0 <= back <= spend and back == spend - account.payable) or account.payable < 0:
             raise RweError("a settlement would pay back more than was spent; this is a fault of the engine")
     if any(line.amount < 0 for line in lines):
