@@ -75,11 +75,12 @@ class Voice:
     def progress(self, stage: str, fraction: float | None = None) -> None:
         """Say on stderr how far the work is: a moving bar on a terminal, else one line a stage.
 
-        A stage is a name of the catalogue, and after a space what of it is at work.
+        A stage is a name of the catalogue, and after a space what of it is at work; other text is shown as it is.
         """
         self.event("progress", stage=stage, fraction=fraction)
         name, _, part = stage.partition(" ")
-        text = known(f"stage.{name}", name) + (f": {part}" if part else "")
+        title = known(f"stage.{name}", "")
+        text = ": ".join(filter(None, (title, part))) if title else stage
         if _terminal(sys.stderr):
             self._move(text, fraction)
         elif stage != self._stage:
