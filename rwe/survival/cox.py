@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.concordance import count_pairs
 from rwe.result import Result, tidy
@@ -19,7 +19,8 @@ from rwe.survival.curves import robust_rule, whole_days
 from rwe.survival.data import INDEX, Levels, Response, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.intervals import ConfType, chi_square_tail, normal_quantile, survival_limits, two_sided
-from rwe.survival.partial import Point, Rows, maximise, rows, score_residuals, solve
+from rwe.survival.linear import aliased, solve
+from rwe.survival.partial import Point, Rows, maximise, rows, score_residuals
 from rwe.survival.show import framed
 
 
@@ -226,7 +227,8 @@ def cox(
     DataError
         If rows break the contract of a column (missing covariates are not dropped silently).
     NoValidAnswer
-        If there are no events, or terms are aliased or have no finite estimate: they are named.
+        If there are no events, terms are aliased or have no finite estimate (they are named), or there are
+        too few clusters for a robust variance.
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
@@ -277,7 +279,10 @@ def _robust(response: Response, data: Rows, best: Point, model: F8) -> F8:
     own = score_residuals(data, best) @ model
     if response.cluster is not None:
         own = np.column_stack([np.bincount(response.cluster, column) for column in own.T])
-    return np.asarray(own.T @ own, np.float64)
+    variance = np.asarray(own.T @ own, np.float64)
+    if aliased(variance) or (np.diag(variance) < 1e-12 * np.diag(model)).any():
+        raise NoValidAnswer(f"{own.shape[0]} clusters are too few for a robust variance of {own.shape[1]} terms")
+    return variance
 
 
 def _coefficients(terms: tuple[str, ...], beta: F8, model: F8, variance: F8, *, robust: bool, z: float) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from rwe.kernels.log_rank import Sums, influence, sums
 from rwe.result import Result, tidy
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import chi_square_tail
+from rwe.survival.linear import aliased, solve
 from rwe.survival.show import framed
 
 
@@ -91,7 +92,7 @@ def log_rank(
     Raises
     ------
     NoValidAnswer
-        If there are no events, or fewer than two groups are at risk when events happen.
+        If there are no events, or fewer than two groups are at risk together when events happen.
     """
     response = respond(
         read(frame, [time, event, *names(by), *names(strata), *names(weights), *names(entry)]),
@@ -103,7 +104,9 @@ def log_rank(
     score = found.observed - found.expected
     contrast = _contrast(found.expected, trend=trend)
     u, v = contrast @ score, contrast @ variance @ contrast.T
-    statistic, df = float(u @ np.linalg.solve(v, u)), contrast.shape[0]
+    if aliased(v):
+        raise NoValidAnswer("the groups cannot be told apart: their observed - expected events have no variance")
+    statistic, df = float(u @ solve(v, u)), contrast.shape[0]
     n = np.bincount(response.group.code, minlength=response.group.n)
     columns = {"n": n, "observed": found.observed, "expected": found.expected, "variance": np.diag(variance)}
     table = response.group.spread(np.arange(n.size), columns)

@@ -12,10 +12,10 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.kernels.partial_likelihood import risk_sums, tie_sums
 from rwe.survival.data import Response
+from rwe.survival.linear import aliased, solve
 
 BLOCK = 8192  # rows whose products are taken at once: they stay in cache
 ITERATIONS = 30
-ALIASED = 1e-10  # share of a term's information that the terms before it leave over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,12 +124,12 @@ def evaluate(data: Rows, beta: F8) -> Point:
     *ties, logs = tie_sums(data.n_event, data.w_event, at_risk[:, -1].copy(), failing[:, -1].copy(), float(data.efron))
     h, g, u, v, z = ties
     s1, e1 = at_risk[:, :-1], failing[:, :-1]
-    failed = data.weight[data.event]
+    failed = np.where(data.event, data.weight, 0.0)
     borne = r * _accrued(data, h, g)
     return Point(
         beta=beta,
-        loglik=float(failed @ eta[data.event] - logs.sum()),
-        score=failed @ data.x[data.event] - h @ s1 - (g - h) @ e1,
+        loglik=float(failed @ eta - logs.sum()),
+        score=failed @ data.x - h @ s1 - (g - h) @ e1,
         information=_gram(data.x, borne) - _cross(s1, e1, u, v, z),
         risk=risk,
         at_risk=at_risk,
@@ -148,14 +148,16 @@ def maximise(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
         maximum (monotone likelihood: it separates those who fail from those who do not).
     """
     null = now = evaluate(data, np.zeros(data.x.shape[1]))
-    if aliased := _aliased(null.information, names):
-        raise NoValidAnswer(f"terms {aliased} are constant or a combination of other terms: leave them out")
+    if at := aliased(null.information):
+        raise NoValidAnswer(
+            f"terms {[names[j] for j in at]} are constant or a combination of other terms: leave them out"
+        )
     step: F8 = now.beta
     for _ in range(ITERATIONS):
         now, step = _forward(data, now, solve(now.information, now.score))
         if np.abs(step).max() < 1e-9 * max(1.0, float(np.abs(now.beta).max())):
             return null, now
-        if _aliased(now.information, names):
+        if aliased(now.information):
             break
     far = [name for name, s in zip(names, np.abs(step), strict=True) if s > 0.1 * np.abs(step).max()]
     raise NoValidAnswer(
@@ -180,11 +182,6 @@ def score_residuals(data: Rows, at: Point) -> F8:
     spread = data.x * _accrued(data, h, g)[:, None] - borne
     own = np.where(event, data.x - mean[last], 0.0) - at.risk[:, None] * spread
     return np.asarray(data.weight[:, None] * own, np.float64)
-
-
-def solve(matrix: F8, right: F8) -> F8:
-    """Return the solution of a symmetric system in double precision."""
-    return np.asarray(np.linalg.solve(matrix, right), np.float64)
 
 
 def _accrued(data: Rows, h: F8, g: F8) -> F8:
@@ -217,14 +214,3 @@ def _forward(data: Rows, now: Point, step: F8) -> tuple[Point, F8]:
     raise NoValidAnswer(
         "the partial likelihood cannot be raised further, nor is it at a maximum: look at the covariates"
     )
-
-
-def _aliased(information: F8, names: tuple[str, ...]) -> list[str]:
-    """Return the terms whose information the terms before them exhaust (pivots of a Cholesky factor)."""
-    left, found = information.copy(), []
-    for j, name in enumerate(names):
-        if not left[j, j] > ALIASED * max(information[j, j], 1e-12 * np.trace(information), 1e-300):
-            found.append(name)
-            continue
-        left[j:, j:] -= np.outer(left[j:, j], left[j, j:]) / left[j, j]
-    return found

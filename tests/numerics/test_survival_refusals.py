@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rows that have no right answer are refused by column, rule and number, never by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from rwe import survival as sv
+from rwe.errors import DataError, DefinitionError, NoValidAnswer, RweError
+
+GOOD = {"t": [3, 7, 9], "e": [1, 0, 1], "a": [0, 1, 2], "w": [1.0, 2.0, 0.5], "g": ["x", "y", "x"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"t": [3, -8123, 9]}, "column 't': 1 of 3 rows lie before day 0"),
+        ({"t": [3.0, 7.3011, 9.0]}, "column 't': 1 of 3 rows are not whole days"),
+        ({"t": [0.1 + 0.2, 0.3, 1.0]}, "column 't': 2 of 3 rows are not whole days"),
+        ({"t": [3.0, float("nan"), float("inf")]}, "column 't': 2 of 3 rows have no finite value"),
+        ({"t": [3, None, 9]}, "column 't': 1 of 3 rows have no finite value"),
+        ({"t": [3, 8123000, 9]}, "column 't': 1 of 3 rows lie beyond 150 years"),
+        ({"t": ["3", "7", "9"]}, "column 't' holds String, not numbers"),
+        ({"t": pl.Series([3, 7, 9], dtype=pl.Float32)}, "column 't' is in single precision"),
+        ({"e": [1, 2, 1]}, "column 'e': 1 of 3 rows are neither 0 nor 1; 0 is censored"),
+        ({"e": [True, None, False]}, "column 'e': 1 of 3 rows have no value"),
+        ({"a": [0, 7, 9]}, "column 't' and 'a': 2 of 3 rows leave on or before the day they enter"),
+        ({"w": [1.0, -8123.0, 1.0]}, "column 'w': 1 of 3 rows have a negative weight"),
+        ({"w": [1.0, float("nan"), 1.0]}, "column 'w': 1 of 3 rows have no finite value"),
+        ({"g": ["x", None, "y"]}, "column 'g': 1 of 3 rows have no value"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [sv.kaplan_meier, sv.nelson_aalen, sv.median_follow_up, sv.log_rank])
+def test_rows_that_break_the_contract(change: dict[str, Any], says: str, estimator: Callable[..., Any]) -> None:
+    with pytest.raises(DataError) as error:
+        estimator(pl.DataFrame(GOOD | change, strict=False), time="t", event="e", entry="a", weights="w", by="g")
+
+    assert str(error.value).startswith(says)
+    assert "8123" not in str(error.value)
+
+
+def test_whole_days_may_come_as_floats_and_events_as_truth_values() -> None:
+    frame = pl.DataFrame(GOOD)
+
+    other = frame.with_columns(pl.col("t").cast(pl.Float64), pl.col("e").cast(pl.Boolean))
+
+    a, b = (sv.kaplan_meier(f, time="t", event="e").table for f in (frame, other))
+    assert a.equals(b)
+
+
+def test_frames_of_others_are_taken_and_what_is_no_frame_is_refused() -> None:
+    frame = pl.DataFrame(GOOD)
+
+    tables = [sv.kaplan_meier(f, time="t", event="e").table for f in (frame, frame.lazy(), frame.to_arrow())]
+
+    assert all(table.equals(tables[0]) for table in tables)
+    with pytest.raises(DefinitionError, match="not dict"):
+        sv.kaplan_meier(GOOD, time="t", event="e")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"time": "tt"}, "no column 'tt' (did you mean 't'?)"),
+        ({"conf_type": "loglog"}, "conf_type 'loglog' is not one of log-log, log"),
+        ({"conf_level": 95}, "write a probability such as 0.95"),
+        ({"cluster": "g", "robust": False}, "clusters need the robust variance"),
+    ],
+)
+def test_arguments_are_checked(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(DefinitionError) as error:
+        sv.kaplan_meier(pl.DataFrame(GOOD), **{"time": "t", "event": "e", **given})
+
+    assert says in str(error.value)
+
+
+def test_questions_are_checked() -> None:
+    km = sv.kaplan_meier(pl.DataFrame(GOOD), time="t", event="e")
+
+    for ask in (lambda: km.at([1.5]), lambda: km.at(-1), lambda: km.quantile(1.0), lambda: km.rmst(tau=True)):
+        with pytest.raises(DefinitionError):
+            ask()
+
+
+def test_nothing_to_analyse() -> None:
+    with pytest.raises(NoValidAnswer, match="no rows are left"):
+        sv.kaplan_meier(pl.DataFrame(GOOD).clear(), time="t", event="e")
+    with pytest.raises(NoValidAnswer, match="all weights are 0"):
+        sv.kaplan_meier(pl.DataFrame(GOOD).with_columns(w=0.0), time="t", event="e", weights="w")
+    with pytest.raises(RweError, match="rename"):
+        sv.kaplan_meier(pl.DataFrame(GOOD).rename({"g": "survival"}), time="t", event="e", by="survival")
