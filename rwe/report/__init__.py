@@ -1,0 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dossier: one self-contained page a language, made from ``release/`` alone."""
+
+from rwe.report.cards import Card, key_figures
+from rwe.report.context import Context
+from rwe.report.render import render
+from rwe.report.words import LANGUAGES
+
+__all__ = ["LANGUAGES", "Card", "Context", "key_figures", "render"]

@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What was found, in sentences: filled from released figures, worded by where the interval lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rwe.report.page import Page
+from rwe.report.sections.comparison import found
+
+
+def findings(page: Page) -> list[str]:
+    """Return the findings of the comparison and of the settlement, each a sentence or two."""
+    return [*_compared(page), *_settled(page)]
+
+
+def _compared(page: Page) -> Iterator[str]:
+    focus = page.context.focus
+    rows = {g: found(page, "raked", g, "milestone", focus.milestone) for g in ("registry", "trial", "difference")}
+    difference = rows["difference"]
+    if difference is not None and difference["conf_low"] is not None:
+        text = page.words(
+            "finding.milestone",
+            endpoint=page.say(page.context.endpoints[focus.endpoint].title),
+            at=page.years(focus.milestone),
+            practice=page.value(rows["registry"], "percent"),
+            trial=page.value(rows["trial"], "percent"),
+            difference=page.estimate(difference, "points"),
+        )
+        yield text + " " + page.words(f"finding.{_side(difference)}")
+    ratio = found(page, "raked", "difference", "hazard_ratio")
+    if ratio is not None:
+        size = page.value(found(page, "raked", "registry", "effective_sample_size"), "count")
+        yield page.words("finding.hazard", ratio=page.estimate(ratio, "ratio"), ess=size)
+
+
+def _side(difference: dict[str, float]) -> str:
+    if difference["conf_high"] < 0:
+        return "below"
+    return "above" if difference["conf_low"] > 0 else "open"
+
+
+def _settled(page: Page) -> Iterator[str]:
+    labels = {"analysis": "settlement", "stratum": "all", "outcome": "all"}
+    spend, payback = (page.row(**labels, estimand=name) for name in ("spend", "payback"))
+    if spend is not None:
+        amounts = {"payback": page.value(payback, "money"), "spend": page.value(spend, "money")}
+        yield page.words("finding.settlement", **amounts)

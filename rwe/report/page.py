@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Page`: the released rows, the context and one language, and how a value of them is printed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from rwe.errors import DataError
+from rwe.report.context import Context
+from rwe.report.numbers import Numbers
+from rwe.report.released import file_names, read_context, read_tables
+from rwe.report.words import Words, load_words
+from rwe.spec.base import Text
+
+Row = dict[str, Any]
+NONE = "—"
+BARE = {"percent": "hundredths"}  # the sign stands once, at the estimate
+SIGNED = ("points", "months_more", "signed")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that a section is made from; `by_analysis` holds the rows of `table`, for many small look-ups."""
+
+    context: Context
+    table: pl.DataFrame
+    by_analysis: dict[str, list[Row]]
+    files: tuple[str, ...]
+    words: Words
+    numbers: Numbers
+
+    def rows(self, analysis: str, **labels: str | int) -> list[Row]:
+        """Return the released rows with these labels, in released order."""
+        asked = labels.items()
+        return [row for row in self.by_analysis.get(analysis, ()) if all(row[key] == value for key, value in asked)]
+
+    def part(self, **labels: str | int) -> pl.DataFrame:
+        """Return the released rows with these labels as a frame."""
+        return self.table.filter(**labels)
+
+    def row(self, analysis: str, **labels: str | int) -> Row | None:
+        """Return the one row with these labels, None if there is none.
+
+        Raises
+        ------
+        DataError
+            If there are several: the labels do not name one figure.
+        """
+        found = self.rows(analysis, **labels)
+        if len(found) > 1:
+            raise DataError(f"{len(found)} released rows of {analysis} where one is expected: {labels}")
+        return found[0] if found else None
+
+    def say(self, text: Text) -> str:
+        """Return the words of the study in the page's language."""
+        return str(getattr(text, self.words.lang))
+
+    @property
+    def marker(self) -> str:
+        """What stands in the place of a masked value, without its link."""
+        return f"[<{self.context.policy.threshold + 1}]"
+
+    def value(self, row: Row | None, form: str, column: str = "estimate") -> str:
+        """Return a cell: the formatted value, the marker if it was masked, a dash if there is none."""
+        if row is None:
+            return NONE
+        if column in row["masked"].split(","):
+            return Markup('<a class="masked" href="#note-masked">{}</a>').format(self.marker)
+        if row[column] is None:
+            return NONE
+        return self.format(row[column], form)
+
+    def count(self, n: int | None) -> str:
+        """Return a count of the context, which is None where it was masked."""
+        return self.value({"masked": "n" if n is None else "", "n": n}, "count", "n")
+
+    def format(self, value: float, form: str) -> str:
+        """Return `value` in the named form of `Numbers`, money in the agreement's currency."""
+        if form == "money" and self.context.agreement:
+            return self.numbers.money(value, self.context.agreement.currency)
+        if form == "signed":
+            return self.numbers.decimal(value, 2, signed=True)
+        return str(getattr(self.numbers, form)(value))
+
+    def interval(self, row: Row | None, form: str) -> str:
+        """Return the limits of an estimate, "" if it has none."""
+        if row is None or row["conf_low"] is None or row["conf_high"] is None:
+            return ""
+        shape = "range.signed" if form in SIGNED else "range.plain"
+        form = BARE.get(form, form)
+        return self.words(shape, low=self.format(row["conf_low"], form), high=self.format(row["conf_high"], form))
+
+    def estimate(self, row: Row | None, form: str) -> str:
+        """Return an estimate with its limits in brackets."""
+        limits = self.interval(row, form)
+        value = self.value(row, form)
+        return Markup("{} <span class=ci>({})</span>").format(value, limits) if limits else value
+
+    @property
+    def level(self) -> str:
+        """Return the level of confidence with its sign, for example 95%."""
+        return self.numbers.share(self.context.methods.conf_level)
+
+    def variable(self, name: str) -> str:
+        """Return the title of a baseline variable with its unit."""
+        card = self.context.variables.get(name)
+        if card is None:
+            raise DataError(f"release/context.json has no variable '{name}', which a released table names")
+        return self.say(card.title) + (f", {self.say(card.unit)}" if card.unit else "")
+
+    def level_name(self, variable: str, level: str) -> str:
+        """Return the name of a level, with typographic signs where it has no words."""
+        card = self.context.variables.get(variable)
+        if card and level in card.levels:
+            return self.say(card.levels[level])
+        return self.words("level.unknown") if level == "unknown" else _signs(level)
+
+    def term(self, name: str) -> tuple[str, str]:
+        """Return the variable and the level (or "") that a term of a model names."""
+        if name in self.context.terms:
+            return self.say(self.context.terms[name]), ""
+        variable, level = split_term(name)
+        return self.variable(variable), self.level_name(variable, level) if level else ""
+
+    def group(self, name: str) -> str:
+        """Return the words of a group label such as ``overall`` or ``hormonal=yes``."""
+        variable, _, level = name.partition("=")
+        if not level:
+            return self.words(f"group.{name}")
+        return f"{self.say(self.context.variables[variable].title)}: {self.level_name(variable, level)}"
+
+    def years(self, days: int) -> str:
+        """Return a milestone in whole years where it is one, else in months."""
+        if abs(days / 365.25 - round(days / 365.25)) < 0.01:
+            count = round(days / 365.25)
+            return self.words("time.year" if count == 1 else "time.years", n=count)
+        return self.words("time.months", n=self.numbers.months(days))
+
+
+def split_term(name: str) -> tuple[str, str]:
+    """Return variable and level of ``variable``, ``variable=level`` or ``variable[T.level]``.
+
+    Examples
+    --------
+    >>> split_term("size=21-50")
+    ('size', '21-50')
+    >>> split_term("size[T.>50]")
+    ('size', '>50')
+    """
+    found = re.fullmatch(r"(\w+)(?:=(.+)|\[(?:T\.)?(.+)\])?", name)
+    return (found[1], found[2] or found[3] or "") if found else (name, "")
+
+
+def _signs(level: str) -> str:
+    """Return a level such as ``<=20`` or ``21-50`` with the signs of print."""
+    level = level.replace("<=", "≤\N{NO-BREAK SPACE}").replace(">=", "≥\N{NO-BREAK SPACE}")
+    level = re.sub(r"^([<>])(?=\d)", "\\1\N{NO-BREAK SPACE}", level)
+    return re.sub(r"(?<=\d)-(?=\d)", "–", level)
+
+
+def open_page(release: Path, lang: str) -> Page:
+    """Read ``release/`` for a dossier in `lang`."""
+    context, table = read_context(release), read_tables(release)
+    rows: dict[str, list[Row]] = {}
+    for row in table.iter_rows(named=True):
+        rows.setdefault(row["analysis"], []).append(row)
+    return Page(context, table, rows, tuple(file_names(release)), load_words(lang), Numbers(lang))

@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The chapters of the dossier, in their order; each is a function of the page."""
+
+from collections.abc import Callable
+
+from rwe.report.blocks import Section
+from rwe.report.page import Page
+from rwe.report.sections.balance import balance
+from rwe.report.sections.comparison import comparison
+from rwe.report.sections.cox import cox
+from rwe.report.sections.methods import methods
+from rwe.report.sections.population import population
+from rwe.report.sections.provenance import glossary, provenance
+from rwe.report.sections.quality import quality
+from rwe.report.sections.sensitivity import sensitivity
+from rwe.report.sections.settlement import settlement
+from rwe.report.sections.survival import survival
+
+ORDER: tuple[Callable[[Page], Section | None], ...] = (
+    comparison,
+    balance,
+    population,
+    survival,
+    cox,
+    sensitivity,
+    settlement,
+    quality,
+    methods,
+    provenance,
+    glossary,
+)

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Registry against trial: the curves, and the differences before and after raking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from rwe.figures import BLUE, LIGHT_BLUE, RED, Series
+from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
+from rwe.report.page import Page, Row
+from rwe.report.sections.charts import km_chart
+
+STRATA = ("unadjusted", "raked")
+# estimand -> form of a value, form of a difference
+MEASURES = {"milestone": ("percent", "points"), "rmst": ("months", "months_more"), "median": ("months", "months_more")}
+
+
+def comparison(page: Page) -> Section | None:
+    """Return the chapter, None for a study without a trial."""
+    trial = page.context.trial
+    if trial is None:
+        return None
+    missing = [page.words("comparison.missing", reason=page.say(reason)) for reason in trial.missing.values()]
+    blocks: list[Block] = [
+        Prose([page.words("comparison.lead", trial=page.say(trial.title), citation=trial.citation)]),
+        _figure(page),
+        _table(page),
+        Prose(missing),
+    ]
+    return Section("comparison", page.words("comparison.title"), blocks)
+
+
+def found(page: Page, stratum: str, group: str, estimand: str, time: int | None = None, **other: str) -> Row | None:
+    """Return one estimate of the comparison; `other` may name another outcome."""
+    labels: dict[str, str | int] = {"stratum": stratum, "group": group, "estimand": estimand}
+    labels |= {"outcome": page.context.focus.endpoint, **other} | ({} if time is None else {"time": time})
+    return page.row("trial_comparison", **labels)
+
+
+def _figure(page: Page) -> Figure:
+    endpoint = page.context.focus.endpoint
+    key = pl.when(pl.col("group") == "trial").then(pl.lit("trial")).otherwise(pl.col("stratum"))
+    part = page.part(analysis="trial_comparison", outcome=endpoint)
+    # the trial is the same in every stratum: it is drawn once
+    part = part.filter(
+        pl.col("group").is_in(["registry", "trial"]) & pl.col("stratum").is_in(STRATA),
+        (pl.col("group") == "registry") | (pl.col("stratum") == "unadjusted"),
+    )
+    series = [
+        Series("raked", page.words("comparison.curve_raked"), BLUE),
+        Series("unadjusted", page.words("comparison.curve_unadjusted"), LIGHT_BLUE, dashed=True, band=False),
+        Series("trial", page.words("comparison.curve_trial"), RED),
+    ]
+    title = page.words("comparison.figure", endpoint=page.say(page.context.endpoints[endpoint].title))
+    svg = km_chart(page, part.with_columns(group=key), series, endpoint, "fig-comparison", title)
+    note = page.words("chart.note", level=page.level, grid=page.context.policy.grid_days)
+    return Figure(title, svg, note + " " + page.words("chart.trial_note"))
+
+
+def _table(page: Page) -> Table:
+    head = ("measure", "practice", "practice_raked", "trial", "difference", "difference_raked")
+    lines = [*_measures(page), _hazard(page), _sample(page)]
+    return Table(
+        page.words("comparison.table"),
+        [page.words(f"comparison.{name}", level=page.level) for name in head],
+        lines,
+        page.words("comparison.note"),
+    )
+
+
+def _measures(page: Page) -> Iterator[Line]:
+    """Yield a line for each milestone, the restricted mean and the median."""
+    for estimand, (form, more) in MEASURES.items():
+        for time in times(page, estimand):
+            cells = [page.value(found(page, s, "registry", estimand, time), form) for s in STRATA]
+            cells.append(page.value(found(page, "unadjusted", "trial", estimand, time), form))
+            cells += [page.estimate(found(page, s, "difference", estimand, time), more) for s in STRATA]
+            yield Line((measure(page, estimand, time), *cells))
+
+
+def times(page: Page, estimand: str) -> list[int | None]:
+    """Return the days at which the comparison has this estimand; [None] for one without a day."""
+    labels = {"analysis": "trial_comparison", "estimand": estimand, "outcome": page.context.focus.endpoint}
+    return page.part(**labels, stratum="unadjusted", group="registry")["time"].unique().sort().to_list()
+
+
+def measure(page: Page, estimand: str, time: int | None) -> str:
+    """Return the name of a measure, with its unit."""
+    if time is None:
+        return page.words(f"measure.{estimand}")
+    if estimand == "rmst":
+        return page.words("measure.rmst", months=page.numbers.months(time))
+    return page.words("measure.milestone", at=page.years(time))
+
+
+def _hazard(page: Page) -> Line:
+    cells = [page.estimate(found(page, s, "difference", "hazard_ratio"), "ratio") for s in STRATA]
+    return Line((page.words("measure.hazard_ratio"), "", "", "", *cells))
+
+
+def _sample(page: Page) -> Line:
+    cells = [page.value(found(page, s, "registry", "effective_sample_size"), "count") for s in STRATA]
+    trial = page.context.trial
+    size = page.numbers.count(trial.arms["all"]) if trial and "all" in trial.arms else ""
+    return Line((page.words("measure.effective_sample_size"), *cells, size, "", ""))

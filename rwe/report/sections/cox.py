@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The Cox model: hazard ratios as a forest chart and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rwe.figures import Caption, ForestRow, ForestWords, forest
+from rwe.report.blocks import Block, Figure, Line, Section, Table
+from rwe.report.page import Page, Row
+from rwe.report.sections.population import population_name
+
+
+def cox(page: Page) -> Section | None:
+    """Return the chapter, None where no model was fitted."""
+    rows = page.rows(analysis="cox", estimand="hazard_ratio")
+    if not rows:
+        return None
+    models = list(dict.fromkeys((row["population"], row["outcome"]) for row in rows))
+    blocks = [block for model in models for block in _model(page, rows, *model)]
+    return Section("cox", page.words("cox.title"), blocks)
+
+
+def _model(page: Page, rows: list[Row], population: str, endpoint: str) -> Iterator[Block]:
+    own = [row for row in rows if (row["population"], row["outcome"]) == (population, endpoint)]
+    name = page.say(page.context.endpoints[endpoint].title)
+    title = page.words("cox.figure", endpoint=name, population=population_name(page, population))
+    words = ForestWords(
+        page.words("cox.axis"),
+        page.words("cox.ratio", level=page.level),
+        page.words("cox.lower"),
+        page.words("cox.higher"),
+        _axis_number(page),
+    )
+    caption = Caption(f"fig-cox-{endpoint}", title, page.words("cox.description"))
+    yield Figure(title, forest(list(_forest(page, own)), words, caption))
+    head = [page.words(f"cox.{column}", level=page.level) for column in ("term", "ratio", "p")]
+    yield Table(
+        page.words("cox.table", endpoint=name), head, list(_lines(page, own)), _note(page, population, endpoint)
+    )
+
+
+def _axis_number(page: Page) -> Callable[[float], str]:
+    # 0.5 and 1.25 stand as people write them on an axis: no zeros that say nothing
+    return lambda value: page.numbers.ratio(value).rstrip("0").rstrip(".,")
+
+
+def _forest(page: Page, rows: list[Row]) -> Iterator[ForestRow]:
+    last = None
+    for row in rows:
+        variable, level = page.term(row["stratum"])
+        if level and variable != last:
+            yield ForestRow(variable, head=True)
+        last = variable
+        limits = (row["estimate"], row["conf_low"], row["conf_high"])
+        yield ForestRow(level or variable, *limits, text=_plain(page, row), head=not level)
+
+
+def _plain(page: Page, row: Row) -> str:
+    value = page.marker if "estimate" in row["masked"].split(",") else page.value(row, "ratio")
+    limits = page.interval(row, "ratio")
+    return f"{value} ({limits})" if limits else value
+
+
+def _lines(page: Page, rows: list[Row]) -> Iterator[Line]:
+    last = None
+    for row in rows:
+        variable, level = page.term(row["stratum"])
+        if level and variable != last:
+            yield Line((variable, "", ""), "head")
+        last = variable
+        cells = (page.estimate(row, "ratio"), page.value(row, "p_value", "p_value"))
+        yield Line((level or variable, *cells), "level" if level else "")
+
+
+def _note(page: Page, population: str, endpoint: str) -> str:
+    row = page.row(analysis="cox", population=population, outcome=endpoint, estimand="concordance")
+    return page.words(
+        "cox.note",
+        n=page.value(row, "count", "n"),
+        events=page.value(row, "count", "n_event"),
+        concordance=page.value(row, "ratio"),
+    )

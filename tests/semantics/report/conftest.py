@@ -1,0 +1,341 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A finished run as the report sees it: released tables in small, with some masked cells, and their context."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from rwe.disclosure import RELEASED
+from rwe.report import LANGUAGES, Context, render
+from rwe.result import SCHEMA, tidy
+
+Row = dict[str, Any]
+DAYS = tuple(round(365.25 * year) for year in range(13))
+GROUPS = {"overall": (1545, 3000.0), "hormonal=no": (1205, 2900.0), "hormonal=yes": (340, 3350.0)}
+
+
+def text(en: str, bg: str) -> dict[str, str]:
+    return {"en": en, "bg": bg}
+
+
+def survival(day: float, mean: float) -> float:
+    return math.exp(-((day / mean) ** 1.05))
+
+
+def curve(n: int, mean: float, last: int, **labels: str) -> Iterator[Row]:
+    """Yield a curve on the release grid, its numbers at risk and its median."""
+    for day in range(0, last, 90):
+        s = survival(day, mean)
+        half = 1.96 * math.sqrt(s * (1 - s) / n)
+        yield labels | {"estimand": "survival", "time": day, "estimate": s, "conf_low": s - half, "conf_high": s + half}
+    for day in (day for day in DAYS if day < last):
+        s = survival(day, mean)
+        lost = {"n": round(n * s * (1 - day / 5000) / 5) * 5, "n_event": round(n * (1 - s) / 5) * 5}
+        yield labels | {"estimand": "at_risk", "time": day} | (lost if day else {"n": n, "n_event": 0})
+    yield labels | {"estimand": "median", "estimate": mean * math.log(2) ** (1 / 1.05)}
+
+
+def estimate(value: float, half: float, **labels: Any) -> Row:
+    return labels | {"estimate": value, "conf_low": value - half, "conf_high": value + half}
+
+
+def survival_rows() -> Iterator[Row]:
+    for endpoint, slower in (("os", 1.35), ("rfs", 1.0), ("rfs_check", 1.02)):
+        for group, (n, mean) in GROUPS.items():
+            labels = {"outcome": endpoint, "group": group, "population": "node_positive"}
+            yield from curve(n, mean * slower, 4500, **labels)
+            yield labels | {"estimand": "events", "n": n, "n_event": round(n * 0.55 / 5) * 5}
+            yield labels | {"estimand": "follow_up_median", "estimate": 3410.0}
+            for day in (365, 1096, 1826):
+                yield estimate(survival(day, mean * slower), 0.02, **labels, estimand="milestone", time=day)
+        labels = {"outcome": endpoint, "population": "node_positive", "estimand": "log_rank"}
+        yield labels | {"statistic": 14.2, "p_value": 0.00016 if endpoint == "rfs" else 0.0317}
+
+
+def comparison_rows() -> Iterator[Row]:
+    for endpoint, stratum, mean, ess, shift in (
+        ("rfs", "unadjusted", 2900.0, 1545, 0.0),
+        ("rfs", "raked", 2700.0, 845, -0.012),
+        ("rfs", "raked_grade", 2650.0, 610, -0.02),
+        ("rfs_check", "raked", 2720.0, 845, -0.01),
+    ):
+        labels = {"outcome": endpoint, "stratum": stratum, "population": "node_positive"}
+        yield from curve(1545, mean, 4500, group="registry", **labels)
+        yield from curve(686, 2560.0, 2660, group="trial", **labels)
+        for group, value in (("registry", survival(1826, mean)), ("trial", 0.5042)):
+            yield estimate(value, 0.03, **labels, group=group, estimand="milestone", time=1826)
+            yield estimate(1330.0 + 40 * value, 30, **labels, group=group, estimand="rmst", time=1826)
+        difference = labels | {"group": "difference"}
+        yield estimate(0.021 + shift, 0.041, **difference, estimand="milestone", time=1826)
+        yield estimate(31.0 + 900 * shift, 44, **difference, estimand="rmst", time=1826)
+        yield estimate(0.94 - shift, 0.11, **difference, estimand="hazard_ratio")
+        yield labels | {"group": "registry", "estimand": "effective_sample_size", "estimate": float(ess)}
+
+
+MARGINS = {
+    "age": {"<=45": (0.23, 0.22), "46-60": (0.41, 0.50), ">60": (0.36, 0.28)},
+    "menopause": {"pre": (0.42, 0.42), "post": (0.58, 0.58)},
+    "size": {"<=20": (0.31, 0.26), "21-50": (0.53, 0.66), ">50": (0.16, 0.08)},
+    "nodes": {"1-3": (0.50, 0.55), "4-9": (0.32, 0.30), ">=10": (0.18, 0.15)},
+    "hormonal": {"no": (0.78, 0.64), "yes": (0.22, 0.36)},
+}
+
+
+def balance_rows() -> Iterator[Row]:
+    for variable, levels in MARGINS.items():
+        for level, (here, there) in levels.items():
+            sd = math.sqrt((here * (1 - here) + there * (1 - there)) / 2)
+            for stratum, value in (("before", here), ("after", there)):
+                labels = {"outcome": variable, "group": level, "stratum": stratum, "n": 500}
+                yield labels | {"estimand": "proportion_registry", "estimate": value}
+                yield labels | {"estimand": "proportion_trial", "estimate": there}
+                yield labels | {"estimand": "smd", "estimate": (value - there) / sd}
+
+
+def characteristics_rows() -> Iterator[Row]:
+    for group, (n, _) in GROUPS.items():
+        labels = {"population": "node_positive", "group": group}
+        moments = {"mean": 55.4, "sd": 13.1, "q1": 45.0, "median": 56.0, "q3": 65.0}
+        yield from (labels | {"outcome": "age", "estimand": k, "n": n, "estimate": v} for k, v in moments.items())
+        for level, share in (("<=20", 0.31), ("21-50", 0.53), (">50", 0.16)):
+            count = {"n": round(n * share / 5) * 5, "estimate": share}
+            yield labels | {"outcome": "size", "stratum": level, "estimand": "proportion"} | count
+        hidden = group == "hormonal=yes"
+        cell = {"masked": "n,estimate"} if hidden else {"n": 25, "estimate": 25 / n}
+        yield labels | {"outcome": "size", "stratum": "unknown", "estimand": "proportion"} | cell
+    for variable, value in (("age", 0.92), ("size", 0.13)):
+        labels = {"population": "node_positive", "group": "difference", "outcome": variable}
+        yield labels | {"estimand": "smd", "n": 340, "estimate": value}
+
+
+def cox_rows() -> Iterator[Row]:
+    for term, ratio, p in (
+        ("age", 1.01, 0.412),
+        ("size=21-50", 1.42, 0.0004),
+        ("size=>50", 2.03, 0.0000001),
+        ("hormonal=yes", 0.78, 0.0123),
+    ):
+        limits = {"conf_low": ratio * 0.86, "conf_high": ratio * 1.17}
+        labels = {"population": "node_positive", "outcome": "rfs", "stratum": term, "estimand": "hazard_ratio"}
+        yield labels | {"n": 1545, "n_event": 850, "estimate": ratio, "p_value": p} | limits
+    yield {
+        "population": "node_positive",
+        "outcome": "rfs",
+        "estimand": "concordance",
+        "estimate": 0.671,
+        "n": 1545,
+        "n_event": 850,
+    }
+
+
+def attrition_rows() -> Iterator[Row]:
+    yield {"outcome": "everyone", "estimand": "remaining", "n": 2980}
+    yield {"outcome": "index", "estimand": "excluded", "n": 0}
+    yield {"outcome": "index", "estimand": "remaining", "n": 2980}
+    left = 2980
+    for name, lost in (("known", None), ("node_positive", 1435)):
+        labels = {"population": "node_positive", "outcome": name}
+        yield labels | {"estimand": "excluded"} | ({"masked": "n"} if lost is None else {"n": lost})
+        left -= lost or 0
+        yield labels | {"estimand": "remaining", "n": left}
+
+
+def settlement_rows() -> Iterator[Row]:
+    for outcome, n, payback in (("responder", 185, 0.0), ("failure", 130, 156000.0), ("not_evaluable", 25, 0.0)):
+        labels = {"population": "AG-1", "stratum": "result_5y", "outcome": outcome, "n": n}
+        values = {"patients": float(n), "spend": 1200.0 * n, "payback": payback}
+        yield from (labels | {"estimand": k, "estimate": v} for k, v in values.items())
+    hidden = {"masked": "n,estimate", "population": "AG-1", "stratum": "result_5y", "outcome": "open"}
+    yield from (hidden | {"estimand": name} for name in ("patients", "spend", "payback"))
+    for term, payback in (("result_5y", 156000.0), ("guarantee_5y", 0.0), ("all", 156000.0)):
+        labels = {"population": "AG-1", "stratum": term, "outcome": "all", "n": 340}
+        values = {"patients": 340.0, "spend": 408000.0, "payback": payback}
+        yield from (labels | {"estimand": k, "estimate": v} for k, v in values.items())
+    labels = {"population": "AG-1", "stratum": "guarantee_5y", "outcome": "all", "time": 1826}
+    yield labels | {"estimand": "threshold", "estimate": 0.58}
+    yield estimate(0.561, 0.052, **labels, estimand="milestone", n=180)
+
+
+TABLES: dict[str, Callable[[], Iterator[Row]]] = {
+    "attrition": attrition_rows,
+    "balance": balance_rows,
+    "characteristics": characteristics_rows,
+    "cox": cox_rows,
+    "settlement": settlement_rows,
+    "survival": survival_rows,
+    "trial_comparison": comparison_rows,
+}
+
+
+def released(rows: Iterator[Row], analysis: str) -> pl.DataFrame:
+    """Return rows as a released table."""
+    frame = pl.DataFrame(list(rows), infer_schema_length=None)
+    masked = frame["masked"].fill_null("") if "masked" in frame.columns else pl.lit("")
+    table = tidy(frame.select(pl.exclude("masked")), analysis=analysis).with_columns(masked.alias("masked"))
+    return table.cast(dict(RELEASED)).select([*SCHEMA, "masked"])
+
+
+def figure(name: str, kind: str, en: str, bg: str, **labels: str | int) -> Row:
+    return {"name": name, "kind": kind, "title": text(en, bg), **labels}
+
+
+RAKED = {"analysis": "trial_comparison", "outcome": "rfs", "stratum": "raked"}
+OWED = {"analysis": "settlement", "estimand": "payback", "outcome": "all"}
+FIGURES = [
+    figure("patients", "count", "Patients", "Пациенти", analysis="survival", outcome="rfs", estimand="events",
+           population="node_positive", group="overall"),
+    figure("rfs_5y", "percent", "RFS at 5 years", "ПБР на 5-ата година", **RAKED, group="registry",
+           estimand="milestone", time=1826),
+    figure("rmst", "difference", "RMST difference", "Разлика в RMST", **RAKED, group="difference", estimand="rmst"),
+    figure("hr", "ratio", "Hazard ratio, raked", "HR, претеглено", **RAKED, group="difference",
+           estimand="hazard_ratio"),
+    figure("verdict", "verdict", "Outcome guarantee", "Гаранция за изхода", **OWED, stratum="guarantee_5y"),
+    figure("owed", "money", "To be paid back", "За връщане", **OWED, stratum="all"),
+    figure("difference", "difference", "RFS difference", "Разлика в ПБР", **RAKED, group="difference",
+           estimand="milestone", time=1826),
+    figure("median", "days", "Median RFS", "Медиана на ПБР", analysis="survival", outcome="rfs", estimand="median",
+           population="node_positive", group="overall"),
+]  # fmt: skip
+
+
+def context() -> Row:
+    """Return the context of the run, as the pipeline writes it."""
+    hormonal = {"title": text("Hormonal therapy", "Хормонална терапия")}
+    hormonal["levels"] = {"no": text("no", "не"), "yes": text("yes", "да")}  # type: ignore[assignment]
+    menopause = {"pre": text("premenopausal", "преди менопауза"), "post": text("postmenopausal", "след менопауза")}
+    return {
+        "study": {
+            "name": "breast", "version": "1", "as_of": "1995-12-31", "start": "1978-01-01", "end": "1993-12-31",
+            "title": text("Hormonal therapy in node-positive breast cancer: does practice reach the trial?",
+                          "Хормонална терапия при карцином на гърдата: достига ли практиката изпитването?"),
+            "question": text("Do patients in routine practice live as long without recurrence as those of the trial?",
+                             "Живеят ли пациентите в практиката толкова дълго без рецидив, колкото в изпитването?"),
+            "medicine": text("Hormonal therapy", "Хормонална терапия"),
+            "indication": text("node-positive breast cancer", "карцином на гърдата с положителни лимфни възли"),
+            "time_zero": text("surgery", "операцията"),
+        },
+        "sites": [{"name": "rotterdam", "title": text("Rotterdam tumour registry", "Туморен регистър на Ротердам")}],
+        "focus": {"everyone": "registry", "trial_like": "node_positive", "endpoint": "rfs", "milestone": 1826,
+                  "by": "hormonal", "check_endpoint": "rfs_check"},
+        "key_figures": FIGURES[:5],
+        "populations": {"registry": text("All patients", "Всички пациенти"),
+                        "node_positive": text("node-positive patients", "пациенти с положителни лимфни възли")},
+        "criteria": {"known": text("Known baseline", "Известни изходни данни"),
+                     "node_positive": text("At least one positive node", "Поне един положителен възел")},
+        "variables": {
+            "age": {"title": text("Age", "Възраст"), "unit": text("years", "години")},
+            "menopause": {"title": text("Menopause", "Менопауза"), "levels": menopause},
+            "size": {"title": text("Tumour size", "Размер на тумора"), "unit": text("mm", "мм")},
+            "nodes": {"title": text("Positive nodes", "Положителни възли")},
+            "grade": {"title": text("Grade", "Степен")},
+            "hormonal": hormonal,
+        },
+        "terms": {"age": text("Age, per 10 years", "Възраст, на 10 години")},
+        "endpoints": {
+            "os": {"title": text("Overall survival", "Обща преживяемост"),
+                   "definition": text("time to death.", "време до смърт.")},
+            "rfs": {"title": text("Recurrence-free survival", "Преживяемост без рецидив"),
+                    "definition": text("time to recurrence or death.", "време до рецидив или смърт.")},
+            "rfs_check": {"title": text("Recurrence-free survival, censored at the check",
+                                        "Преживяемост без рецидив, цензурирана при проверката"),
+                          "definition": text("as above, deaths after the last check censored at it.",
+                                             "както горе, смърт след последната проверка се цензурира при нея.")},
+        },
+        "trial": {
+            "name": "gbsg", "title": text("German Breast Cancer Study Group trial", "Изпитване на GBSG"),
+            "citation": "Schumacher M et al. J Clin Oncol 1994;12:2086–2093.", "arms": {"all": 686, "hormonal": 246},
+            "criteria": [
+                {"name": "node_positive", "text": text("Node-positive", "Положителни възли"), "expressible": True},
+                {"name": "chemotherapy", "text": text("Chemotherapy", "Химиотерапия"), "expressible": False,
+                 "reason": text("The trial gave it to all; here only some had it.",
+                                "В изпитването е за всички; тук само за част.")},
+            ],
+            "missing": {"os": text("the trial's table holds no overall survival.",
+                                   "таблицата на изпитването не съдържа обща преживяемост.")},
+        },
+        "agreement": {
+            "id": "AG-1", "currency": "EUR", "title": text("Hormonal therapy", "Хормонална терапия"),
+            "note": text("Price and thresholds are invented.", "Цената и праговете са измислени."),
+            "terms": [
+                {"id": "result_5y", "type": "payment_by_result",
+                 "settings": {"share": "1.00", "assess_day": 1826, "failure": "progression, death"}},
+                {"id": "guarantee_5y", "type": "outcome_guarantee",
+                 "settings": {"endpoint": "rfs", "at_day": 1826, "threshold": "0.58", "rule": "upper_limit",
+                              "gamma": "1.50", "cap": "0.25"}},
+            ],
+        },
+        "verdicts": {"guarantee_5y": {"verdict": "undetermined", "reason": "interval_holds_threshold"}},
+        "policy": {"threshold": 12, "rounding": 5, "grid_days": 30, "step_events": 13, "curve_at_risk": 11},
+        "methods": {"horizon": 1826, "raked": ["age", "menopause", "size", "nodes", "hormonal"],
+                    "refused": [{"variable": "grade", "level": "1", "n": 81}]},
+        "quality": [
+            {"stream": "patient", "record": "person", "rule": "", "outcome": "accepted", "n": 2980},
+            {"stream": "patient", "record": "person", "rule": "two_birth_years", "outcome": "rejected", "n": None},
+            {"stream": "pathology", "record": "measurement", "rule": "", "outcome": "accepted", "n": 2980},
+            {"stream": "pathology", "record": "measurement", "rule": "unit_unknown", "outcome": "unmapped", "n": 15},
+            {"stream": "pathology", "record": "measurement", "rule": "decimal_comma", "outcome": "repaired", "n": 20},
+            {"stream": "pathology", "record": "", "rule": "twice", "outcome": "merged", "n": 20},
+        ],
+        "provenance": {
+            "run_id": "breast-20261121T2100Z", "started": "2026-11-21T21:00:00Z", "code": "0.1.0 (3f1c2ab)",
+            "packages": {"polars": "2.1.0", "numpy": "2.4.6"},
+            "data": {"rotterdam/patient": {"rows": 2982, "commit": 1, "sha256": "ab" * 32}},
+            "configs": {"studies/breast.yaml": "cd" * 32}, "seals": {"rotterdam/cdm/person": "ef" * 32},
+        },
+        "settings": {"survival": {"conf_type": "log-log", "conf_level": 0.95}},
+    }  # fmt: skip
+
+
+Make = Callable[..., Path]
+
+
+def write_run(folder: Path, **changed: Any) -> Path:
+    """Write the run into `folder`; keywords replace parts of its context."""
+    release = folder / "release"
+    release.mkdir(exist_ok=True)
+    for i, (name, rows) in enumerate(TABLES.items(), 1):
+        table = released(rows(), name)
+        table.write_json(release / f"{i:02d}-{name}.json")
+        table.write_csv(release / f"{i:02d}-{name}.csv")
+    full = Context.model_validate(context() | changed)
+    (release / "context.json").write_text(full.model_dump_json(), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Make:
+    """Return a function that writes the run; keywords replace parts of its context."""
+    return partial(write_run, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def dossiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The dossier of the usual run in each language, made once."""
+    folder = write_run(tmp_path_factory.mktemp("run"))
+    return {lang: render(folder, lang).read_text("utf-8") for lang in LANGUAGES}
+
+
+@pytest.fixture
+def run(make_run: Make) -> Path:
+    """A run as it usually is."""
+    return make_run()
+
+
+@pytest.fixture
+def all_figures() -> list[Row]:
+    """A key figure of every kind."""
+    return FIGURES
+
+
+@pytest.fixture
+def base() -> Row:
+    """The parts of the usual context, to change some."""
+    return context()

@@ -1,0 +1,282 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dossier: only what was released, in whole words of one language, without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rwe.errors import DataError, DefinitionError, MachineError
+from rwe.report import LANGUAGES, key_figures, render
+from rwe.report.numbers import Numbers
+from rwe.report.page import open_page
+from rwe.report.render import TEMPLATES, html
+from rwe.report.words import load_words
+
+Make = Callable[..., Path]
+Pages = dict[str, str]
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its tags with attributes, its text, and whether every tag is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open += [] if tag in VOID else [tag]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def attributes(self, name: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(name))]
+
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+def read(run: Path) -> Page:
+    return Page(render(run, "en").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_dossier_is_whole_and_needs_no_network(dossiers: Pages, lang: str) -> None:
+    page = Page(dossiers[lang])
+
+    assert page.open == []
+    assert dict(page.tags)["html"]["lang"] == lang
+    policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
+    assert str(policy).startswith("default-src 'none';")
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object"}
+    assert all(href.startswith(("#", "../release/")) for href in page.attributes("href"))
+    assert "http" not in " ".join(page.attributes("src") + page.attributes("style"))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_ids_are_unique_and_every_inner_link_has_its_place(dossiers: Pages, lang: str) -> None:
+    page = Page(dossiers[lang])
+    ids = page.attributes("id")
+
+    assert len(ids) == len(set(ids))
+    assert {href[1:] for href in page.attributes("href") if href.startswith("#")} <= set(ids)
+    assert {name for value in page.attributes("aria-labelledby") for name in value.split()} <= set(ids)
+
+
+def test_every_table_has_scoped_headings_and_a_caption(dossiers: Pages) -> None:
+    page = Page(dossiers["en"])
+    count = sum(tag == "table" for tag, _ in page.tags)
+
+    assert all(attrs.get("scope") for tag, attrs in page.tags if tag == "th")
+    assert count == sum(tag == "caption" for tag, _ in page.tags) >= 10
+
+
+def test_every_chart_has_its_words(dossiers: Pages) -> None:
+    page = Page(dossiers["en"])
+    charts = [attrs for tag, attrs in page.tags if tag == "svg"]
+
+    assert len(charts) == 5
+    assert all(attrs["role"] == "img" for attrs in charts)
+    assert sum(tag == "text" for tag, _ in page.tags) > 100
+
+
+def test_the_same_release_gives_the_same_bytes(run: Path, dossiers: Pages) -> None:
+    assert render(run, "bg").read_text("utf-8") == dossiers["bg"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        ("en", ["51.5%", "95% CI 48.5–54.5", "trial 50.4%", "0.95", "95% CI 0.84–1.06", "Undetermined", "At risk"]),
+        ("bg", ["51,5\xa0%", "95\xa0% ДИ 48,5–54,5", "0,95", "Неопределено", "В риск", "31 декември 1995\u202fг."]),
+    ],
+)
+def test_figures_are_printed_as_the_language_writes_them(dossiers: Pages, lang: str, found: list[str]) -> None:
+    text = " ".join(Page(dossiers[lang]).text)
+
+    assert [word for word in found if word not in text] == []
+
+
+def test_a_masked_cell_prints_its_marker_with_one_footnote(dossiers: Pages) -> None:
+    page = Page(dossiers["en"])
+    markers = [a for tag, a in page.tags if tag == "a" and a.get("class") == "masked"]
+
+    assert len(markers) == 7
+    assert page.attributes("id").count("note-masked") == 1
+    assert "nan" not in page.words().lower().split()
+    assert "None" not in page.words()
+
+
+def test_a_masked_estimate_is_not_in_the_dossier(run: Path, dossiers: Pages) -> None:
+    usual = " ".join(Page(dossiers["en"]).text).count("[<13]")
+    path = run / "release" / "04-cox.json"
+    rows = json.loads(path.read_text("utf-8"))
+    rows[0] |= dict.fromkeys(("estimate", "conf_low", "conf_high", "p_value")) | {"masked": "estimate,p_value"}
+    path.write_text(json.dumps(rows), "utf-8")
+
+    text = " ".join(read(run).text)
+
+    assert text.count("[<13]") == usual + 3  # in the chart, and as ratio and p in the table
+    assert "1.01" not in text
+
+
+def test_amounts_are_exact_and_the_verdict_has_its_reason(dossiers: Pages) -> None:
+    text = Page(dossiers["en"]).words()
+
+    assert "€156,000.00" in text
+    assert "the confidence interval holds the threshold" in text
+    assert "Price and thresholds are invented." in text
+
+
+def test_criteria_that_were_not_applied_are_listed_and_others_not(dossiers: Pages) -> None:
+    text = Page(dossiers["en"]).words()
+
+    assert "The trial gave it to all; here only some had it." in text
+    assert "81 patients of the trial, none here" in text
+    assert "Not compared: the trial's table holds no overall survival." in text
+
+
+def test_words_of_a_study_are_text_not_markup(make_run: Make, base: dict[str, Any]) -> None:
+    title = {"en": "<script>alert(1)</script> & more", "bg": "<b>"}
+
+    page = read(make_run(study=base["study"] | {"title": title}))
+
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "<script>alert(1)</script> & more" in " ".join(page.text)
+
+
+def test_a_study_without_trial_agreement_and_model_still_has_a_dossier(make_run: Make) -> None:
+    run = make_run(trial=None, agreement=None, verdicts={}, key_figures=[], quality=[], settings={})
+    for name in ("02-balance", "04-cox", "05-settlement", "07-trial_comparison"):
+        (run / "release" / f"{name}.json").unlink()
+
+    page = read(run)
+
+    assert {"population", "survival", "methods", "provenance"} <= set(page.attributes("id"))
+    assert not {"comparison", "balance", "cox", "settlement"} & set(page.attributes("id"))
+
+
+def test_key_figures_come_in_every_kind(make_run: Make, all_figures: list[dict[str, Any]]) -> None:
+    cards = {card.name: card for card in key_figures(make_run(key_figures=all_figures), "en")}
+
+    assert cards["patients"].value == "1,545"
+    assert cards["rfs_5y"].notes == ("95% CI 48.5–54.5", "trial 50.4%")
+    assert cards["rmst"].value == "+0.7 <small>months</small>"
+    assert (cards["verdict"].value, cards["verdict"].notes) == ("Undetermined", ("owed €0.00",))
+    assert (cards["owed"].value, cards["owed"].notes) == ("€156,000.00", ("Guarantee: undetermined",))
+    assert cards["median"].value == "69.5 <small>months</small>"
+
+
+def test_catalogues_have_the_same_keys_and_places() -> None:
+    places = [
+        {key: set(re.findall(r"{(\w+)}", text)) for key, text in load_words(lang).entries.items()} for lang in LANGUAGES
+    ]
+
+    assert places[0] == places[1]
+
+
+def test_every_key_of_the_catalogue_is_used(make_run: Make, base: dict[str, Any], all_figures: list[Any]) -> None:
+    asked: set[str] = set()
+
+    def ask(**changed: Any) -> None:
+        page = open_page(make_run(**changed) / "release", "en")
+        html(page)
+        asked.update(page.words.asked)
+
+    ask(key_figures=all_figures)
+    guarantee = base["agreement"]["terms"][1] | {
+        "settings": base["agreement"]["terms"][1]["settings"] | {"rule": "point"}
+    }
+    sharing = base["agreement"]["terms"][0] | {"type": "risk_sharing"}
+    ask(agreement=base["agreement"] | {"terms": [sharing, guarantee]}, verdicts={"result_5y": VERDICT})
+    ask(focus=base["focus"] | {"milestone": 200}, verdicts={}, methods=base["methods"] | {"raked": []})
+
+    assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
+
+
+# keys made from words that other rooms decide on: each family is whole, whichever of them one run shows
+FAMILIES = ("conf_type.", "failure.", "finding.", "quality.", "reason.", "term_short.", "ties.", "verdict.")
+VERDICT = {"verdict": "met", "reason": "at_or_above_threshold"}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_templates_hold_no_words(lang: str) -> None:
+    sources = [path.read_text("utf-8") for path in TEMPLATES.glob("*.j2")]
+
+    outside = [re.sub(r"{[{%#].*?[}%#]}|<style>.*?</style>|<[^>]*>", " ", text, flags=re.S) for text in sources]
+
+    assert "".join(outside).split() == [], lang
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda run: (run / "release/context.json").unlink(), DataError, "context.json is missing"),
+        (lambda run: (run / "release/context.json").write_text('{"secret": 4711}'), DataError, "Field required"),
+        (lambda run: [p.unlink() for p in (run / "release").glob("0*.json")], DataError, "holds no table"),
+        (lambda run: (run / "release/04-cox.json").write_text("{4711"), DataError, "04-cox.json is not a released"),
+        (lambda run: (run / "report").write_text(""), MachineError, "report/ cannot be written"),
+    ],
+)
+def test_a_spoilt_run_is_named_without_values(
+    run: Path, spoil: Callable[[Path], object], error: type[Exception], message: str
+) -> None:
+    spoil(run)
+
+    with pytest.raises(error, match=re.escape(message)) as caught:
+        render(run, "en")
+    assert "4711" not in str(caught.value)
+
+
+def test_an_unknown_language_and_a_missing_word_are_named(run: Path) -> None:
+    with pytest.raises(DefinitionError, match="no catalogue for language 'de'"):
+        render(run, "de")
+    with pytest.raises(DefinitionError, match=r"has no 'reason\.weather'"):
+        load_words("bg")("reason.weather")
+
+
+@pytest.mark.parametrize(
+    ("lang", "form", "value", "text"),
+    [
+        ("en", "percent", 0.6049, "60.5%"),
+        ("bg", "percent", 0.6, "60,0\xa0%"),
+        ("en", "points", -0.0312, "−3.1"),
+        ("bg", "points", 0.0312, "+3,1"),
+        ("en", "points", 0.0, "0.0"),
+        ("bg", "count", 1545, "1\xa0545"),
+        ("bg", "count", 12345, "12\xa0345"),
+        ("en", "ratio", 0.6, "0.60"),
+        ("en", "ratio", 2.675, "2.68"),
+        ("en", "p_value", 0.0004, "<\xa00.001"),
+        ("bg", "p_value", 0.0314, "0,031"),
+        ("en", "months", 1826, "60.0"),
+    ],
+)
+def test_numbers_have_fixed_decimals_and_true_signs(lang: str, form: str, value: float, text: str) -> None:
+    assert getattr(Numbers(lang), form)(value) == text
+
+
+def test_money_and_dates_follow_the_language() -> None:
+    en, bg = Numbers("en"), Numbers("bg")
+
+    assert [n.money(-1234567.5, "EUR") for n in (en, bg)] == ["−€1,234,567.50", "−1\xa0234\xa0567,50\xa0€"]
+    assert [n.date(date(2026, 11, 21)) for n in (en, bg)] == ["21 November 2026", "21 ноември 2026\u202fг."]
+    assert bg.instant(datetime(2026, 11, 21, 21, 5, tzinfo=UTC)) == "21 ноември 2026, 21:05 UTC"
