@@ -142,7 +142,7 @@ def _kernels() -> Finding:
 def _compile(voice: Talk) -> None:
     package = importlib.import_module("rwe.kernels")
     for module in pkgutil.iter_modules(package.__path__, "rwe.kernels."):
-        voice.progress(module.name)
+        voice.progress(f"warm {module.name.rpartition('.')[2]}")
         importlib.import_module(module.name)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rwe.cli.voice import Voice
-from rwe.cli.words import pick
+from rwe.cli.words import known, pick
 
 if TYPE_CHECKING:
     from rwe.pipeline import RunSummary
@@ -58,7 +58,6 @@ def show_plan(voice: Voice, plan: Mapping[str, Any]) -> int:
     voice.event("plan", **plan)
     voice.say("plan.head")
     for name, value in plan.items():
-        lines = value if isinstance(value, list | tuple) else [value]
-        for line in lines:
-            voice.line(f"  {name}: {line}")
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        voice.line(f"  {known(f'plan.{name}', name)}: {text}")
     return 0

@@ -68,11 +68,11 @@ def test_help_takes_less_than_half_a_second_of_cpu() -> None:
 
 
 def test_import_of_the_package_is_light_and_its_rooms_come_when_asked() -> None:
-    code = f"import sys, rwe; assert not set(sys.modules) & {HEAVY}; print(rwe.survival.__name__, rwe.__version__)"
+    code = f"import sys, rwe; assert not set(sys.modules) & {HEAVY}; print(rwe.reimbursement.__name__, rwe.__version__)"
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert said.split()[0] == "rwe.survival"
+    assert said.split()[0] == "rwe.reimbursement"
 
 
 def test_an_unknown_room_is_an_attribute_error() -> None:
@@ -110,7 +110,7 @@ def test_both_languages_say_everything_with_the_same_places_to_fill() -> None:
 
 def test_every_word_of_the_catalogue_is_used() -> None:
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "rwe" / "cli").glob("*.py"))
-    families = ("command.", "stage.", "status.", "doctor.", "schedule.head.")
+    families = ("command.", "stage.", "status.", "doctor.", "schedule.head.", "plan.")
 
     unused = [key for key in words("en") if not key.startswith(families) and not re.search(rf"""["']{key}["']""", code)]
 
