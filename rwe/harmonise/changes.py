@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from rwe.cdm import PROVENANCE
 from rwe.harmonise.ids import person_ids
 from rwe.spec.mapping import Mapping as SourceMapping
 
@@ -42,6 +43,8 @@ class Changed:
     def versions(self, fresh: pl.DataFrame, stored: pl.LazyFrame) -> pl.DataFrame:
         """Return what to append to a stored table: the fresh rows, and a deletion of each that is no more.
 
+        A deletion holds whose row it was and where it came from, and nothing of what the row said.
+
         Parameters
         ----------
         fresh
@@ -50,8 +53,8 @@ class Changed:
             Current rows of the table in the store.
         """
         theirs = stored.join(self.person_ids.lazy(), on="person_id", how="semi")
-        gone = theirs.join(fresh.lazy(), on="_key", how="anti").with_columns(_op=pl.lit("delete")).collect()
-        return pl.concat([fresh, gone.select(fresh.columns)])
+        gone = theirs.join(fresh.lazy(), on="_key", how="anti").select("person_id", *PROVENANCE).collect()
+        return pl.concat([fresh, gone.with_columns(_op=pl.lit("delete"))], how="diagonal")
 
 
 def changed_people(versions: Mapping[str, pl.LazyFrame], mapping: SourceMapping, since: int) -> Changed:
@@ -82,7 +85,7 @@ def _known(rows: pl.DataFrame, stream: str) -> pl.DataFrame:
     """Return every (``person_token``, ``person_id``) that the person stream ever held."""
     if "national_token" not in rows.columns:
         rows = rows.with_columns(national_token=pl.lit(None, dtype=pl.String))
-    return rows.select("person_token", person_ids(rows, stream)).unique()
+    return rows.select("person_token", person_ids(rows, stream).alias("person_id")).unique()
 
 
 def _touched(rows: pl.LazyFrame, since: int) -> pl.DataFrame:

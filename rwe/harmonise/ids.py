@@ -52,12 +52,12 @@ def person_ids(rows: pl.DataFrame, stream: str) -> pl.Series:
     token = pl.coalesce("national_token", "person_token")
     frame = rows.select(token.alias("token"))
     frame = frame.with_columns(
-        pl.col("token").str.slice(0, _HEX).str.to_integer(base=16, dtype=pl.Int64, strict=False).alias("person_id")
+        pl.col("token").str.slice(0, _HEX).str.to_integer(base=16, dtype=pl.Int64, strict=False).alias("_person")
     )
-    unread = frame.filter(pl.col("token").is_not_null() & pl.col("person_id").is_null()).height
+    unread = frame.filter(pl.col("token").is_not_null() & pl.col("_person").is_null()).height
     if unread:
         raise DataError(f"stream '{stream}': {unread} person tokens are not hexadecimal; extract it again")
-    clash = frame.drop_nulls().unique().group_by("person_id").len().filter(pl.col("len") > 1).height
+    clash = frame.drop_nulls().unique().group_by("_person").len().filter(pl.col("len") > 1).height
     if clash:
         raise DataError(f"stream '{stream}': {clash} pairs of people share the first {_BITS} bits of their tokens")
-    return frame["person_id"]
+    return frame["_person"]

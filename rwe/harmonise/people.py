@@ -22,7 +22,7 @@ class People:
     made
         Rows of ``person`` (one a person) and the ledger of the person stream.
     tokens
-        ``person_token`` -> ``person_id``: whom the rows of a hospital's own number belong to.
+        ``person_token`` -> ``_person``: whom the rows of a hospital's own number belong to.
     """
 
     made: Made
@@ -34,11 +34,11 @@ class People:
         return self.made.rows.select("person_id", "year_of_birth")
 
     def verdict(self) -> pl.Expr:
-        """Return the rule against a row with these ``person_id``, null where its person was accepted."""
+        """Return the rule against rows of ``_person``, null where the person was accepted."""
         return (
-            pl.when(pl.col("person_id").is_null())
+            pl.when(pl.col("_person").is_null())
             .then(pl.lit("unknown_person"))
-            .when(~pl.col("person_id").is_in(self.ids["person_id"].implode()))
+            .when(~pl.col("_person").is_in(self.ids["person_id"].implode()))
             .then(pl.lit("person_set_aside"))
         )
 
@@ -49,7 +49,7 @@ def resolve(rows: pl.DataFrame, made: Made) -> People:
     Parameters
     ----------
     rows
-        Rows of the person stream: ``_key``, ``person_token``, ``national_token``, ``person_id``.
+        Rows of the person stream: ``_key``, ``person_token``, ``national_token``, ``_person``.
     made
         What the person record made of them.
 
@@ -59,9 +59,9 @@ def resolve(rows: pl.DataFrame, made: Made) -> People:
     (``duplicate_person``). Rows that disagree, and hospital numbers that stand for two persons, are
     refused together (``conflicting_person``): which of them is right cannot be known here.
     """
-    tokens = rows.select("person_token", "person_id").drop_nulls().unique().sort("person_token", "person_id")
-    two = pl.col("person_id").n_unique().over("person_token") > 1
-    clashing = pl.concat([_contradicted(made.rows), tokens.filter(two)["person_id"]]).unique()
+    tokens = rows.select("person_token", "_person").drop_nulls().unique().sort("person_token", "_person")
+    two = pl.col("_person").n_unique().over("person_token") > 1
+    clashing = pl.concat([_contradicted(made.rows), tokens.filter(two)["_person"]]).unique()
     rule = pl.coalesce(
         "rule", pl.when(pl.col("person_id").is_in(clashing.implode())).then(pl.lit("conflicting_person"))
     )
@@ -96,4 +96,4 @@ def is_again(stream: Stream) -> pl.Expr:
     The key and the cursor are the hospital's bookkeeping and are not compared.
     """
     content = [name for name, c in stream.columns.items() if c.role is None and name not in (stream.key, stream.cursor)]
-    return ~pl.struct("person_id", *content).is_first_distinct()
+    return ~pl.struct("_person", *content).is_first_distinct()

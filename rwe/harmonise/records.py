@@ -79,20 +79,29 @@ def make(rows: pl.DataFrame, record: Record, concepts: pl.DataFrame) -> Made:
     Parameters
     ----------
     rows
-        Source rows with ``_key`` (unique), ``_commit``, ``_row_id``, ``person_id`` and ``rule``, the
-        verdict on the row as a whole: where it is not null no record is made.
+        Source rows with ``_key`` (unique), ``_commit``, ``_row_id``, ``_person`` (its id) and
+        ``_rule``, the verdict on the row as a whole: where it is not null no record is made.
     record
         The rules to apply.
     concepts
         The map of codes (`rwe.harmonise.codes.concept_table`).
     """
-    open_rows = rows.filter(pl.col("rule").is_null())
-    drafts = open_rows.select("_key", "_commit", "_row_id", "person_id", _verdict(record), *_values(record))
+    person = pl.col("_person").alias("person_id")
+    open_rows = rows.filter(pl.col("_rule").is_null())
+    drafts = open_rows.select("_key", "_commit", "_row_id", person, _verdict(record), *_values(record))
     drafts = _translate(drafts, record, concepts)
     drafts, made = _conform(drafts, record)
-    closed = rows.filter(pl.col("rule").is_not_null()).select("_key", "_commit", "person_id", "rule")
+    closed = verdicts(rows.filter(pl.col("_rule").is_not_null()))
     lines = pl.concat([drafts.select("_key", "_commit", "person_id", "rule", "day"), closed], how="diagonal")
     return Made(made, ledger(lines, record.stream, record.name, record.table), _notes(drafts, record))
+
+
+def verdicts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the verdicts on source rows as lines of a ledger.
+
+    What the engine adds to source rows begins with ``_``, because no column of a source may.
+    """
+    return rows.select("_key", "_commit", pl.col("_person").alias("person_id"), pl.col("_rule").alias("rule"))
 
 
 def ledger(lines: pl.DataFrame, stream: str, record: str = "", table: str = "") -> pl.DataFrame:
@@ -160,20 +169,25 @@ def _translate(drafts: pl.DataFrame, record: Record, concepts: pl.DataFrame) -> 
 
 
 def _conform(drafts: pl.DataFrame, record: Record) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the drafts with the schema's verdict added, and the rows that it accepts."""
+    """Return the drafts with the schema's verdict added, and the rows that it accepts.
+
+    Whether ids are unique is no property of a row and is left to the end: a person sent twice is two rows here.
+    """
     schema = TABLES[record.table]
     filled = drafts.filter(pl.col("rule").is_null()).with_columns(_engine_columns(record))
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.columns().items() if n not in filled.columns]
-    made, failure = schema.filter(filled.with_columns(absent).select(schema.column_names()))
-    details = failure.details()
-    broken = details.select(pl.col("_source_key").alias("_key"), _first_broken(details).alias("_broken"))
+    made = filled.with_columns(absent).select(schema.column_names())
+    details = schema.filter(made).failure.details()
+    broken = details.select(pl.col("_source_key").alias("_key"), _first_broken(details).alias("_broken")).drop_nulls()
     drafts = drafts.join(broken, on="_key", how="left", maintain_order="left", validate="1:1")
-    return drafts.with_columns(pl.coalesce("rule", "_broken").alias("rule")).drop("_broken"), made
+    kept = made.join(broken, left_on="_source_key", right_on="_key", how="anti")
+    return drafts.with_columns(pl.coalesce("rule", "_broken").alias("rule")).drop("_broken"), kept
 
 
 def _first_broken(details: pl.DataFrame) -> pl.Expr:
     """Return the name of the first schema rule that a row breaks, such as ``drug_source_value|max_length``."""
-    rules = [n for n, kind in details.schema.items() if isinstance(kind, pl.Enum)]
+    unique = ("primary_key", "_key|unique")
+    rules = [n for n, kind in details.schema.items() if isinstance(kind, pl.Enum) and n not in unique]
     return pl.coalesce(*(pl.when(pl.col(n) == "invalid").then(pl.lit(n)) for n in rules), pl.lit(None, dtype=pl.String))
 
 

@@ -15,7 +15,7 @@ from rwe.harmonise import accounting, vital
 from rwe.harmonise.codes import concept_table
 from rwe.harmonise.ids import person_ids, row_ids
 from rwe.harmonise.people import People, is_again, resolve
-from rwe.harmonise.records import NOTES, Made, Record, ledger, make
+from rwe.harmonise.records import NOTES, Made, Record, ledger, make, verdicts
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.omop import omop_fields
 
@@ -76,7 +76,7 @@ def harmonise(landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, site:
     account = accounting.account(lines, pl.concat(part.notes for part in parts))
     accounting.check(account, {name: rows.height for name, rows in streams.items()})
     tables = _linked(_tables(parts, lines), mapping)
-    _check_references(tables)
+    _check(tables)
     cdm = Cdm({name: table.lazy() for name, table in tables.items()}, account)
     return Harmonised(cdm, accounting.rejected(lines))
 
@@ -95,9 +95,8 @@ def _people(rows: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) 
     stream, name = mapping.person
     if "national_token" not in rows.columns:
         rows = rows.with_columns(national_token=pl.lit(None, dtype=pl.String))
-    rows = rows.with_columns(person_ids(rows, stream))
     nameless = pl.when(pl.col("person_token").is_null()).then(pl.lit("missing_required"))
-    rows = rows.with_columns(nameless.alias("rule"))
+    rows = rows.with_columns(person_ids(rows, stream), nameless.alias("_rule"))
     return resolve(rows, make(rows, _record(mapping, stream, name), concepts))
 
 
@@ -111,23 +110,24 @@ def _stream(
     """Return the verdicts on the rows of a stream, and every record made of them but person and period."""
     rows = rows.join(people.tokens, on="person_token", how="left", maintain_order="left", validate="m:1")
     again = pl.when(is_again(mapping.stream(stream))).then(pl.lit("duplicate_row"))
-    rows = rows.with_columns(pl.coalesce(people.verdict(), again).alias("rule"))
-    own = people.made.ledger.select("_key", "_commit", "person_id", "rule") if stream == mapping.person[0] else rows
-    verdicts = Made(pl.DataFrame(), ledger(own, stream), pl.DataFrame(schema=NOTES))
+    rows = rows.with_columns(pl.coalesce(people.verdict(), again).alias("_rule"))
+    lines = people.made.ledger if stream == mapping.person[0] else verdicts(rows)
+    whole = Made(pl.DataFrame(), ledger(lines, stream), pl.DataFrame(schema=NOTES))
     records = [_record(mapping, stream, name) for name in mapping.records(stream)]
-    return [verdicts, *(make(rows, r, concepts) for r in records if r.table not in ("person", PERIOD))]
+    return [whole, *(make(rows, r, concepts) for r in records if r.table not in ("person", PERIOD))]
 
 
 def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) -> list[Made]:
     """Return the observation periods: they rest on all records of a person, so they are made last."""
     stream, person = mapping.person
     names = [name for name, rules in mapping.records(stream).items() if rules[0].table == PERIOD]
-    verdicts = lines.filter(pl.col("stream") == stream, pl.col("record") == person)
-    rows = rows.join(verdicts.select("_key", "person_id", "rule"), on="_key", validate="1:1", maintain_order="left")
-    rows = rows.join(vital.spans(lines), on="person_id", how="left", validate="m:1", maintain_order="left")
+    final = lines.filter(pl.col("stream") == stream, pl.col("record") == person)
+    known = final.select("_key", pl.col("person_id").alias("_person"), pl.col("rule").alias("_rule"))
+    rows = rows.join(known, on="_key", validate="1:1", maintain_order="left")
+    rows = rows.join(vital.spans(lines), on="_person", how="left", validate="m:1", maintain_order="left")
     unseen = pl.when(pl.col("_first_record").is_null()).then(pl.lit("nothing_recorded"))
     rows = rows.with_columns(
-        pl.coalesce("rule", unseen).alias("rule"), pl.coalesce("_last_commit", "_commit").alias("_commit")
+        pl.coalesce("_rule", unseen).alias("_rule"), pl.coalesce("_last_commit", "_commit").alias("_commit")
     )
     return [make(rows, _record(mapping, stream, name), concepts) for name in names]
 
@@ -158,7 +158,11 @@ def _linked(tables: dict[str, pl.DataFrame], mapping: SourceMapping) -> dict[str
     return tables
 
 
-def _check_references(tables: Mapping[str, pl.DataFrame]) -> None:
+def _check(tables: Mapping[str, pl.DataFrame]) -> None:
+    """Hold the tables against each other: every row belongs to a person, every id stands once."""
     for name, table in tables.items():
+        ids = TABLES[name].primary_key() or ["person_id"]  # of a death there is at most one a person
+        if twice := table.height - table.select(ids).n_unique():
+            raise DataError(f"{twice} ids of {name} stand twice")
         if strays := table.join(tables["person"], on="person_id", how="anti").height:
             raise DataError(f"{strays} rows of {name} belong to nobody in person")

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from rwe.harmonise.accounting import MERGED
+
 ACTIVITY = ("visit_occurrence", "condition_occurrence", "procedure_occurrence", "measurement", "drug_exposure")
 ADMINISTRATIVE_DAYS = 60
 _LINE = ["stream", "record", "_key"]
@@ -55,13 +57,13 @@ def judge(ledger: pl.DataFrame, births: pl.DataFrame) -> pl.DataFrame:
 def spans(ledger: pl.DataFrame) -> pl.DataFrame:
     """Return each person's first and last recorded day; the last is the death where there is one.
 
-    Columns ``person_id``, ``_first_record``, ``_last_record``, ``_last_commit`` (the newest commit
+    Columns ``_person``, ``_first_record``, ``_last_record``, ``_last_commit`` (the newest commit
     that the span rests on).
     """
     death = pl.col("day").filter(pl.col("table") == "death").max()
     return (
         _dated(ledger)
-        .group_by("person_id")
+        .group_by(pl.col("person_id").alias("_person"))
         .agg(
             pl.col("day").min().alias("_first_record"),
             pl.coalesce(death, pl.col("day").max()).alias("_last_record"),
@@ -96,5 +98,7 @@ def _set_aside(ledger: pl.DataFrame, triggers: pl.DataFrame) -> pl.DataFrame:
     first = ["stream", "record", "_key"]
     verdicts = pl.concat([triggers.select(*_LINE, "rule"), rows]).sort(*first, "rule").unique(first, keep="first")
     persons = triggers["person_id"].unique().implode()
-    aside = pl.when(pl.col("rule").is_null() & pl.col("person_id").is_in(persons)).then(pl.lit("person_set_aside"))
-    return _mark(ledger, verdicts).with_columns(pl.coalesce("rule", aside).alias("rule"))
+    # A row merged into one that is set aside says nothing any more, so it is set aside with it.
+    stands = pl.col("rule").is_null() | pl.col("rule").is_in(MERGED)
+    aside = pl.when(stands & pl.col("person_id").is_in(persons)).then(pl.lit("person_set_aside")).otherwise("rule")
+    return _mark(ledger, verdicts).with_columns(aside.alias("rule"))
