@@ -28,7 +28,7 @@ def _no_secret(url: str) -> str:
     if not parts.scheme:
         raise ValueError("not a database URL, for example sqlite:///{home}/hospitals/breast.db")
     if password is not None or _SECRET.search(unquote(f"?{parts.query};{parts.path}")):
-        raise ValueError("a password does not belong in this file: put the URL in an environment variable, name it in url_env")
+        raise ValueError("no password in this file: put the URL in an environment variable and name it in url_env")
     return url
 
 
