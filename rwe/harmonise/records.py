@@ -18,7 +18,7 @@ from rwe.harmonise.codes import UNMAPPED, look_up
 from rwe.harmonise.ids import bucket, event_id
 from rwe.harmonise.values import Reading, held, reading
 from rwe.spec.mapping import FieldRule
-from rwe.spec.omop import OmopField, dated_by, omop_fields
+from rwe.spec.omop import dated_by, omop_fields
 from rwe.spec.source import Column
 
 LEDGER = {
@@ -177,7 +177,10 @@ def _conform(drafts: pl.DataFrame, record: Record) -> tuple[pl.DataFrame, pl.Dat
     filled = drafts.filter(pl.col("rule").is_null()).with_columns(_engine_columns(record))
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.columns().items() if n not in filled.columns]
     made = filled.with_columns(absent).select(schema.column_names())
-    details = schema.filter(made).failure.details()
+    failure = schema.filter(made).failure
+    if not len(failure):
+        return drafts, made
+    details = failure.details()
     broken = details.select(pl.col("_source_key").alias("_key"), _first_broken(details).alias("_broken")).drop_nulls()
     drafts = drafts.join(broken, on="_key", how="left", maintain_order="left", validate="1:1")
     kept = made.join(broken, left_on="_source_key", right_on="_key", how="anti")
@@ -192,19 +195,15 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
 
 
 def _engine_columns(record: Record) -> list[pl.Expr]:
-    own = [_own_id(f, record) for f in omop_fields()[record.table].values() if f.primary_key and f.name != "person_id"]
+    key = [f.name for f in omop_fields()[record.table].values() if f.primary_key and f.name != "person_id"]
     return [
-        *own,
+        *(event_id(record.name).alias(name) for name in key),
         pl.concat_str(pl.lit(f"{record.stream}/{record.name}/"), "_key").alias("_key"),
         pl.lit(record.stream).alias("_source"),
         pl.col("_key").alias("_source_key"),
         pl.col("_commit").alias("_source_commit"),
         bucket(pl.col("person_id")).alias("bucket"),
     ]
-
-
-def _own_id(field: OmopField, record: Record) -> pl.Expr:
-    return event_id(record.name).alias(field.name)
 
 
 def _notes(drafts: pl.DataFrame, record: Record) -> pl.DataFrame:
