@@ -61,7 +61,10 @@ def _english_again() -> Iterator[None]:
         (
             SECOND,
             "en",
-            ["No new row: all 4254 rows read were here already; 3 rejected.", "No figure changed since run r1."],
+            [
+                "No new row in the sources since the last run (4254 sent again as they were); 3 rejected.",
+                "No figure changed since run r1.",
+            ],
         ),
         (CORRECTED, "en", ["  Free of recurrence: 61.3% -> 61.4% (1 corrected)", "Note: MLflow did not take the run"]),
         (CORRECTED, "bg", ["Какво се промени след изпълнение r1:", "  Без рецидив: 61,3 % -> 61.4% (1 corrected)"]),
