@@ -25,6 +25,15 @@ def _add(out: F8, k: int, x: F8, i: int, r: float) -> None:
     out[k, p] += r
 
 
+@kernel(f8_out2, flags_in)
+def _run_back(sums: F8, opens: Flags) -> None:
+    """Add to each occasion the later ones of its stratum (by element: a row at once costs 3 s to compile)."""
+    for k in range(opens.size - 2, -1, -1):
+        if not opens[k + 1]:
+            for j in range(sums.shape[1]):
+                sums[k, j] += sums[k + 1, j]
+
+
 @kernel(f8_in2, f8_in, i8_in, i8_in, flags_in, flags_in)
 def risk_sums(x: F8, r: F8, start: I8, stop: I8, event: Flags, opens: Flags) -> tuple[F8, F8]:
     """Return sums of r x by occasion over those at risk, and over those who fail.
@@ -50,9 +59,7 @@ def risk_sums(x: F8, r: F8, start: I8, stop: I8, event: Flags, opens: Flags) -> 
                 _add(at_risk, start[i] - 1, x, i, -r[i])
             if event[i]:
                 _add(failing, stop[i] - 1, x, i, r[i])
-    for k in range(opens.size - 2, -1, -1):
-        if not opens[k + 1]:
-            at_risk[k] += at_risk[k + 1]
+    _run_back(at_risk, opens)
     return at_risk, failing
 
 

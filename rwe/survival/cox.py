@@ -14,6 +14,7 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.concordance import count_pairs
+from rwe.kernels.matrix import predictor
 from rwe.result import Result, tidy
 from rwe.survival.curves import robust_rule, whole_days
 from rwe.survival.data import INDEX, Levels, Response, names, read, respond
@@ -314,8 +315,8 @@ def _tests(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.DataFr
 
 
 def _concordance(response: Response, data: Rows, best: Point) -> float:
-    """Return Harrell's C; scores that differ by less than 1e-10 are tied, as sums of the same numbers may."""
-    rank = np.unique(np.round(data.x @ best.beta, 10), return_inverse=True)[1] + 1
+    """Return Harrell's C; scores equal to 10 decimals are tied."""
+    rank = np.unique(np.round(predictor(data.x, best.beta), 10), return_inverse=True)[1] + 1
     stratum, leave, enter = response.strata.code, response.time, response.entry
     by_leave = np.lexsort((response.event, -1 * leave, stratum))
     by_enter = np.lexsort((-1 * enter, stratum))

@@ -10,11 +10,11 @@ import numpy as np
 
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
+from rwe.kernels.matrix import predictor, weighted_gram
 from rwe.kernels.partial_likelihood import risk_sums, tie_sums
 from rwe.survival.data import Response
 from rwe.survival.linear import aliased, solve
 
-BLOCK = 8192  # rows whose products are taken at once: they stay in cache
 ITERATIONS = 30
 
 
@@ -32,6 +32,8 @@ class Rows:
         Occasions on which a row is at risk: from `start` up to, not including, `stop`.
     event, weight
         Failure and weight of each row.
+    x_event
+        Weighted sum of the covariates of those who fail.
     stratum, day
         Of each occasion.
     opens
@@ -49,6 +51,7 @@ class Rows:
     stop: I8
     event: Flags
     weight: F8
+    x_event: F8
     stratum: I8
     day: I8
     opens: Flags
@@ -97,14 +100,16 @@ def rows(response: Response, x: F8, *, efron: bool) -> Rows:
     occasion, first = np.unique(key[response.event], return_inverse=True)
     stratum, day = np.divmod(occasion, span)
     safe = np.where(scale > 0, scale, 1.0)
+    standard = np.ascontiguousarray((x - mean) / safe)
     return Rows(
-        x=np.ascontiguousarray((x - mean) / safe),
+        x=standard,
         mean=mean,
         scale=safe,
         start=np.searchsorted(occasion, key - response.time + response.entry, side="right"),
         stop=np.searchsorted(occasion, key, side="right"),
         event=response.event,
         weight=weight,
+        x_event=weight[response.event] @ standard[response.event],
         stratum=stratum,
         day=day,
         opens=np.diff(stratum, prepend=-1) > 0,
@@ -116,7 +121,7 @@ def rows(response: Response, x: F8, *, efron: bool) -> Rows:
 
 def evaluate(data: Rows, beta: F8) -> Point:
     """Evaluate the partial likelihood; two passes over the rows."""
-    eta = data.x @ beta
+    eta = predictor(data.x, beta)
     with np.errstate(over="ignore"):
         risk = np.exp(eta)
     r = data.weight * risk
@@ -124,13 +129,12 @@ def evaluate(data: Rows, beta: F8) -> Point:
     *ties, logs = tie_sums(data.n_event, data.w_event, at_risk[:, -1].copy(), failing[:, -1].copy(), float(data.efron))
     h, g, u, v, z = ties
     s1, e1 = at_risk[:, :-1], failing[:, :-1]
-    failed = np.where(data.event, data.weight, 0.0)
     borne = r * _accrued(data, h, g)
     return Point(
         beta=beta,
-        loglik=float(failed @ eta - logs.sum()),
-        score=failed @ data.x - h @ s1 - (g - h) @ e1,
-        information=_gram(data.x, borne) - _cross(s1, e1, u, v, z),
+        loglik=float(data.x_event @ beta - logs.sum()),
+        score=data.x_event - h @ s1 - (g - h) @ e1,
+        information=weighted_gram(data.x, borne) - _cross(s1, e1, u, v, z),
         risk=risk,
         at_risk=at_risk,
         failing=failing,
@@ -189,14 +193,6 @@ def _accrued(data: Rows, h: F8, g: F8) -> F8:
     path = np.concatenate([[0.0], np.cumsum(h)])
     lived = path[data.stop] - path[data.start]
     return np.asarray(lived + np.where(data.event, (g - h)[data.stop - 1], 0.0), np.float64)
-
-
-def _gram(x: F8, weight: F8) -> F8:
-    out = np.zeros((x.shape[1], x.shape[1]))
-    for at in range(0, x.shape[0], BLOCK):
-        part = x[at : at + BLOCK]
-        out += (part * weight[at : at + BLOCK, None]).T @ part
-    return out
 
 
 def _cross(s1: F8, e1: F8, u: F8, v: F8, z: F8) -> F8:

@@ -283,6 +283,8 @@ def test_terms_that_cannot_be_estimated_are_refused_by_name() -> None:
         sv.cox(one_event, time="time", event="event", covariates=["x"])
     with pytest.raises(NoValidAnswer, match="no events"):
         sv.cox(one_event.with_columns(event=0), time="time", event="event", covariates=["x"])
+    with pytest.raises(NoValidAnswer, match="2 clusters are too few for a robust variance of 2 terms"):
+        sv.cox(lung, time="time", event="event", covariates=["age", "sex"], cluster="sex")
 
 
 def test_strata_without_events_and_risk_sets_of_one_add_nothing() -> None:

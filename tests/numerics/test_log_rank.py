@@ -107,5 +107,7 @@ def test_refuses_what_has_no_answer() -> None:
         sv.log_rank(frame, time="t", event="e", by="g")
     with pytest.raises(NoValidAnswer, match="1 of 1 groups"):
         sv.log_rank(frame.with_columns(e=1), time="t", event="e", by="one")
+    with pytest.raises(NoValidAnswer, match="no variance"):
+        sv.log_rank(frame.with_columns(e=1, t=5), time="t", event="e", by="g")
     with pytest.raises(DefinitionError, match="by"):
         sv.log_rank(frame, time="t", event="e", by=[])
