@@ -79,7 +79,7 @@ def test_an_unknown_room_is_an_attribute_error() -> None:
     import rwe
 
     with pytest.raises(AttributeError, match="no attribute 'cooking'"):
-        rwe.cooking  # noqa: B018
+        _ = rwe.cooking
     assert {"compare", "reimbursement", "survival", "__version__"} <= set(dir(rwe))
 
 
