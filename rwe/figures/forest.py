@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rwe.figures.look import BLUE, GRID, INK, MUTED, RULE, TEXT, alt, text_width
 from rwe.figures.scales import ratio_domain, ratio_ticks
@@ -20,14 +20,14 @@ Spots = tuple[list[dict[str, Any]], dict[str, Any]]  # texts with their places i
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """A term with its ratio and limits; without an estimate it is a heading or a reference level."""
+    """A term with its ratio and limits; a ``head`` stands over the ``level``s below it and has no estimate."""
 
     label: str
     estimate: float | None = None
     conf_low: float | None = None
     conf_high: float | None = None
     text: str = ""
-    head: bool = False
+    kind: Literal["", "head", "level"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _spot(row: ForestRow, y: float) -> dict[str, Any]:
     # the area of the square goes with the information, within what the eye can compare
     size = min(max(40 / width, 40), 190)
     limits = {"estimate": row.estimate, "low": row.conf_low, "high": row.conf_high}
-    return {"y": y, "label": row.label, "text": row.text, "head": row.head, "size": size, **limits}
+    return {"y": y, "label": row.label, "text": row.text, "kind": row.kind, "size": size, **limits}
 
 
 def _y() -> Any:
@@ -102,13 +102,15 @@ def _sides(domain: tuple[float, float], words: ForestWords, left: int) -> list[S
 
 
 def _texts(data: list[dict[str, Any]], words: ForestWords, left: int, right: int) -> list[Spots]:
-    names = [{"x": -left + 2, "y": s["y"], "text": s["label"]} for s in data if s["head"]]
-    levels = [{"x": -left + 16, "y": s["y"], "text": s["label"]} for s in data if not s["head"]]
+    indent = {"level": 14}
+    names = [
+        {"x": -left + 2 + indent.get(s["kind"], 0), "y": s["y"], "text": s["label"], "kind": s["kind"]} for s in data
+    ]
     figures = [{"x": WIDTH + right - 2, "y": s["y"], "text": s["text"]} for s in data if s["text"]]
     column = [{"x": WIDTH + right - 2, "y": -14, "text": words.column}]
     return [
-        (names, {"align": "left", "fontWeight": 600}),
-        (levels, {"align": "left"}),
+        ([n for n in names if n["kind"] == "head"], {"align": "left", "fontWeight": 600}),
+        ([n for n in names if n["kind"] != "head"], {"align": "left"}),
         (figures, {"align": "right"}),
         (column, {"align": "right", "fontWeight": 600}),
     ]

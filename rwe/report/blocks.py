@@ -43,10 +43,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Paragraphs; `lead` sets them larger."""
+    """Paragraphs; `small` sets them as a note."""
 
     paragraphs: Sequence[str]
-    lead: bool = False
+    small: bool = False
     template: str = field(default="prose", init=False)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from rwe.spec.base import Text
 
 Row = dict[str, Any]
 NONE = "—"
+PLAIN_LEVELS = ("yes", "no", "unknown")
 BARE = {"percent": "hundredths"}  # the sign stands once, at the estimate
 SIGNED = ("points", "months_more", "signed")
 
@@ -120,7 +122,16 @@ class Page:
         card = self.context.variables.get(variable)
         if card and level in card.levels:
             return self.say(card.levels[level])
-        return self.words("level.unknown") if level == "unknown" else _signs(level)
+        return self.words(f"level.{level}") if level in PLAIN_LEVELS else _signs(level)
+
+    def level_order(self, variable: str, level: str) -> tuple[float, str]:
+        """Return a key that puts levels in the order of the study, classes by their bounds, the unknown last."""
+        card = self.context.variables.get(variable)
+        if card and level in card.levels:
+            return float(list(card.levels).index(level)), level
+        bound = re.search(r"\d+(\.\d+)?", level)
+        beside = {"<": -0.5, ">": 0.5}.get(level[:1], 0.0)
+        return (math.inf if level == "unknown" else float(bound[0]) + beside if bound else 0.0), level
 
     def term(self, name: str) -> tuple[str, str]:
         """Return the variable and the level (or "") that a term of a model names."""

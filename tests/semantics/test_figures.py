@@ -76,8 +76,8 @@ def draw_km(table: pl.DataFrame | None = None) -> str:
 
 def draw_forest() -> str:
     rows = [
-        ForestRow("Размер", head=True),
-        ForestRow("21–50", 1.5, 1.2, 1.9, "1,50 (1,20–1,90)"),
+        ForestRow("Размер", kind="head"),
+        ForestRow("21–50", 1.5, 1.2, 1.9, "1,50 (1,20–1,90)", "level"),
         ForestRow("> 50", text="[<13]"),
     ]
     words = ForestWords("Отношение", "HR (95 % ДИ)", "← по-нисък", "по-висок →", lambda v: f"{v:g}".replace(".", ","))

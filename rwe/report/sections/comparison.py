@@ -25,7 +25,8 @@ def comparison(page: Page) -> Section | None:
         return None
     missing = [page.words("comparison.missing", reason=page.say(reason)) for reason in trial.missing.values()]
     blocks: list[Block] = [
-        Prose([page.words("comparison.lead", trial=page.say(trial.title), citation=trial.citation)]),
+        Prose([page.say(trial.title)]),
+        Prose([trial.citation], small=True),
         _figure(page),
         _table(page),
         Prose(missing),

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from rwe.figures import Caption, ForestRow, ForestWords, forest
-from rwe.report.blocks import Block, Figure, Line, Section, Table
+from rwe.report.blocks import Block, Figure, Kind, Line, Section, Table
 from rwe.report.page import Page, Row
 from rwe.report.sections.population import population_name
 
@@ -46,15 +47,27 @@ def _axis_number(page: Page) -> Callable[[float], str]:
     return lambda value: page.numbers.ratio(value).rstrip("0").rstrip(".,")
 
 
-def _forest(page: Page, rows: list[Row]) -> Iterator[ForestRow]:
-    last = None
-    for row in rows:
-        variable, level = page.term(row["stratum"])
-        if level and variable != last:
-            yield ForestRow(variable, head=True)
+def _named(page: Page, rows: list[Row]) -> Iterator[tuple[str, Kind, Row | None]]:
+    """Yield each term with its name; the levels of a variable that has several stand under its heading."""
+    terms = [page.term(row["stratum"]) for row in rows]
+    several = Counter(variable for variable, _ in terms)
+    last = ""
+    for (variable, level), row in zip(terms, rows, strict=True):
+        grouped = several[variable] > 1
+        if grouped and variable != last:
+            yield variable, "head", None
         last = variable
-        limits = (row["estimate"], row["conf_low"], row["conf_high"])
-        yield ForestRow(level or variable, *limits, text=_plain(page, row), head=not level)
+        name = f"{variable}: {level}" if level else variable
+        yield (level, "level", row) if grouped else (name, "", row)
+
+
+def _forest(page: Page, rows: list[Row]) -> Iterator[ForestRow]:
+    for name, kind, row in _named(page, rows):
+        if row is None:
+            yield ForestRow(name, kind="head")
+        else:
+            limits = (row["estimate"], row["conf_low"], row["conf_high"])
+            yield ForestRow(name, *limits, text=_plain(page, row), kind="level" if kind == "level" else "")
 
 
 def _plain(page: Page, row: Row) -> str:
@@ -64,14 +77,9 @@ def _plain(page: Page, row: Row) -> str:
 
 
 def _lines(page: Page, rows: list[Row]) -> Iterator[Line]:
-    last = None
-    for row in rows:
-        variable, level = page.term(row["stratum"])
-        if level and variable != last:
-            yield Line((variable, "", ""), "head")
-        last = variable
-        cells = (page.estimate(row, "ratio"), page.value(row, "p_value", "p_value"))
-        yield Line((level or variable, *cells), "level" if level else "")
+    for name, kind, row in _named(page, rows):
+        cells = (page.estimate(row, "ratio"), page.value(row, "p_value", "p_value")) if row else ("", "")
+        yield Line((name, *cells), kind)
 
 
 def _note(page: Page, population: str, endpoint: str) -> str:

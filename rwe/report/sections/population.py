@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from rwe.report.blocks import Block, Flow, Line, Section, Step, Table
 from rwe.report.page import Page, Row
@@ -19,11 +20,13 @@ def population(page: Page) -> Section:
 def _flows(page: Page) -> Iterator[Block]:
     left = page.rows(analysis="attrition", estimand="remaining")
     first = max((row["n"] or 0 for row in left), default=0)
-    # the study's own steps stand before those of each population
+    shown: list[tuple[str, int | None]] = []
     for name in dict.fromkeys(row["population"] for row in left):
         rows = [row for row in left if row["population"] == name]
-        if len(rows) < 2:
-            continue
+        steps = [(row["outcome"], row["n"]) for row in rows]
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(steps, shown, strict=False)))
+        # steps that stand in the table before are not told again; the last of them is where this one starts
+        rows, shown = rows[max(same - 1, 0) :], steps
         head = [page.words(f"population.{column}") for column in ("criterion", "remaining", "excluded")]
         caption = page.words("population.flow", population=population_name(page, name))
         yield Flow(caption, head, [_step(page, row, first) for row in rows])
@@ -82,7 +85,8 @@ def _lines(page: Page, rows: list[Row], variable: str, groups: list[str], *, smd
     if any(row["estimand"] == "median" for row in own):
         yield Line((page.words("population.median"), *(_quartiles(page, cells, g) for g in groups), *tail), "level")
         yield Line((page.words("population.mean"), *(_moments(page, cells, g) for g in groups), *tail), "level")
-    for level in dict.fromkeys(row["stratum"] for row in own if row["estimand"] in ("proportion", "count")):
+    levels = {row["stratum"] for row in own if row["estimand"] in ("proportion", "count")}
+    for level in sorted(levels, key=lambda name: page.level_order(variable, name)):
         counted = (_counted(page, cells, g, level) for g in groups)
         yield Line((page.level_name(variable, level), *counted, *tail), "level")
 

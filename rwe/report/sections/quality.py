@@ -21,14 +21,16 @@ def quality(page: Page) -> Section:
 
 
 def _streams(page: Page, rows: tuple[QualityRow, ...]) -> Table:
-    """Return the rows of each stream: what was read is the sum of what was made of it."""
+    """Return what became of each stream's rows, for each kind of record made from them."""
     head = [page.words(f"quality.{name}") for name in ("stream", "read", *TOTALS)]
     lines = []
     for stream in dict.fromkeys(row.stream for row in rows):
-        own = [[r.n for r in rows if r.stream == stream and r.outcome == outcome] for outcome in TOTALS]
         read = [card.rows for name, card in page.context.provenance.data.items() if name.split("/")[-1] == stream]
-        cells = (_sum(page, counts) for counts in own)
-        lines.append(Line((stream, _sum(page, read) if read else NONE, *cells)))
+        lines.append(Line((stream, _sum(page, read) if read else NONE, "", "", ""), "head"))
+        own = [row for row in rows if row.stream == stream]
+        for record in dict.fromkeys(row.record for row in own if row.outcome in TOTALS):
+            counts = [[r.n for r in own if (r.record, r.outcome) == (record, outcome)] for outcome in TOTALS]
+            lines.append(Line((record or stream, "", *(_sum(page, n) for n in counts)), "level"))
     return Table(page.words("quality.table"), head, lines, page.words("quality.note"))
 
 

@@ -141,7 +141,7 @@ def attrition_rows() -> Iterator[Row]:
     yield {"outcome": "index", "estimand": "excluded", "n": 0}
     yield {"outcome": "index", "estimand": "remaining", "n": 2980}
     left = 2980
-    for name, lost in (("known", None), ("node_positive", 1435)):
+    for name, lost in (("event_free_at_index", 0), ("known", None), ("node_positive", 1435)):
         labels = {"population": "node_positive", "outcome": name}
         yield labels | {"estimand": "excluded"} | ({"masked": "n"} if lost is None else {"n": lost})
         left -= lost or 0
@@ -208,8 +208,6 @@ FIGURES = [
 
 def context() -> Row:
     """Return the context of the run, as the pipeline writes it."""
-    hormonal = {"title": text("Hormonal therapy", "Хормонална терапия")}
-    hormonal["levels"] = {"no": text("no", "не"), "yes": text("yes", "да")}  # type: ignore[assignment]
     menopause = {"pre": text("premenopausal", "преди менопауза"), "post": text("postmenopausal", "след менопауза")}
     return {
         "study": {
@@ -236,7 +234,7 @@ def context() -> Row:
             "size": {"title": text("Tumour size", "Размер на тумора"), "unit": text("mm", "мм")},
             "nodes": {"title": text("Positive nodes", "Положителни възли")},
             "grade": {"title": text("Grade", "Степен")},
-            "hormonal": hormonal,
+            "hormonal": {"title": text("Hormonal therapy", "Хормонална терапия")},
         },
         "terms": {"age": text("Age, per 10 years", "Възраст, на 10 години")},
         "endpoints": {
