@@ -9,7 +9,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
-from rwe import survival as sv
+import rwe
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
 from rwe.spec.base import Name, Part, Real, Text
@@ -43,7 +43,7 @@ class CoxModel:
         people = everyone.drop_nulls(list(options.covariates))
         scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
         time, event = f"{options.endpoint}_days", f"{options.endpoint}_event"
-        model = sv.cox(
+        model = rwe.survival.cox(
             scaled,
             time=time,
             event=event,
@@ -94,7 +94,9 @@ def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.Data
 
 def _baseline(people: pl.DataFrame, time: str, event: str, hazard: pl.DataFrame) -> pl.DataFrame:
     """Return the cumulative baseline hazard by day, with those at risk and the events so far."""
-    km = sv.kaplan_meier(people, time=time, event=event).table.select("time", "n_risk", pl.col("n_event").cum_sum())
+    km = rwe.survival.kaplan_meier(people, time=time, event=event).table.select(
+        "time", "n_risk", pl.col("n_event").cum_sum()
+    )
     rows = hazard.join(km, on="time", how="left").select(
         "time", n="n_risk", n_event="n_event", estimate="cumulative_hazard"
     )

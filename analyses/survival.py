@@ -9,7 +9,7 @@ import math
 import polars as pl
 from pydantic import Field
 
-from rwe import survival as sv
+import rwe
 from rwe.plugins import Inputs
 from rwe.result import Result, bind
 from rwe.spec.base import Int, Name, Part, Real
@@ -43,12 +43,12 @@ class Survival:
 def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
     people, time, event = inputs.people, f"{endpoint}_days", f"{endpoint}_event"
     labels = {"population": inputs.population, "outcome": endpoint}
-    km = sv.kaplan_meier(people, time=time, event=event, by=options.by, conf_level=options.conf_level)
+    km = rwe.survival.kaplan_meier(people, time=time, event=event, by=options.by, conf_level=options.conf_level)
     years = _years(people[time])
     curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)
-    parts = [curves, sv.median_follow_up(people, time=time, event=event, by=options.by).to_result(**labels)]
+    parts = [curves, rwe.survival.median_follow_up(people, time=time, event=event, by=options.by).to_result(**labels)]
     if options.by:
-        parts.append(sv.log_rank(people, time=time, event=event, by=options.by).to_result(**labels))
+        parts.append(rwe.survival.log_rank(people, time=time, event=event, by=options.by).to_result(**labels))
     return parts
 
 

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 from pydantic import Field
 
-from rwe import compare as cp
+import rwe
 from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result
 from rwe.spec.base import Int, Name, Part, Real
+
+if TYPE_CHECKING:
+    from rwe.compare import Raked, TrialBaseline
 
 Shown = Literal["unadjusted", "raked", "balance"]
 
@@ -48,13 +51,13 @@ class TrialComparison:
     def run(self, inputs: Inputs, options: Options) -> Result:
         """Contrast the endpoint before and after raking; say which margins were refused and how far weights reach."""
         trial = _trial(inputs, options)
-        people = cp.classes(inputs.people, {name: trial.margins[name] for name in _asked(options)})
+        people = rwe.compare.classes(inputs.people, {name: trial.margins[name] for name in _asked(options)})
         refused = [_absent(people, trial, name, options.arm) for name in options.optional_margins]
         margins = [
             *options.margins,
             *(n for n, gone in zip(options.optional_margins, refused, strict=True) if not gone),
         ]
-        raked = cp.rake(people, trial.targets(margins, options.arm))
+        raked = rwe.compare.rake(people, trial.targets(margins, options.arm))
         parts = _parts(inputs, options, trial, people, raked)
         table = pl.concat([part.table for name, part in parts.items() if name in options.show])
         settings = {
@@ -67,7 +70,7 @@ class TrialComparison:
         return Result(table, dict(parts["raked"].settings) | settings)
 
 
-def _trial(inputs: Inputs, options: Options) -> cp.TrialBaseline:
+def _trial(inputs: Inputs, options: Options) -> TrialBaseline:
     if inputs.trial is None:
         raise NoValidAnswer("trial_comparison needs a trial: name one under `trial` in the study file")
     trial = inputs.trial
@@ -81,7 +84,7 @@ def _asked(options: Options) -> list[str]:
     return [*options.margins, *options.optional_margins]
 
 
-def _absent(people: pl.DataFrame, trial: cp.TrialBaseline, name: str, arm: str) -> list[dict[str, Any]]:
+def _absent(people: pl.DataFrame, trial: TrialBaseline, name: str, arm: str) -> list[dict[str, Any]]:
     """Return the levels of a margin that the trial has and nobody here, with the trial's patients of them."""
     here = set(people[name].drop_nulls())
     targets = trial.targets([name], arm)[name]
@@ -89,7 +92,7 @@ def _absent(people: pl.DataFrame, trial: cp.TrialBaseline, name: str, arm: str) 
 
 
 def _parts(
-    inputs: Inputs, options: Options, trial: cp.TrialBaseline, people: pl.DataFrame, raked: cp.Raked
+    inputs: Inputs, options: Options, trial: TrialBaseline, people: pl.DataFrame, raked: Raked
 ) -> dict[str, Result]:
     how: dict[str, Any] = {
         "endpoint": options.endpoint,
@@ -101,8 +104,8 @@ def _parts(
         "population": inputs.population,
     }
     return {
-        "unadjusted": cp.contrast(people, trial, **how),
-        "raked": cp.contrast(people, trial, weights=raked, stratum=options.label, **how),
+        "unadjusted": rwe.compare.contrast(people, trial, **how),
+        "raked": rwe.compare.contrast(people, trial, weights=raked, stratum=options.label, **how),
         "balance": raked.balance.to_result(inputs.population),
     }
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import polars as pl
-
-from rwe.cohort import Cohort
-from rwe.compare import TrialBaseline
 from rwe.errors import DefinitionError, MachineError
-from rwe.ports import Connector
-from rwe.result import Result
 from rwe.spec.base import Part
-from rwe.spec.site import Site
-from rwe.spec.source import Source
-from rwe.spec.study import Study
+
+if TYPE_CHECKING:  # to look a name up needs none of what the found may read
+    import polars as pl
+
+    from rwe.cohort import Cohort
+    from rwe.compare import TrialBaseline
+    from rwe.ports import Connector
+    from rwe.result import Result
+    from rwe.spec.site import Site
+    from rwe.spec.source import Source
+    from rwe.spec.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Hospital(Protocol):
         ...
 
 
-OpenConnector = Callable[[Site, Source, Path], Connector]
+OpenConnector = Callable[["Site", "Source", Path], "Connector"]
 
 
 def connector(name: str) -> OpenConnector:

@@ -4,65 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from rwe.figures.look import DASHES, INK, MUTED, RULE, SMALL, TEXT, alt, text_width
-from rwe.figures.place import Boxes, Label, leader, place, step_boxes
+from rwe.figures.km_labels import labels
+from rwe.figures.km_parts import ASIDE, AXIS, HEIGHT, ROW, WIDTH, KmWords, Point, Series, of
+from rwe.figures.km_table import cells_at_risk, table_at_risk
+from rwe.figures.look import DASHES, RULE, SMALL, alt, text_width
 from rwe.figures.scales import MONTH, month_ticks
 from rwe.figures.svg import Caption, draw
 
-WIDTH, HEIGHT = 640, 330
-ROW, GAP = 18, 10  # px of a row of the table at risk, and between two of its blocks
-AXIS = 58  # px of the time axis with its title
-ASIDE = 30  # px between a row's name and the middle of its first number
-SWATCH = 24  # px of the piece of line before a label
-NEAR = 31  # days between a tick and the number at risk that may stand under it
-
-Point = dict[str, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One curve: its rows (``group`` equal to `key`), its name and its look."""
-
-    key: str
-    label: str
-    colour: str
-    dashed: bool = False
-    band: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class KmWords:
-    """The words and number formats of a Kaplan-Meier chart.
-
-    Parameters
-    ----------
-    time, survival
-        Titles of the axes.
-    at_risk, events
-        Row names of the table at risk.
-    median
-        Makes the label of a median from days.
-    masked
-        What stands for a suppressed count.
-    percent, count
-        Formats of a proportion and of a number of persons.
-    """
-
-    time: str
-    survival: str
-    at_risk: str
-    events: str
-    median: Callable[[float], str]
-    masked: str
-    percent: Callable[[float], str]
-    count: Callable[[int], str]
+__all__ = ["KmWords", "Series", "km"]
 
 
 def km(table: pl.DataFrame, series: Sequence[Series], words: KmWords, caption: Caption, horizon: int) -> str:
@@ -81,33 +35,30 @@ def km(table: pl.DataFrame, series: Sequence[Series], words: KmWords, caption: C
         Last day shown.
     """
     curves = {one.key: _curve(table, one.key, horizon) for one in series}
-    medians = {one.key: day for one in series if (day := _median(table, one.key, horizon))}
+    medians = {one.key: day for one in series if (day := _median(table, one.key, horizon)) is not None}
     series = [one for one in series if len(curves[one.key]) > 1]
     end = horizon / MONTH
+    drawn = [one.key for one in series if one.band and _meets(curves[one.key], medians.get(one.key))]
     layers = [
         *(_band(one, curves[one.key]) for one in series if one.band),
-        *_medians([one for one in series if one.band], medians),
+        *_medians([one for one in series if one.key in drawn], medians),
         *(_line(one, curves[one.key]) for one in series),
-        *_labels(series, curves, medians, words, end),
+        *labels(series, curves, medians, drawn, words, end),
     ]
     top = alt.layer(_axes(words, end), *layers).properties(width=WIDTH, height=HEIGHT)
     names = int(max(text_width(w, SMALL) for w in (words.at_risk, words.events)))
     left = names + ASIDE + 4
-    cells = list(_cells(table, series, words, end, left))
+    cells = list(cells_at_risk(table, series, words, end, left))
     height = max((cell["y"] for cell in cells), default=0) + ROW / 2
-    chart = alt.vconcat(top, _table(cells, height), spacing=AXIS, bounds="flush") if cells else top
+    chart = alt.vconcat(top, table_at_risk(cells, height), spacing=AXIS, bounds="flush") if cells else top
     size = (WIDTH, HEIGHT + AXIS + height if cells else HEIGHT)
     return draw(chart, caption, size, {"left": left, "right": 24, "top": 34, "bottom": 6 if cells else 50})
-
-
-def _of(table: pl.DataFrame, key: str, estimand: str) -> list[dict[str, Any]]:
-    return table.filter((pl.col("group") == key) & (pl.col("estimand") == estimand)).sort("time").to_dicts()
 
 
 def _curve(table: pl.DataFrame, key: str, horizon: int) -> list[Point]:
     """Return the points of a curve in months, from 1 at time 0 to the horizon."""
     start: Point = {"months": 0.0, "survival": 1.0, "low": 1.0, "high": 1.0}
-    rows = [row for row in _of(table, key, "survival") if row["estimate"] is not None and row["time"] > 0]
+    rows = [row for row in of(table, key, "survival") if row["estimate"] is not None and row["time"] > 0]
     points: list[Point] = [start]
     for row in rows:
         if row["time"] > horizon:
@@ -119,8 +70,16 @@ def _curve(table: pl.DataFrame, key: str, horizon: int) -> list[Point]:
 
 
 def _median(table: pl.DataFrame, key: str, horizon: int) -> float | None:
-    rows = [row["estimate"] for row in _of(table, key, "median") if row["estimate"] is not None]
+    rows = [row["estimate"] for row in of(table, key, "median") if row["estimate"] is not None]
     return rows[0] if rows and rows[0] <= horizon else None
+
+
+def _meets(points: list[Point], median: float | None) -> bool:
+    """Tell whether the curve shown, which may be coarser than the estimate, passes one half at its median."""
+    if median is None:
+        return False
+    around = [p["survival"] for p in points if p["months"] is not None and abs(p["months"] - median / MONTH) <= 3]
+    return any(share is not None and abs(share - 0.5) <= 0.03 for share in around)
 
 
 def _x(field: str, end: float, axis: Any = None) -> Any:
@@ -158,7 +117,7 @@ def _line(one: Series, points: list[Point]) -> Any:
 
 def _medians(series: Sequence[Series], medians: Mapping[str, float]) -> Iterator[Any]:
     """Yield the lines from one half on the axis to each median and down to the time axis."""
-    found = [(one, medians[one.key] / MONTH) for one in series if one.key in medians]
+    found = [(one, medians[one.key] / MONTH) for one in series]
     if not found:
         return
     across = [{"from": 0, "to": max(month for _, month in found), "half": 0.5}]
@@ -236,43 +195,3 @@ def _rule(one: Series, start: tuple[float, float], stop: tuple[float, float], en
 def _label(name: str, median: str, curve: Boxes) -> Label:
     width = max(text_width(name), text_width(median)) + SWATCH
     return Label(width, ROW * (2 if median else 1), curve)
-
-
-def _cells(
-    table: pl.DataFrame, series: Sequence[Series], words: KmWords, end: float, left: int
-) -> Iterator[dict[str, Any]]:
-    """Yield the texts of the table at risk with their places in px."""
-    y = ROW / 2
-    for one in series:
-        rows = _of(table, one.key, "at_risk")
-        if not rows:
-            continue
-        yield {"x": -left + 2, "y": y, "text": one.label, "kind": "head", "colour": one.colour}
-        for name, column in ((words.at_risk, "n"), (words.events, "n_event")):
-            y += ROW
-            yield {"x": -ASIDE, "y": y, "text": name, "kind": "name", "colour": MUTED}
-            for tick in month_ticks(end):
-                text = _count(rows, tick * MONTH, column, words)
-                yield {"x": tick / end * WIDTH, "y": y, "text": text, "kind": "cell", "colour": INK}
-        y += ROW + GAP
-
-
-def _count(rows: list[dict[str, Any]], day: float, column: str, words: KmWords) -> str:
-    """Return the count nearest to `day`, an earlier one first; a dash where none is near."""
-    near = min(rows, key=lambda row: (abs(row["time"] - day), row["time"] > day))
-    if abs(near["time"] - day) > NEAR:
-        return "–"
-    if column in (near.get("masked") or "").split(","):
-        return words.masked
-    return "–" if near[column] is None else words.count(near[column])
-
-
-def _table(cells: list[dict[str, Any]], height: float) -> Any:
-    look = {"head": ("left", 600, TEXT), "name": ("right", 400, SMALL), "cell": ("center", 400, SMALL)}
-    marks = []
-    for kind, (align, weight, size) in look.items():
-        data = alt.Data(values=[cell for cell in cells if cell["kind"] == kind])
-        mark = alt.Chart(data).mark_text(align=align, fontWeight=weight, fontSize=size)
-        place_x, place_y = alt.X("x:Q", scale=None, axis=None), alt.Y("y:Q", scale=None, axis=None)
-        marks.append(mark.encode(place_x, place_y, alt.Text("text:N"), alt.Color("colour:N", scale=None)))
-    return alt.layer(*marks).properties(width=WIDTH, height=height)

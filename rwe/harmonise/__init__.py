@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the rows of a hospital to people in the common model, with the account of every row."""
 
-from rwe.harmonise.changes import Changed, changed_people
 from rwe.harmonise.run import Harmonised, harmonise
 
-__all__ = ["Changed", "Harmonised", "changed_people", "harmonise"]
+__all__ = ["Harmonised", "harmonise"]

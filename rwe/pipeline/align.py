@@ -13,7 +13,7 @@ import polars as pl
 from rwe.cdm import TABLES, Cdm
 from rwe.harmonise import harmonise
 from rwe.pipeline.extract import landing_table
-from rwe.pipeline.plan import Source
+from rwe.pipeline.planning import Source
 from rwe.store import Store, Table
 
 

@@ -15,7 +15,7 @@ from rwe import provenance
 from rwe.compare import TrialBaseline
 from rwe.disclosure import Policy, Released, protect
 from rwe.pipeline.align import Aligned
-from rwe.pipeline.plan import Plan
+from rwe.pipeline.planning import Plan
 from rwe.reimbursement import Agreement
 from rwe.report import context as card
 from rwe.result import Result, tidy
@@ -28,6 +28,7 @@ OUTCOMES = ("accepted", "rejected", "merged", "unmapped", "repaired")
 
 def context(
     plan: Plan,
+    trial: TrialBaseline | None,
     released: Mapping[str, Released],
     aligned: Iterable[Aligned],
     store: Store,
@@ -48,7 +49,7 @@ def context(
         variables={name: _variable(v) for name, v in study.baseline.items()},
         terms=_terms(settings),
         endpoints={n: card.EndpointCard(title=e.title, definition=e.definition) for n, e in study.endpoints.items()},
-        trial=_trial(plan.trial) if plan.trial else None,
+        trial=_trial(trial) if trial else None,
         agreement=_agreement(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
         policy=card.PolicyCard(**asdict(Policy())),

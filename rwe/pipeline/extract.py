@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rwe import plugins
 from rwe.identity import pseudonymise
-from rwe.pipeline.plan import Source
+from rwe.pipeline.planning import Source
 from rwe.ports import Batch, Connector, Cursor
 from rwe.store import Store, Table
 

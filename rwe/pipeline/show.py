@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rwe import provenance
 from rwe.errors import DefinitionError
-from rwe.pipeline.plan import load_plan
+from rwe.pipeline.planning import load_plan
 from rwe.report import render
 
 
@@ -45,9 +46,12 @@ def report(run: str | Path, home: Path, lang: Sequence[str]) -> list[Path]:
     ------
     DefinitionError
         If there is no such run.
+    TornStore
+        If the released tables are not those of the run's manifest.
     """
     folder = next((path for path in (home / "runs" / run, Path(run)) if (path / "release").is_dir()), None)
     if folder is None:
         known = sorted(path.name for path in (home / "runs").glob("*") if (path / "release").is_dir())
         raise DefinitionError(f"no run '{run}' in {home / 'runs'}; the newest are: {', '.join(known[-3:]) or 'none'}")
+    provenance.verify(folder, "release/")
     return [render(folder, language) for language in lang]

@@ -119,11 +119,11 @@ def rows(response: Response, x: F8, *, efron: bool) -> Rows:
     )
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def evaluate(data: Rows, beta: F8) -> Point:
-    """Evaluate the partial likelihood; two passes over the rows."""
+    """Evaluate the partial likelihood; two passes over the rows. Not finite where a step went too far."""
     eta = predictor(data.x, beta)
-    with np.errstate(over="ignore"):
-        risk = np.exp(eta)
+    risk = np.exp(eta)
     r = data.weight * risk
     at_risk, failing = risk_sums(data.x, r, data.start, data.stop, data.event, data.opens)
     *ties, logs = tie_sums(data.n_event, data.w_event, at_risk[:, -1].copy(), failing[:, -1].copy(), float(data.efron))

@@ -58,10 +58,10 @@ def _blocks(page: Page) -> Iterator[Block]:
 
 
 def _settings(page: Page) -> Iterator[Table]:
-    lines = [
-        Line((analysis, _code(json.dumps(values, ensure_ascii=False, sort_keys=True, default=str))))
-        for analysis, values in page.context.settings.items()
-    ]
+    lines = []
+    for analysis, values in page.context.settings.items():
+        own = {name: value for name, value in values.items() if name != "policy"}  # said once, under Methods
+        lines.append(Line((analysis, _code(json.dumps(own, ensure_ascii=False, sort_keys=True, default=str)))))
     if lines:
         words = page.words
         yield Table(

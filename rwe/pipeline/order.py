@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from filelock import FileLock, Timeout
 
 from rwe import provenance
 from rwe import reimbursement as rb
 from rwe.catalogue import Catalogue, Run, open_catalogue
 from rwe.cohort import Cohort, build_cohort
+from rwe.compare import TrialBaseline, load_trial
 from rwe.errors import Busy, MachineError, RweError, SourceUnreachable
 from rwe.identity import load_or_make_key
 from rwe.pipeline import stages
@@ -25,7 +27,7 @@ from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import StreamRead, extract
-from rwe.pipeline.plan import Plan, load_plan
+from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
 from rwe.plugins import Inputs
 from rwe.report import key_figures, render
@@ -176,7 +178,8 @@ class _Work:
         self.progress("select")
         cohort = build_cohort(cdm, self.plan.study)
         stages.write_select(self.folder, cohort)
-        results = {"attrition": cohort.attrition, **self._analyses(cohort)}
+        trial = load_trial(self.plan.trial) if self.plan.trial else None
+        results = {"attrition": cohort.attrition, **self._analyses(cohort, trial)}
         if self.plan.agreement:
             results["settlement"] = self._settle(cdm, cohort, results)
         self.progress("release")
@@ -185,14 +188,14 @@ class _Work:
         for name, asked in ((a.spec.id, a) for a in self.plan.asked):
             if "terms" in released[name].settings and asked.spec.analysis == "cox":
                 write_model(released[name], into)
-        words = context(self.plan, released, aligned, self.store, self.run_id, self.started)
+        words = context(self.plan, trial, released, aligned, self.store, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 
-    def _analyses(self, cohort: Cohort) -> dict[str, Result]:
+    def _analyses(self, cohort: Cohort, trial: TrialBaseline | None) -> dict[str, Result]:
         results = {}
         for asked in self.plan.asked:
             self.progress(f"analyse {asked.spec.id}")
-            inputs = Inputs(self.plan.study, cohort, asked.spec.population, self.plan.trial)
+            inputs = Inputs(self.plan.study, cohort, asked.spec.population, trial)
             result = asked.analysis.run(inputs, asked.options)
             stages.write_result(self.folder, asked.spec.id, TRIAL_STAGE[asked.analysis.needs_trial], result)
             results[asked.spec.id] = result
@@ -255,7 +258,7 @@ class _Work:
 
 
 def _rejected(part: Aligned) -> int:
-    return int(part.rejected["_key"].n_unique()) if part.rejected.height else 0
+    return part.rejected.filter(pl.col("record") == "").height
 
 
 def _figures(folder: Path, lang: Sequence[str]) -> tuple[KeyFigure, ...]:
@@ -318,6 +321,9 @@ def _recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> It
         raise
     except KeyboardInterrupt:
         code = 130
+        raise
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 1
         raise
     finally:
         catalogue.finish_run(seq, exit_code=code, commits=commits)

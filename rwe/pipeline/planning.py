@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from rwe import plugins
-from rwe.compare import TrialBaseline, load_trial
 from rwe.errors import DefinitionError, Problem, RweError
 from rwe.plugins import Analysis
-from rwe.reimbursement import Agreement, load_agreement
+from rwe.spec.agreement import Agreement, load_agreement
 from rwe.spec.base import Part, locate, nearest, part
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
 from rwe.spec.site import Site, load_site
 from rwe.spec.study import AnalysisSpec, Study, load_study
+from rwe.spec.trial import load_trial_file
 
 Found = TypeVar("Found")
 
@@ -48,13 +48,15 @@ class Plan:
 
     Parameters
     ----------
+    trial
+        The trial's file, which is whole and consistent; `rwe.compare.load_trial` reads its patients.
     files
         Every definition file, for the manifest.
     """
 
     study: Study
     sources: tuple[Source, ...]
-    trial: TrialBaseline | None
+    trial: Path | None
     agreement: Agreement | None
     asked: tuple[Asked, ...]
     files: tuple[Path, ...]
@@ -98,7 +100,8 @@ def load_plan(path: Path) -> Plan:
     sites = [(locate(name, path), ("sites", i)) for i, name in enumerate(study.sites)]
     sources = [attempt(partial(_source, file), where) for file, where in sites]
     trial_file = locate(study.trial, path) if study.trial else None
-    trial = attempt(partial(load_trial, trial_file), ("trial",)) if trial_file else None
+    if trial_file:
+        attempt(partial(load_trial_file, trial_file), ("trial",))
     contract = study.reimbursement
     agreement_file = locate(contract.agreement, path) if contract else None
     agreement = attempt(partial(load_agreement, agreement_file), ("reimbursement",)) if agreement_file else None
@@ -108,7 +111,7 @@ def load_plan(path: Path) -> Plan:
     found = tuple(s for s in sources if s)
     files = [path, *(f for f, _ in sites), *(f for s in found for f in s.mapping.files)]
     files += [f for f in (trial_file, agreement_file) if f]
-    return Plan(study, found, trial, agreement, tuple(a for a in asked if a), tuple(files))
+    return Plan(study, found, trial_file, agreement, tuple(a for a in asked if a), tuple(files))
 
 
 def _source(file: Path) -> Source:
