@@ -287,6 +287,15 @@ def test_terms_that_cannot_be_estimated_are_refused_by_name() -> None:
         sv.cox(lung, time="time", event="event", covariates=["age", "sex"], cluster="sex")
 
 
+def test_a_step_that_goes_too_far_is_taken_back() -> None:
+    """Newton's first steps leave the range of exp here; the cohort separates, and that is what must be said."""
+    columns = {"a": [2, 0, 3, 2, 0, 0, 1], "t": [5, 1, 6, 5, 1, 1, 4], "e": [0, 0, 1, 1, 1, 1, 0]}
+    frame = pl.DataFrame(columns | {"x": [1, -2, 1, 2, -2, 0, -3], "g": [0, 1, 1, 0, 0, 1, 1]})
+
+    with pytest.raises(NoValidAnswer, match="no finite estimate"):
+        sv.cox(frame, time="t", event="e", entry="a", covariates=["x", "g"])
+
+
 def test_strata_without_events_and_risk_sets_of_one_add_nothing() -> None:
     frame = pl.DataFrame(
         {
