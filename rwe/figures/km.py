@@ -18,6 +18,8 @@ from rwe.figures.svg import Caption, draw
 
 __all__ = ["KmWords", "Series", "km"]
 
+COARSE = 6  # months by which a released curve may reach one half later than its median
+
 
 def km(table: pl.DataFrame, series: Sequence[Series], words: KmWords, caption: Caption, horizon: int) -> str:
     """Draw survival curves as SVG.
@@ -75,11 +77,10 @@ def _median(table: pl.DataFrame, key: str, horizon: int) -> float | None:
 
 
 def _meets(points: list[Point], median: float | None) -> bool:
-    """Tell whether the curve shown, which may be coarser than the estimate, passes one half at its median."""
-    if median is None:
-        return False
-    around = [p["survival"] for p in points if p["months"] is not None and abs(p["months"] - median / MONTH) <= 3]
-    return any(share is not None and abs(share - 0.5) <= 0.03 for share in around)
+    """Tell whether the curve shown, which may be coarser than the estimate, falls to one half near its median."""
+    half = (p["months"] for p in points if p["survival"] is not None and p["survival"] <= 0.5)
+    month = next(half, None)
+    return median is not None and month is not None and abs(month - median / MONTH) <= COARSE
 
 
 def _x(field: str, end: float, axis: Any = None) -> Any:
@@ -127,71 +128,3 @@ def _medians(series: Sequence[Series], medians: Mapping[str, float]) -> Iterator
     for one, month in found:
         drop = alt.Chart(alt.Data(values=[{"months": month, "from": 0, "to": 0.5}])).mark_rule(color=one.colour, **rule)
         yield drop.encode(alt.X("months:Q"), alt.Y("from:Q"), alt.Y2("to"))
-
-
-def _pixels(points: list[Point], field: str, end: float) -> Boxes:
-    known = [(p["months"], p[field]) for p in points if p["months"] is not None and p[field] is not None]
-    x, y = np.asarray(known, dtype=float).reshape(-1, 2).T
-    return step_boxes(x / end * WIDTH, (1 - y) * HEIGHT)
-
-
-def _soft(series: Sequence[Series], curves: Mapping[str, list[Point]], end: float) -> Boxes:
-    """Return the bands, one box from each point to the next, and the grid lines."""
-    boxes = [np.asarray([(0, share * HEIGHT, WIDTH, share * HEIGHT) for share in (0.25, 0.5, 0.75)], dtype=float)]
-    for points in (curves[one.key] for one in series if one.band):
-        whole = [p for p in points if p["low"] is not None and p["high"] is not None]
-        low, high = _pixels(whole, "low", end), _pixels(whole, "high", end)
-        flat = len(whole) - 1
-        boxes.append(np.column_stack([high[:flat, :3], low[:flat, 3]]))
-    return np.vstack(boxes)
-
-
-def _labels(
-    series: Sequence[Series],
-    curves: Mapping[str, list[Point]],
-    medians: Mapping[str, float],
-    words: KmWords,
-    end: float,
-) -> Iterator[Any]:
-    """Yield a piece of line, the name and the median of each curve, where they touch nothing."""
-    lines = {one.key: _pixels(curves[one.key], "survival", end) for one in series}
-    rules = _rules([medians[one.key] / MONTH / end * WIDTH for one in series if one.key in medians and one.band])
-    lower = [words.median(medians[one.key]) if one.key in medians else "" for one in series]
-    labels = [_label(one.label, text, lines[one.key]) for one, text in zip(series, lower, strict=True)]
-    drawn = np.vstack(list(lines.values()))
-    corners = place(labels, np.vstack([drawn, rules]), _soft(series, curves, end), (WIDTH, HEIGHT))
-    for one, text, label, corner in zip(series, lower, labels, corners, strict=True):
-        yield from _named(one, text, corner, end)
-        if tie := leader(label, corner, drawn):
-            yield _rule(one, (tie[0], tie[1]), (tie[0], tie[2]), end, strokeWidth=1)
-
-
-def _rules(middles: list[float]) -> Boxes:
-    """Return the lines of the medians as boxes."""
-    half = HEIGHT / 2
-    pieces = [piece for x in middles for piece in ((x, half, x, HEIGHT), (0, half, x, half))]
-    return np.asarray(pieces, dtype=float).reshape(-1, 4)
-
-
-def _named(one: Series, median: str, corner: tuple[float, float], end: float) -> Iterator[Any]:
-    x, y = corner[0], corner[1] + ROW / 2
-    look = {"strokeDash": DASHES} if one.dashed else {}
-    yield _rule(one, (x, y), (x + SWATCH - 6, y), end, strokeWidth=2.4, **look)
-    for line, (text, weight) in enumerate(((one.label, 600), (median, 400))):
-        spot = {"x": (x + SWATCH) / WIDTH * end, "y": 1 - (y + ROW * line) / HEIGHT, "text": text}
-        mark = alt.Chart(alt.Data(values=[spot] if text else []))
-        mark = mark.mark_text(align="left", color=one.colour, fontWeight=weight)
-        yield mark.encode(alt.X("x:Q"), alt.Y("y:Q"), alt.Text("text:N"))
-
-
-def _rule(one: Series, start: tuple[float, float], stop: tuple[float, float], end: float, **look: Any) -> Any:
-    """Return a straight line between two places in px of the view."""
-    places = {"x": start[0] / WIDTH * end, "to_x": stop[0] / WIDTH * end}
-    places |= {"y": 1 - start[1] / HEIGHT, "to_y": 1 - stop[1] / HEIGHT}
-    mark = alt.Chart(alt.Data(values=[places])).mark_rule(color=one.colour, **look)
-    return mark.encode(alt.X("x:Q"), alt.X2("to_x"), alt.Y("y:Q"), alt.Y2("to_y"))
-
-
-def _label(name: str, median: str, curve: Boxes) -> Label:
-    width = max(text_width(name), text_width(median)) + SWATCH
-    return Label(width, ROW * (2 if median else 1), curve)

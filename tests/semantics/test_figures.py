@@ -145,6 +145,15 @@ def test_a_curve_without_points_is_not_drawn() -> None:
     assert "Изпитване" not in texts(draw_km(curves({"a": 2500.0})))
 
 
+def test_a_median_has_its_lines_only_where_the_curve_shown_falls_to_one_half() -> None:
+    table = curves({"a": 2500.0, "b": 1900.0})
+    coarse = table.filter((pl.col("group") == "b") | (pl.col("estimand") != "survival") | (pl.col("estimate") > 0.55))
+
+    rules = [draw_km(frame).count('stroke-dasharray="3,3"') for frame in (table, coarse)]
+
+    assert rules == [3, 2]
+
+
 def test_a_forest_chart_prints_ratios_with_fixed_decimals_and_headings() -> None:
     found = texts(draw_forest())
 
