@@ -27,7 +27,7 @@ def main() -> None:
 
 def _constraints(lock: str) -> str:
     pins = [match.groups() for line in lock.splitlines() if (match := PIN.match(line))]
-    lines = [f"    '{name}=={version}{f' ; {marker}' if marker else ''}'," for name, version, marker in pins]
+    lines = [f'    "{name}=={version}{f" ; {marker}" if marker else ""}",' for name, version, marker in pins]
     return "constraint-dependencies = [\n" + "\n".join(lines) + "\n]\n"
 
 
