@@ -11,42 +11,18 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
-from rwe.kernels.concordance import count_pairs
-from rwe.kernels.matrix import predictor
 from rwe.result import Result, tidy
+from rwe.survival.baseline import Hazard, hazard_of, strata_of
 from rwe.survival.curves import robust_rule, whole_days
-from rwe.survival.data import INDEX, Levels, Response, names, read, respond
+from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
-from rwe.survival.intervals import ConfType, chi_square_tail, normal_quantile, survival_limits, two_sided
-from rwe.survival.linear import aliased, solve
-from rwe.survival.partial import Point, Rows, maximise, rows, score_residuals
+from rwe.survival.estimates import coefficients_of, concordance_of, robust_variance, tests_of
+from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
+from rwe.survival.linear import solve
+from rwe.survival.partial import maximise, rows
 from rwe.survival.show import framed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hazard:
-    """The baseline hazard of each occasion at the mean of the covariates, with what its error needs.
-
-    Parameters
-    ----------
-    stratum, day
-        Of each occasion (day with failures in a stratum).
-    jump, spread
-        Increment of the cumulative hazard, and of its variance.
-    drift
-        Increment times the mean covariates of those at risk, shape (occasions, terms).
-    last
-        Last day followed in each stratum.
-    """
-
-    stratum: I8
-    day: I8
-    jump: F8
-    spread: F8
-    drift: F8
-    last: I8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +105,7 @@ class Cox:
         """
         days = np.array(whole_days(times, "times"), np.int64)
         frame = read(new, [*self.design.columns, *self._strata.frame.columns])
-        x, stratum = self.design.matrix(frame) - self._mean, _strata_of(frame, self._strata)
+        x, stratum = self.design.matrix(frame) - self._mean, strata_of(frame, self._strata)
         parts = [self._predict(x[i], int(stratum[i]), days) for i in range(frame.height)]
         survival, var_log = (np.concatenate([p[k] for p in parts]) for k in (0, 1))
         low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
@@ -246,10 +222,10 @@ def cox(
     null, best = maximise(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)
-    variance = _robust(response, data, best, model_variance) if is_robust else model_variance
+    variance = robust_variance(response, data, best, model_variance) if is_robust else model_variance
     unit = np.outer(data.scale, data.scale)
     return Cox(
-        coefficients=_coefficients(
+        coefficients=coefficients_of(
             plan.names,
             best.beta / data.scale,
             model_variance / unit,
@@ -260,8 +236,8 @@ def cox(
         covariance=variance / unit,
         loglik=best.loglik,
         loglik_null=null.loglik,
-        tests=_tests(null, best, variance, robust=is_robust),
-        concordance=_concordance(response, data, best),
+        tests=tests_of(null, best, variance, robust=is_robust),
+        concordance=concordance_of(response, data, best),
         n=response.time.size,
         n_event=int(response.event.sum()),
         ties=ties,
@@ -271,75 +247,5 @@ def cox(
         design=plan,
         _mean=data.mean,
         _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
-        _hazard=_hazard(response, data, best),
+        _hazard=hazard_of(response, data, best),
     )
-
-
-def _robust(response: Response, data: Rows, best: Point, model: F8) -> F8:
-    """Return the sandwich variance (Lin & Wei 1989): squared influences, summed within clusters first."""
-    own = score_residuals(data, best) @ model
-    if response.cluster is not None:
-        own = np.column_stack([np.bincount(response.cluster, column) for column in own.T])
-    variance = np.asarray(own.T @ own, np.float64)
-    if aliased(variance) or (np.diag(variance) < 1e-12 * np.diag(model)).any():
-        raise NoValidAnswer(f"{own.shape[0]} clusters are too few for a robust variance of {own.shape[1]} terms")
-    return variance
-
-
-def _coefficients(terms: tuple[str, ...], beta: F8, model: F8, variance: F8, *, robust: bool, z: float) -> pl.DataFrame:
-    error = np.sqrt(np.diag(variance))
-    with np.errstate(over="ignore"):  # a unit so small that its hazard ratio is infinite in double precision
-        ratio, low, high = (np.exp(beta + side * error) for side in (0, -z, z))
-    columns = {
-        "term": list(terms),
-        "estimate": beta,
-        "std_error": np.sqrt(np.diag(model)),
-        "robust_std_error": error if robust else np.full(beta.size, np.nan),
-        "hazard_ratio": ratio,
-        "conf_low": low,
-        "conf_high": high,
-        "statistic": beta / error,
-        "p_value": np.array([two_sided(t) for t in beta / error]),
-    }
-    return pl.DataFrame(columns, nan_to_null=True)
-
-
-def _tests(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.DataFrame:
-    ratio, score = 2 * (best.loglik - null.loglik), null.score @ solve(null.information, null.score)
-    wald = float(best.beta @ solve(variance, best.beta))
-    found = {"likelihood_ratio": None if robust else ratio, "wald": wald, "score": None if robust else float(score)}
-    df = best.beta.size
-    tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
-    columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * 3, "p_value": tails}
-    return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
-
-
-def _concordance(response: Response, data: Rows, best: Point) -> float:
-    """Return Harrell's C; scores equal to 10 decimals are tied."""
-    rank = np.unique(np.round(predictor(data.x, best.beta), 10), return_inverse=True)[1] + 1
-    stratum, leave, enter = response.strata.code, response.time, response.entry
-    by_leave = np.lexsort((response.event, -1 * leave, stratum))
-    by_enter = np.lexsort((-1 * enter, stratum))
-    weight, n_ranks = response.weights, int(rank.max())
-    pairs = count_pairs(by_leave, by_enter, stratum, leave, enter, response.event, rank, weight, n_ranks)
-    return float((pairs[0] + pairs[2] / 2) / pairs.sum()) if pairs.sum() > 0 else float("nan")
-
-
-def _hazard(response: Response, data: Rows, best: Point) -> Hazard:
-    h, _, u, v, _ = best.ties
-    drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * data.scale
-    last = np.zeros(response.strata.n, np.int64)
-    np.maximum.at(last, response.strata.code, response.time)
-    return Hazard(data.stratum, data.day, h, u, drift, last)
-
-
-def _strata_of(frame: pl.DataFrame, strata: Levels) -> I8:
-    """Return the stratum of each row of new data."""
-    if not strata.frame.width:
-        return np.zeros(frame.height, np.int64)
-    on = strata.frame.columns
-    numbered = strata.frame.with_columns(pl.int_range(strata.n).alias(INDEX))
-    code = frame.select(on).join(numbered, on=on, how="left", maintain_order="left")[INDEX]
-    if unknown := code.null_count():
-        raise DataError(f"columns {on}: {unknown} of {frame.height} rows hold a stratum that the model does not know")
-    return code.to_numpy().astype(np.int64)

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a maximised partial likelihood says: coefficients and their errors, tests, concordance."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import NoValidAnswer
+from rwe.kernels._jit import F8
+from rwe.kernels.concordance import count_pairs
+from rwe.kernels.matrix import predictor
+from rwe.survival.data import Response
+from rwe.survival.intervals import chi_square_tail, two_sided
+from rwe.survival.linear import aliased, solve
+from rwe.survival.partial import Point, Rows, score_residuals
+
+
+def robust_variance(response: Response, data: Rows, best: Point, model: F8) -> F8:
+    """Return the sandwich variance (Lin & Wei 1989): squared influences, summed within clusters first."""
+    own = score_residuals(data, best) @ model
+    if response.cluster is not None:
+        own = np.column_stack([np.bincount(response.cluster, column) for column in own.T])
+    variance = np.asarray(own.T @ own, np.float64)
+    if aliased(variance) or (np.diag(variance) < 1e-12 * np.diag(model)).any():
+        raise NoValidAnswer(f"{own.shape[0]} clusters are too few for a robust variance of {own.shape[1]} terms")
+    return variance
+
+
+def coefficients_of(
+    terms: tuple[str, ...], beta: F8, model: F8, variance: F8, *, robust: bool, z: float
+) -> pl.DataFrame:
+    """Return the table of coefficients; limits and tests rest on `variance`, `model` stands beside it."""
+    error = np.sqrt(np.diag(variance))
+    with np.errstate(over="ignore"):  # a unit so small that its hazard ratio is infinite in double precision
+        ratio, low, high = (np.exp(beta + side * error) for side in (0, -z, z))
+    columns = {
+        "term": list(terms),
+        "estimate": beta,
+        "std_error": np.sqrt(np.diag(model)),
+        "robust_std_error": error if robust else np.full(beta.size, np.nan),
+        "hazard_ratio": ratio,
+        "conf_low": low,
+        "conf_high": high,
+        "statistic": beta / error,
+        "p_value": np.array([two_sided(t) for t in beta / error]),
+    }
+    return pl.DataFrame(columns, nan_to_null=True)
+
+
+def tests_of(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.DataFrame:
+    """Return the tests of no effect at all; those that assume independent rows are null where robust."""
+    ratio, score = 2 * (best.loglik - null.loglik), null.score @ solve(null.information, null.score)
+    wald = float(best.beta @ solve(variance, best.beta))
+    found = {"likelihood_ratio": None if robust else ratio, "wald": wald, "score": None if robust else float(score)}
+    df = best.beta.size
+    tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
+    columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * 3, "p_value": tails}
+    return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
+
+
+def concordance_of(response: Response, data: Rows, best: Point) -> float:
+    """Return Harrell's C; scores equal to 10 decimals are tied."""
+    rank = np.unique(np.round(predictor(data.x, best.beta), 10), return_inverse=True)[1] + 1
+    stratum, leave, enter = response.strata.code, response.time, response.entry
+    by_leave = np.lexsort((response.event, -1 * leave, stratum))
+    by_enter = np.lexsort((-1 * enter, stratum))
+    weight, n_ranks = response.weights, int(rank.max())
+    pairs = count_pairs(by_leave, by_enter, stratum, leave, enter, response.event, rank, weight, n_ranks)
+    return float((pairs[0] + pairs[2] / 2) / pairs.sum()) if pairs.sum() > 0 else float("nan")
