@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rwe.figures.look import BLUE, GRID, INK, MUTED, RULE, TEXT, alt, text_width
+from rwe.figures.look import BLUE, GRID, INK, MUTED, RULE, TEXT, alt, plotted, text_width
 from rwe.figures.scales import ratio_domain, ratio_ticks
 from rwe.figures.svg import Caption, draw
 
@@ -74,13 +74,13 @@ def _frame(domain: tuple[float, float], words: ForestWords) -> list[Any]:
     names = " : ".join(f"abs(datum.value - {t}) < 1e-6 ? '{words.number(t)}'" for t in ticks) + " : ''"
     axis = alt.Axis(values=ticks, labelExpr=names, title=words.axis, gridDash=[2, 3], gridColor=GRID, titlePadding=8)
     scale = alt.Scale(type="log", domain=list(domain), nice=False)
-    one = alt.Chart(alt.Data(values=[{"one": 1.0}])).mark_rule(color=RULE, strokeWidth=1.3)
+    one = alt.Chart(plotted([{"one": 1.0}])).mark_rule(color=RULE, strokeWidth=1.3)
     return [one.encode(alt.X("one:Q", scale=scale, axis=axis))]
 
 
 def _marks(drawn: list[dict[str, Any]]) -> list[Any]:
-    data = alt.Data(values=drawn)
-    whole = alt.Data(values=[spot for spot in drawn if spot["low"] is not None and spot["high"] is not None])
+    data = plotted(drawn)
+    whole = plotted([spot for spot in drawn if spot["low"] is not None and spot["high"] is not None])
     ranges = alt.Chart(whole).mark_rule(color=INK, strokeWidth=1.6)
     points = alt.Chart(data).mark_square(color=BLUE, opacity=1)
     return [
@@ -120,5 +120,5 @@ def _text(spots: list[dict[str, Any]], domain: tuple[float, float], **look: Any)
     # px become ratios, so that all layers share one log axis
     low, high = map(math.log, domain)
     placed = [{**spot, "x": math.exp(low + spot["x"] / WIDTH * (high - low))} for spot in spots]
-    mark = alt.Chart(alt.Data(values=placed)).mark_text(fontSize=TEXT, **look)
+    mark = alt.Chart(plotted(placed)).mark_text(fontSize=TEXT, **look)
     return mark.encode(alt.X("x:Q"), _y(), alt.Text("text:N"))

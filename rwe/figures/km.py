@@ -12,7 +12,7 @@ import polars as pl
 from rwe.figures.km_labels import labels
 from rwe.figures.km_parts import ASIDE, AXIS, HEIGHT, ROW, WIDTH, KmWords, Point, Series, of
 from rwe.figures.km_table import cells_at_risk, table_at_risk
-from rwe.figures.look import DASHES, RULE, SMALL, alt, text_width
+from rwe.figures.look import DASHES, RULE, SMALL, alt, plotted, text_width
 from rwe.figures.scales import MONTH, month_ticks
 from rwe.figures.svg import Caption, draw
 
@@ -98,19 +98,19 @@ def _axes(words: KmWords, end: float) -> Any:
     time = alt.Axis(values=month_ticks(end), title=words.time, grid=False, format="d", titlePadding=8)
     aside = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": -44, "titleY": -20}
     share = alt.Axis(values=shares, title=words.survival, labelExpr=names, domain=False, ticks=False, **aside)
-    point = alt.Chart(alt.Data(values=[{"months": 0, "survival": 1}])).mark_point(opacity=0)
+    point = alt.Chart(plotted([{"months": 0, "survival": 1}])).mark_point(opacity=0)
     return point.encode(_x("months", end, time), _y("survival", share))
 
 
 def _band(one: Series, points: list[Point]) -> Any:
-    data = alt.Data(values=[p for p in points if p["low"] is not None and p["high"] is not None])
+    data = plotted([p for p in points if p["low"] is not None and p["high"] is not None])
     area = alt.Chart(data).mark_area(interpolate="step-after", color=one.colour, opacity=0.14)
     return area.encode(alt.X("months:Q"), alt.Y("low:Q"), alt.Y2("high"))
 
 
 def _line(one: Series, points: list[Point]) -> Any:
     look = {"strokeDash": DASHES} if one.dashed else {}
-    line = alt.Chart(alt.Data(values=points)).mark_line(
+    line = alt.Chart(plotted(points)).mark_line(
         interpolate="step-after", color=one.colour, strokeWidth=1.6 if one.dashed else 2.4, **look
     )
     return line.encode(alt.X("months:Q"), alt.Y("survival:Q"))
@@ -123,8 +123,8 @@ def _medians(series: Sequence[Series], medians: Mapping[str, float]) -> Iterator
         return
     across = [{"from": 0, "to": max(month for _, month in found), "half": 0.5}]
     rule = {"strokeDash": [3, 3], "strokeWidth": 1}
-    half = alt.Chart(alt.Data(values=across)).mark_rule(color=RULE, **rule)
+    half = alt.Chart(plotted(across)).mark_rule(color=RULE, **rule)
     yield half.encode(alt.X("from:Q"), alt.X2("to"), alt.Y("half:Q"))
     for one, month in found:
-        drop = alt.Chart(alt.Data(values=[{"months": month, "from": 0, "to": 0.5}])).mark_rule(color=one.colour, **rule)
+        drop = alt.Chart(plotted([{"months": month, "from": 0, "to": 0.5}])).mark_rule(color=one.colour, **rule)
         yield drop.encode(alt.X("months:Q"), alt.Y("from:Q"), alt.Y2("to"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rwe.figures.km_parts import HEIGHT, ROW, SWATCH, WIDTH, KmWords, Point, Series
-from rwe.figures.look import DASHES, alt, text_width
+from rwe.figures.look import DASHES, alt, plotted, text_width
 from rwe.figures.place import Boxes, Label, leader, place, step_boxes
 from rwe.figures.scales import MONTH
 
@@ -78,7 +78,7 @@ def _named(one: Series, median: str, corner: tuple[float, float], end: float) ->
     yield _rule(one, (x, y), (x + SWATCH - 6, y), end, strokeWidth=2.4, **look)
     for line, (text, weight) in enumerate(((one.label, 600), (median, 400))):
         spot = {"x": (x + SWATCH) / WIDTH * end, "y": 1 - (y + ROW * line) / HEIGHT, "text": text}
-        mark = alt.Chart(alt.Data(values=[spot] if text else []))
+        mark = alt.Chart(plotted([spot] if text else []))
         mark = mark.mark_text(align="left", color=one.colour, fontWeight=weight)
         yield mark.encode(alt.X("x:Q"), alt.Y("y:Q"), alt.Text("text:N"))
 
@@ -87,7 +87,7 @@ def _rule(one: Series, start: tuple[float, float], stop: tuple[float, float], en
     """Return a straight line between two places in px of the view."""
     places = {"x": start[0] / WIDTH * end, "to_x": stop[0] / WIDTH * end}
     places |= {"y": 1 - start[1] / HEIGHT, "to_y": 1 - stop[1] / HEIGHT}
-    mark = alt.Chart(alt.Data(values=[places])).mark_rule(color=one.colour, **look)
+    mark = alt.Chart(plotted([places])).mark_rule(color=one.colour, **look)
     return mark.encode(alt.X("x:Q"), alt.X2("to_x"), alt.Y("y:Q"), alt.Y2("to_y"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from rwe.figures.km_parts import ASIDE, GAP, NEAR, ROW, WIDTH, KmWords, Series, of
-from rwe.figures.look import INK, MUTED, SMALL, TEXT, alt
+from rwe.figures.look import INK, MUTED, SMALL, TEXT, alt, plotted
 from rwe.figures.scales import MONTH, month_ticks
 
 
@@ -48,7 +48,7 @@ def table_at_risk(cells: list[dict[str, Any]], height: float) -> Any:
     look = {"head": ("left", 600, TEXT), "name": ("right", 400, SMALL), "cell": ("center", 400, SMALL)}
     marks = []
     for kind, (align, weight, size) in look.items():
-        data = alt.Data(values=[cell for cell in cells if cell["kind"] == kind])
+        data = plotted([cell for cell in cells if cell["kind"] == kind])
         mark = alt.Chart(data).mark_text(align=align, fontWeight=weight, fontSize=size)
         place_x, place_y = alt.X("x:Q", scale=None, axis=None), alt.Y("y:Q", scale=None, axis=None)
         marks.append(mark.encode(place_x, place_y, alt.Text("text:N"), alt.Color("colour:N", scale=None)))

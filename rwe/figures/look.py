@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ SMALL = 12
 DASHES = [5, 4]
 # widest mean advance of the semi-bold Latin and Cyrillic letters, in em: a label is never longer than guessed
 ADVANCE = 0.62
+
+
+def plotted(rows: list[dict[str, Any]]) -> Any:
+    """Return rows as the data of a chart: as text, which the chart library does not copy at every step."""
+    return alt.Data(values=json.dumps(rows, ensure_ascii=False), format=alt.JsonDataFormat(type="json"))
 
 
 def text_width(text: str, size: float = TEXT) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rwe.figures.look import BLUE, GRID, INK, MUTED, RED, RULE, TEXT, alt, text_width
+from rwe.figures.look import BLUE, GRID, INK, MUTED, RED, RULE, TEXT, alt, plotted, text_width
 from rwe.figures.scales import linear_ticks
 from rwe.figures.svg import Caption, draw
 
@@ -71,7 +71,7 @@ def _frame(ticks: list[float], words: LoveWords) -> list[Any]:
     names = " : ".join(f"abs(datum.value - {t}) < 1e-9 ? '{words.number(t)}'" for t in ticks) + " : ''"
     axis = alt.Axis(values=ticks, labelExpr=names, title=words.axis, gridDash=[2, 3], gridColor=GRID, titlePadding=8)
     scale = alt.Scale(domain=[0, ticks[-1]], nice=False)
-    limit = alt.Chart(alt.Data(values=[{"limit": THRESHOLD}])).mark_rule(color=RULE, strokeDash=[5, 3], strokeWidth=1.3)
+    limit = alt.Chart(plotted([{"limit": THRESHOLD}])).mark_rule(color=RULE, strokeDash=[5, 3], strokeWidth=1.3)
     return [limit.encode(alt.X("limit:Q", scale=scale, axis=axis))]
 
 
@@ -79,12 +79,12 @@ def _points(spots: list[dict[str, Any]]) -> list[Any]:
     before = [s for s in spots if s["before"] is not None]
     after = [s for s in spots if s["after"] is not None]
     both = [s for s in before if s["after"] is not None]
-    way = alt.Chart(alt.Data(values=both)).mark_rule(color=GRID, strokeWidth=1.6)
+    way = alt.Chart(plotted(both)).mark_rule(color=GRID, strokeWidth=1.6)
     ring, diamond = _signs()
     return [
         way.encode(alt.X("before:Q"), alt.X2("after"), _y()),
-        alt.Chart(alt.Data(values=before)).mark_point(**ring).encode(alt.X("before:Q"), _y()),
-        alt.Chart(alt.Data(values=after)).mark_point(**diamond).encode(alt.X("after:Q"), _y()),
+        alt.Chart(plotted(before)).mark_point(**ring).encode(alt.X("before:Q"), _y()),
+        alt.Chart(plotted(after)).mark_point(**diamond).encode(alt.X("after:Q"), _y()),
     ]
 
 
@@ -99,7 +99,7 @@ def _legend(words: LoveWords, high: float) -> list[Any]:
     second = 36 + text_width(words.before)
     layers = []
     for x, look, name in zip((6, second), _signs(), (words.before, words.after), strict=True):
-        sign = alt.Chart(alt.Data(values=[{"x": x / WIDTH * high, "y": -20}])).mark_point(**look)
+        sign = alt.Chart(plotted([{"x": x / WIDTH * high, "y": -20}])).mark_point(**look)
         layers += [sign.encode(alt.X("x:Q"), _y()), _text([{"x": x + 12, "y": -20, "text": name}], high, color=MUTED)]
     return layers
 
@@ -107,5 +107,5 @@ def _legend(words: LoveWords, high: float) -> list[Any]:
 def _text(spots: list[dict[str, Any]], high: float, **look: Any) -> Any:
     # px become differences, so that all layers share one axis
     placed = [{**spot, "x": spot["x"] / WIDTH * high} for spot in spots]
-    mark = alt.Chart(alt.Data(values=placed)).mark_text(fontSize=TEXT, align="left", **look)
+    mark = alt.Chart(plotted(placed)).mark_text(fontSize=TEXT, align="left", **look)
     return mark.encode(alt.X("x:Q"), _y(), alt.Text("text:N"))

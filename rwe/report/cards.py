@@ -58,13 +58,17 @@ def cards(page: Page) -> Iterator[Card]:
     for figure in page.context.key_figures:
         row = page.row(**{k: v for k in LABELS if (v := getattr(figure, k)) is not None})
         form = _form(figure)
-        value = page.value(row, form, "n" if figure.kind == "count" else "estimate")
+        value = page.value(row, form, _column(figure))
         if figure.kind == "verdict":
             value = _verdict(page, figure)
         elif unit := _unit(page, form):
             value = Markup("{} <small>{}</small>").format(value, unit)
         notes = tuple(_notes(page, figure, row, form))
         yield Card(figure.name, figure.kind, page.say(figure.title), value, notes)
+
+
+def _column(figure: KeyFigure) -> str:
+    return "n" if figure.kind == "count" else "estimate"
 
 
 def _form(figure: KeyFigure) -> str:
@@ -91,8 +95,9 @@ def _notes(page: Page, figure: KeyFigure, row: Row | None, form: str) -> Iterato
     if figure.group == "registry" and row is not None:
         same = {k: row[k] for k in ("analysis", "population", "stratum", "outcome", "estimand")}
         times = {"time": row["time"]} if row["time"] is not None else {}
-        if (trial := page.row(**same, **times, group="trial")) is not None:
-            yield page.words("cards.trial", value=page.value(trial, form))
+        trial = page.row(**same, **times, group="trial")
+        if trial is not None and trial[_column(figure)] is not None:
+            yield page.words("cards.trial", value=page.value(trial, form, _column(figure)))
     if figure.kind == "verdict" and row is not None:
         yield page.words("cards.owed", value=page.value(row, "money"))
     if figure.kind == "money" and page.context.agreement:

@@ -29,19 +29,20 @@ SIGNED = ("points", "months_more", "signed")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that a section is made from; `by_analysis` holds the rows of `table`, for many small look-ups."""
+    """Everything that a section is made from; `index` holds its rows by analysis and estimand."""
 
     context: Context
     table: pl.DataFrame
-    by_analysis: dict[str, list[Row]]
+    index: dict[tuple[str, str], list[Row]]
     files: tuple[str, ...]
     words: Words
     numbers: Numbers
 
     def rows(self, analysis: str, **labels: str | int) -> list[Row]:
         """Return the released rows with these labels, in released order."""
-        asked = labels.items()
-        return [row for row in self.by_analysis.get(analysis, ()) if all(row[key] == value for key, value in asked)]
+        asked, estimand = labels.items(), labels.get("estimand", "")
+        near = self.index.get((analysis, str(estimand)), ())
+        return [row for row in near if all(row[key] == value for key, value in asked)]
 
     def part(self, **labels: str | int) -> pl.DataFrame:
         """Return the released rows with these labels as a frame."""
@@ -179,7 +180,8 @@ def _signs(level: str) -> str:
 def open_page(release: Path, lang: str) -> Page:
     """Read ``release/`` for a dossier in `lang`."""
     context, table = read_context(release), read_tables(release)
-    rows: dict[str, list[Row]] = {}
+    index: dict[tuple[str, str], list[Row]] = {}
     for row in table.iter_rows(named=True):
-        rows.setdefault(row["analysis"], []).append(row)
-    return Page(context, table, rows, tuple(file_names(release)), load_words(lang), Numbers(lang))
+        for estimand in ("", row["estimand"]):  # "" for look-ups that name none
+            index.setdefault((row["analysis"], estimand), []).append(row)
+    return Page(context, table, index, tuple(file_names(release)), load_words(lang), Numbers(lang))
