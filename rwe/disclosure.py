@@ -88,7 +88,7 @@ def protect(result: Result, policy: Policy | None = None) -> Released:
     public = (pl.col("group") == "trial") | pl.col("estimand").str.ends_with("_trial")
     curve = pl.col("estimand").is_in(CURVES)
     cells = _round(_mask(_families(table.filter(~public & ~curve)), policy), policy)
-    cells = _attrition(_totals(_proportions(cells)), policy).drop("_family", "_total")
+    cells = _attrition(_totals(_proportions(cells), policy), policy).drop("_family", "_total")
     parts = [table.filter(public), _curves(table.filter(~public & curve), policy), cells]
     released = pl.concat(parts, how="vertical_relaxed").sort("_row").select(*RELEASED)
     return Released(released, {**result.settings, "policy": asdict(policy)})
@@ -147,14 +147,17 @@ def _proportions(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.when(counted).then(share).otherwise(pl.col("estimate")).alias("estimate"))
 
 
-def _totals(frame: pl.DataFrame) -> pl.DataFrame:
+def _totals(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Make the persons of a total again: the sum of the released cells of its family."""
     cells = pl.when(~pl.col("_total")).then(pl.col("n"))
     total = pl.col("_total") & pl.col("n").is_not_null() & (cells.count().over("_family") > 0)
     frame = frame.with_columns(pl.when(total).then(cells.sum().over("_family")).otherwise(pl.col("n")).alias("n"))
-    # where the estimate is the count itself, it is the released count
+    # where the estimate is the count itself, it is the released count; an effective size is one of persons
     counted = (pl.col("estimand") == "patients") & pl.col("n").is_not_null()
-    return frame.with_columns(pl.when(counted).then(pl.col("n")).otherwise(pl.col("estimate")).alias("estimate"))
+    sized = pl.col("estimand") == "effective_sample_size"
+    rounded = (pl.col("estimate") / policy.rounding).round() * policy.rounding
+    estimate = pl.when(counted).then(pl.col("n")).when(sized).then(rounded).otherwise(pl.col("estimate"))
+    return frame.with_columns(estimate.alias("estimate"))
 
 
 def _attrition(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -103,6 +103,14 @@ def test_a_total_is_the_sum_of_its_released_cells() -> None:
     assert table["n"].to_list() == [150, 170, None, None, 320]
 
 
+def test_an_effective_sample_size_does_not_tell_the_exact_number_of_persons() -> None:
+    rows = [{"group": "registry", "estimand": "effective_sample_size", "n": 1546, "estimate": 1546.0}]
+
+    table = released(rows, "trial_comparison")
+
+    assert table.select("n", "estimate").row(0) == (1545, 1545.0)
+
+
 def test_published_figures_of_a_trial_pass() -> None:
     table = released([{"group": "trial", "estimand": "milestone", "n": 7, "estimate": 0.5}], "trial_comparison")
 
