@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -158,7 +159,7 @@ def _provenance(plan: Plan, sites: list[Aligned], store: Store, run_id: str, sta
             rows = table.current().select(pl.len()).collect().item()
             data[f"{part.site}/{stream}"] = card.DataCard(rows=_rounded(rows), commit=table.commit, sha256=sha)
             seals[f"{part.site}/{stream}"] = newest.log_sha256
-    code = "-".join(provenance.code_hashes().values())
+    code = hashlib.sha256(repr(sorted(provenance.code_hashes().items())).encode()).hexdigest()
     return card.Provenance(
         run_id=run_id,
         started=started,
