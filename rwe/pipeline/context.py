@@ -50,7 +50,7 @@ def context(
         variables={name: _variable(v) for name, v in study.baseline.items()},
         terms=_terms(settings),
         endpoints={n: card.EndpointCard(title=e.title, definition=e.definition) for n, e in study.endpoints.items()},
-        trial=_trial(trial) if trial else None,
+        trial=_trial(trial, [*study.endpoints]) if trial else None,
         agreement=_agreement(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
         policy=card.PolicyCard(**asdict(Policy())),
@@ -78,7 +78,7 @@ def _variable(variable: Variable) -> card.VariableCard:
     return card.VariableCard(title=variable.title, unit=variable.unit, levels=variable.names)
 
 
-def _trial(trial: TrialBaseline) -> card.TrialCard:
+def _trial(trial: TrialBaseline, endpoints: list[str]) -> card.TrialCard:
     criteria = [
         card.CriterionCard(name=c.name, text=c.text, expressible=c.expressible, reason=c.reason) for c in trial.criteria
     ]
@@ -88,7 +88,7 @@ def _trial(trial: TrialBaseline) -> card.TrialCard:
         citation=trial.citation,
         arms=dict(trial.arms),
         criteria=tuple(criteria),
-        missing={name: e.reason for name, e in trial.endpoints.items() if not e.available and e.reason},
+        missing={n: e.reason for n, e in trial.endpoints.items() if n in endpoints and not e.available and e.reason},
     )
 
 

@@ -12,6 +12,7 @@ from rwe.figures import BLUE, LIGHT_BLUE, RED, Series
 from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
 from rwe.report.page import Page, Row
 from rwe.report.sections.charts import km_chart
+from rwe.spec.base import Text
 
 STRATA = ("unadjusted", "raked")
 # estimand -> form of a value, form of a difference
@@ -23,7 +24,7 @@ def comparison(page: Page) -> Section | None:
     trial = page.context.trial
     if trial is None:
         return None
-    missing = [page.words("comparison.missing", reason=page.say(reason)) for reason in trial.missing.values()]
+    missing = [_missing(page, name, reason) for name, reason in trial.missing.items()]
     blocks: list[Block] = [
         Prose([page.say(trial.title)]),
         Prose([trial.citation], small=True),
@@ -107,3 +108,10 @@ def _sample(page: Page) -> Line:
     trial = page.context.trial
     size = page.numbers.count(trial.arms["all"]) if trial and "all" in trial.arms else ""
     return Line((page.words("measure.effective_sample_size"), *cells, size, "", ""))
+
+
+def _missing(page: Page, name: str, reason: Text) -> str:
+    """Return why an endpoint of the study has no counterpart in the trial."""
+    return page.words(
+        "comparison.missing", endpoint=page.say(page.context.endpoints[name].title), reason=page.say(reason)
+    )

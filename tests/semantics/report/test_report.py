@@ -151,7 +151,7 @@ def test_criteria_that_were_not_applied_are_listed_and_others_not(dossiers: Page
 
     assert "The trial gave it to all; here only some had it." in text
     assert "81 patients of the trial, none here" in text
-    assert "Not compared: the trial's table holds no overall survival." in text
+    assert "Overall survival: not compared. the trial's table holds no overall survival." in text
 
 
 def test_words_of_a_study_are_text_not_markup(make_run: Make, base: dict[str, Any]) -> None:
