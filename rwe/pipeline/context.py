@@ -43,7 +43,7 @@ def context(
     return card.Context(
         study=_study(plan),
         sites=tuple(card.SiteCard(name=s.site.site, title=s.site.title) for s in plan.sources),
-        focus=card.Focus(**study.focus.model_dump()),
+        focus=study.focus,
         key_figures=study.key_figures,
         populations={name: p.title for name, p in study.populations.items()},
         criteria={c.name: c.title for c in criteria},

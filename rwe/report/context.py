@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rwe.spec.base import Name, Part, Text
-from rwe.spec.study import KeyFigure
+from rwe.spec.study import Focus, KeyFigure
 
 Verdict = Literal["met", "not_met", "undetermined"]
 
@@ -39,22 +39,6 @@ class SiteCard(Part):
 
     name: Name
     title: Text
-
-
-class Focus(Part):
-    """Which of the study's names the dossier speaks of first.
-
-    `everyone` and `trial_like` are populations; `endpoint` is the one compared with the trial;
-    `milestone` its main day; `by` the variable that splits the curves; `check_endpoint` the
-    endpoint with the other rule for deaths after the last check.
-    """
-
-    everyone: Name
-    trial_like: Name
-    endpoint: Name
-    milestone: int
-    by: Name | None = None
-    check_endpoint: Name | None = None
 
 
 class VariableCard(Part):
