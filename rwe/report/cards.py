@@ -78,10 +78,6 @@ def _form(figure: KeyFigure) -> str:
     return FORMS[figure.kind]
 
 
-def _column(figure: KeyFigure) -> str:
-    return "n" if figure.kind == "count" else "estimate"
-
-
 def _unit(page: Page, form: str) -> str:
     units = {"points": "unit.points", "months": "unit.months", "months_more": "unit.months"}
     return page.words(units[form]) if form in units else ""
