@@ -38,7 +38,7 @@ class CoxModel:
     needs_trial = False
 
     def run(self, inputs: Inputs, options: Options) -> Result:
-        """Fit the model to those with every covariate known; the settings say how many were not."""
+        """Fit the model to those with every covariate known; the row ``not_complete`` counts the others."""
         everyone = inputs.people
         people = everyone.drop_nulls(list(options.covariates))
         scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
@@ -52,15 +52,16 @@ class CoxModel:
             reference=_first(inputs, options),
         )
         fitted = model.to_result(population=inputs.population, outcome=options.endpoint)
-        baseline = _baseline(people, time, event, model.baseline()).with_columns(
+        left_out = tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")
+        baseline = _baseline(people, time, event, model.baseline())
+        others = pl.concat([left_out, baseline]).with_columns(
             pl.lit(inputs.population).alias("population"), pl.lit(options.endpoint).alias("outcome")
         )
         settings = {
             "terms": [_term(name, options) for name in model.design.names],
             "levels": {column: list(levels) for column, levels in model.design.levels.items()},
-            "not_complete": everyone.height - people.height,
         }
-        table = pl.concat([_per_level(fitted.table, people, event), baseline])
+        table = pl.concat([_per_level(fitted.table, people, event), others])
         return Result(table, dict(fitted.settings) | settings)
 
 
@@ -93,12 +94,14 @@ def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.Data
 
 
 def _baseline(people: pl.DataFrame, time: str, event: str, hazard: pl.DataFrame) -> pl.DataFrame:
-    """Return the cumulative baseline hazard by day, with those at risk and the events so far."""
-    km = rwe.survival.kaplan_meier(people, time=time, event=event).table.select(
-        "time", "n_risk", pl.col("n_event").cum_sum()
-    )
-    rows = hazard.join(km, on="time", how="left").select(
-        "time", n="n_risk", n_event="n_event", estimate="cumulative_hazard"
+    """Return the cumulative baseline hazard on each day somebody left, with those at risk and the events so far."""
+    left = rwe.survival.kaplan_meier(people, time=time, event=event).table
+    rows = left.sort("time").join_asof(hazard.sort("time"), on="time", strategy="backward")
+    rows = rows.select(
+        "time",
+        n="n_risk",
+        n_event=pl.col("n_event").cum_sum(),
+        estimate=pl.col("cumulative_hazard").fill_null(0.0),
     )
     start = pl.DataFrame({"time": [0], "n": [people.height], "n_event": [0], "estimate": [0.0]})
     return tidy(pl.concat([start, rows], how="vertical_relaxed"), analysis="cox", estimand="baseline_hazard")

@@ -64,7 +64,6 @@ class TrialComparison:
             "margins": margins,
             "refused": [gone for level in refused for gone in level],
             "merged": {name: {new: list(old) for new, old in groups.items()} for name, groups in options.merge.items()},
-            "largest_smd": raked.balance.largest,
             "smd_denominator": parts["balance"].settings["smd_denominator"],
         }
         return Result(table, dict(parts["raked"].settings) | settings)

@@ -3,10 +3,12 @@
 """The one door out: what of a `Result` may be shown, so that no count from 1 to 12 can be read from it.
 
 Counts from 1 to `Policy.threshold` are masked, the others rounded to `Policy.rounding`; estimates
-that rest on a masked count go with it; proportions and totals are made again from released counts;
-a lone masked cell of an additive family takes the smallest other with it; curves come on a fixed
-grid of days whose steps hold enough events, and end where too few are at risk. Published figures
-of a trial (``group="trial"``) are public and pass unchanged.
+that rest on a masked count go with it, standardised differences of its levels too; proportions
+and totals are made again from released counts (where a cell of the family is masked, from the
+rounded sum of all); a lone masked cell of an additive family takes the smallest other with it.
+Means and spreads keep three digits, one decimal from 10 on: more would tell their denominator.
+Curves come on a fixed grid of days whose steps hold enough events, the first one too, and end where
+too few are at risk. Published figures of a trial (``group="trial"``) are public and pass unchanged.
 """
 
 from __future__ import annotations
@@ -88,18 +90,23 @@ def protect(result: Result, policy: Policy | None = None) -> Released:
     public = (pl.col("group") == "trial") | pl.col("estimand").str.ends_with("_trial")
     curve = pl.col("estimand").is_in(CURVES)
     cells = _round(_mask(_families(table.filter(~public & ~curve)), policy), policy)
-    cells = _attrition(_totals(_proportions(cells), policy), policy).drop("_family", "_total")
+    cells = _attrition(_totals(_proportions(_moments(cells), policy), policy), policy)
+    cells = cells.drop("_family", "_total", "_whole")
     parts = [table.filter(public), _curves(table.filter(~public & curve), policy), cells]
     released = pl.concat(parts, how="vertical_relaxed").sort("_row").select(*RELEASED)
     return Released(released, {**result.settings, "policy": asdict(policy)})
 
 
 def _families(frame: pl.DataFrame) -> pl.DataFrame:
-    """Name the family of each additive cell: the cells whose sum is shown beside them."""
+    """Name the family of each additive cell, whose sum is shown beside it, and how many it is a share of."""
     rest = {e: [c for c in LABELS if c != level] for e, level in ADDITIVE.items()}
     names = [pl.when(pl.col("estimand") == e).then(pl.concat_str(labels, separator="|")) for e, labels in rest.items()]
     total = pl.col("estimand").is_in(ADDITIVE) & (pl.col("outcome") == "all")
-    return frame.with_columns(pl.coalesce(names).alias("_family"), total.alias("_total"))
+    frame = frame.with_columns(pl.coalesce(names).alias("_family"), total.alias("_total"))
+    # a cell alone, the unknown of a number for example, is a share of more than its family
+    alone = pl.col("_family").is_not_null() & (pl.len().over("_family") == 1) & (pl.col("estimate") > 0)
+    whole = pl.when(alone).then(pl.col("n") / pl.col("estimate")).otherwise(pl.col("n").sum().over("_family"))
+    return frame.with_columns(whole.round().cast(pl.Int64).alias("_whole"))
 
 
 def _small(name: str, policy: Policy) -> pl.Expr:
@@ -110,8 +117,11 @@ def _mask(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Hide small counts, the cells that would give them away, and every estimate resting on them."""
     # persons without the event are a count too: 40 of 45 tells that 5 had none; where n is those at risk it is not
     rest = (pl.col("n") - pl.col("n_event")).is_between(1, policy.threshold).fill_null(value=False)
+    hide_n = _small("n", policy) | _lone(policy)
+    level = pl.col("_family").is_not_null() & (pl.len().over("_family") > 1)
+    told = (hide_n & level).any().over("analysis", "population", "outcome")
     frame = frame.with_columns(
-        (_small("n", policy) | _lone(policy)).alias("_hide_n"),
+        (hide_n | (told & (pl.col("estimand") == "smd"))).alias("_hide_n"),
         (_small("n_event", policy) | (rest & ~pl.col("estimand").is_in((*CURVES, "milestone")))).alias("_hide_event"),
     )
     either = pl.col("_hide_n") | pl.col("_hide_event")
@@ -133,17 +143,30 @@ def _lone(policy: Policy) -> pl.Expr:
 
 
 def _round(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    step = policy.rounding
-    return frame.with_columns(((pl.col(c) + step // 2) // step * step).alias(c) for c in ("n", "n_event"))
+    return frame.with_columns(_rounded(pl.col(c), policy).alias(c) for c in ("n", "n_event"))
 
 
-def _proportions(frame: pl.DataFrame) -> pl.DataFrame:
+def _rounded(count: pl.Expr, policy: Policy) -> pl.Expr:
+    return (count + policy.rounding // 2) // policy.rounding * policy.rounding
+
+
+def _moments(frame: pl.DataFrame) -> pl.DataFrame:
+    """Shorten means and spreads: a long mean of whole numbers is a fraction whose denominator is the exact count."""
+    value = pl.col("estimate")
+    short = pl.when(value.abs() < 10).then(value.round_sig_figs(3)).otherwise(value.round(1))
+    moment = pl.col("estimand").is_in(("mean", "sd"))
+    return frame.with_columns(pl.when(moment).then(short).otherwise(value).alias("estimate"))
+
+
+def _proportions(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Make proportions again from the released counts of their family."""
     raw = (pl.col("estimand") == "proportion") | (
         (pl.col("estimand") == "proportion_registry") & (pl.col("stratum") == "before")
     )
     counted = raw & pl.col("n").is_not_null()
-    share = pl.col("n") / pl.col("n").sum().over("_family")
+    whole = (pl.len().over("_family") > 1) & (pl.col("n").null_count().over("_family") == 0)
+    of = pl.when(whole).then(pl.col("n").sum().over("_family")).otherwise(_rounded(pl.col("_whole"), policy))
+    share = pl.col("n") / of
     return frame.with_columns(pl.when(counted).then(share).otherwise(pl.col("estimate")).alias("estimate"))
 
 
@@ -186,19 +209,26 @@ def _curve(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ``n`` is the number at risk just before the day, ``n_event`` the events up to and on it.
     """
     chosen: list[dict[str, Any]] = []
+    steps = 0
     for row in _on_grid(part, policy).iter_rows(named=True):
         if row["n"] < policy.curve_at_risk:
             break
-        if not chosen or row["n_event"] - chosen[-1]["n_event"] >= policy.step_events:
+        if row["n_event"] - steps >= policy.step_events or (not chosen and row["n_event"] == 0):
             chosen.append(row)
+            steps = row["n_event"]
     return _counts(pl.DataFrame(chosen, schema=part.schema), policy)
 
 
 def _on_grid(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Return the state of a curve on each grid day: that of the last exact point on or before it."""
+    """Return the state of a curve on each grid day: that of the last exact point on or before it.
+
+    At risk are those of the next exact point, because points stand where somebody leaves.
+    """
     last = part["time"].to_list()[-1]
     grid = pl.DataFrame({"time": range(0, last + 1, policy.grid_days)}, schema={"time": pl.Int64})
-    carried = grid.join_asof(part.set_sorted("time"), on="time", strategy="backward")
+    exact = part.set_sorted("time")
+    carried = grid.join_asof(exact.drop("n"), on="time", strategy="backward")
+    carried = carried.join_asof(exact.select("time", "n"), on="time", strategy="forward")
     return carried.filter(pl.col("_row").is_not_null()).select(part.columns)
 
 

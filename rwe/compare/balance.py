@@ -53,7 +53,9 @@ class Balance:
             pl.col(f"smd_{stratum}").alias("smd"),
         )
         long = wide.unpivot(index=["outcome", "group", "n"], variable_name="estimand", value_name="estimate")
-        return long.with_columns(stratum=pl.lit(stratum))
+        # n counts persons of the registry: it has no place beside a figure of the trial, which is released as it is
+        ours = pl.when(pl.col("estimand") != "proportion_trial").then("n")
+        return long.with_columns(n=ours, stratum=pl.lit(stratum))
 
 
 def balance(frame: Any, margins: Mapping[str, Mapping[str, float]], weights: Any = None, before: Any = None) -> Balance:

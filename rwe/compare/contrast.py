@@ -92,7 +92,7 @@ def contrast(
     label = stratum or ("unadjusted" if weights is None else "raked")
     labels = {"analysis": "trial_comparison", "population": population, "stratum": label, "outcome": endpoint}
     settings = {"trial": trial.name, "arm": arm, "tau": tau, "conf_level": conf_level, "milestones": [*milestones]}
-    settings |= {"trial_endpoint": trial_endpoint or endpoint, "shorter_follow_up": shorter, "method": METHOD}
+    settings |= {"trial_endpoint": trial_endpoint or endpoint, "method": METHOD}
     return Result(pl.concat([tidy(part, **labels) for part in parts]), settings)
 
 

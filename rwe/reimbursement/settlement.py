@@ -118,8 +118,6 @@ class Settlement:
             "terms_in_order": [term.id for term in agreement.terms],
             "min_cell": agreement.privacy.min_cell,
             "restated": "every period, from all records known on as_of",
-            "lines": self.lines.height,
-            "lines_final": int(self.lines["final"].sum()),
             "verdicts": {term: {"verdict": v.verdict, "reason": v.reason} for term, v in self.verdicts.items()},
         }
 

@@ -84,6 +84,41 @@ def test_proportions_are_made_from_released_counts() -> None:
     assert table["estimate"].to_list() == [35 / 95, 60 / 95]
 
 
+def test_shares_beside_a_masked_cell_are_shares_of_all() -> None:
+    table = released(cells([7, 33, 60]))
+
+    assert table["estimate"].to_list() == [None, None, 60 / 100]
+
+
+def test_the_unknown_of_a_number_is_a_share_of_everybody() -> None:
+    row = {"group": "overall", "outcome": "age", "stratum": "unknown", "estimand": "proportion"}
+
+    table = released([{**row, "n": 26, "estimate": 26 / 339}])
+
+    assert table["estimate"].to_list() == [25 / 340]
+
+
+def test_standardised_differences_go_with_a_masked_level() -> None:
+    smd = {"group": "difference", "outcome": "stage", "estimand": "smd", "n": 90, "estimate": 0.31}
+
+    hidden, shown = (released([*cells(counts), smd]).row(-1, named=True) for counts in ([7, 33, 60], [20, 33, 60]))
+
+    assert (hidden["n"], hidden["estimate"], hidden["masked"]) == (None, None, "n,estimate")
+    assert (shown["n"], shown["estimate"], shown["masked"]) == (90, 0.31, "")
+
+
+@pytest.mark.parametrize(
+    ("mean", "shown"),
+    [(164184 / 2982, 55.1), (-164184 / 2982, -55.1), (919 / 339, 2.71), (0.0, 0.0), (13 / 339, 0.0383)],
+)
+def test_a_mean_does_not_tell_its_denominator(mean: float, shown: float) -> None:
+    table = released(
+        [{"outcome": "age", "estimand": estimand, "n": 339, "estimate": mean} for estimand in ("mean", "sd")]
+    )
+
+    assert table["estimate"].to_list() == [shown, shown]
+
+
 def test_attrition_is_rebased_so_that_a_masked_exclusion_cannot_be_subtracted() -> None:
     lines = [("everyone", "remaining", 2982), ("index", "excluded", 4), ("index", "remaining", 2978)]
     lines += [("nodes", "excluded", 1436), ("nodes", "remaining", 1542)]
@@ -134,9 +169,29 @@ def test_a_released_curve_never_shows_the_day_of_a_person(days: list[int]) -> No
 
     events = [sum(d <= t for d in days) for t in table["time"]]
     assert all(t % policy.grid_days == 0 for t in table["time"])
-    assert all(b - a >= policy.step_events for a, b in pairwise(events))
+    assert all(b - a >= policy.step_events for a, b in pairwise([0, *filter(None, events)]))
     assert table["estimate"].is_sorted(descending=True)
     assert all(n % policy.rounding == 0 for n in table["n"].drop_nulls())
+
+
+def test_the_first_step_of_a_curve_is_as_large_as_the_others() -> None:
+    exact = exact_curve([40, *range(100, 120), *range(195, 215)], 200)
+
+    table = released(exact[1:], "survival")
+
+    assert table.select("time", "n", "n_event").rows() == [(120, 180, 20), (210, 165, 35)]
+
+
+def test_at_risk_on_a_grid_day_are_those_still_there() -> None:
+    rows = [
+        {"time": 20, "n": 100, "n_event": 20},
+        {"time": 50, "n": 60, "n_event": 40},
+        {"time": 80, "n": 20, "n_event": 60},
+    ]
+
+    table = released([row | {"estimand": "survival", "estimate": 0.5} for row in rows], "survival")
+
+    assert table.select("time", "n", "n_event").rows() == [(30, 60, 20), (60, 20, 40)]
 
 
 def test_a_curve_ends_before_too_few_are_at_risk() -> None:
