@@ -47,10 +47,14 @@ def _show_changes(voice: Voice, summary: RunSummary) -> None:
     if summary.previous is None:
         return
     voice.event("compared", previous=summary.previous, changes=len(summary.changes))
-    voice.say("run.changes" if summary.changes else "run.no_changes", previous=summary.previous)
-    for change in summary.changes:
+    if not summary.changes:
+        voice.say("run.no_changes", previous=summary.previous)
+    for place, change in enumerate(summary.changes):
+        said = {name: pick(value) for name, value in change.items()}
+        if place == 0:
+            voice.say("run.changes", previous=summary.previous, why=said["why"])
         voice.event("change", **change)
-        voice.say("run.change", **{name: pick(value) for name, value in change.items()})
+        voice.say("run.change" if said["before"] else "run.remark", **said)
 
 
 def show_plan(voice: Voice, plan: Mapping[str, Any]) -> int:

@@ -20,11 +20,11 @@ from rwe import reimbursement as rb
 from rwe.catalogue import Catalogue, Run, open_catalogue
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import Busy, MachineError, RweError, SourceUnreachable
+from rwe.errors import Busy, DataError, MachineError, RweError, SourceUnreachable
 from rwe.identity import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
-from rwe.pipeline.changes import Change, compared
+from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import StreamRead, extract
 from rwe.pipeline.planning import Plan, load_plan
@@ -60,7 +60,7 @@ class RunSummary:
     rejected
         Source rows set aside by a rule.
     previous, changes
-        The run before of the same study (None where this is the first), and what differs from it.
+        The run before of the same study (None where there is none to compare with), and what differs from it.
     notices
         What a person should know: repairs of the store, a tracking server that was away.
     """
@@ -130,7 +130,7 @@ def run(
             commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
             work.answer(together(aligned), aligned)
             dossier = work.report(lang)
-            changes = work.compare(previous, lang) if previous else []
+            changes = work.compare(previous, lang, notices)
             work.seal(commits)
             notices += work.track(track)
     return RunSummary(
@@ -141,8 +141,8 @@ def run(
         landed={f"{r.site}/{r.stream}": r.landed for r in reads},
         unchanged={f"{r.site}/{r.stream}": r.unchanged for r in reads},
         rejected=sum(_rejected(part) for part in aligned),
-        previous=previous.run_id if previous else None,
-        changes=tuple(changes),
+        previous=previous.run_id if previous and changes is not None else None,
+        changes=tuple(changes or ()),
         notices=tuple(notices),
     )
 
@@ -221,16 +221,16 @@ class _Work:
         self.progress("report")
         return {language: render(self.folder, language) for language in lang}
 
-    def compare(self, previous: Run, lang: Sequence[str]) -> list[Change]:
-        """Say what differs from the run before."""
-        return compared(
-            self.home / previous.folder,
-            self.folder,
-            commits=previous.commits,
-            config_hash=self.plan.hash(),
-            store=self.store,
-            lang=lang,
-        )
+    def compare(self, previous: Run | None, lang: Sequence[str], notices: list[str]) -> list[Change] | None:
+        """Say what differs from the run before, None where there is none to compare with."""
+        if previous is None:
+            return None
+        origin = Origin(self.plan.files, self.store, previous.commits)
+        try:
+            return compared(self.home / previous.folder, self.folder, origin, lang)
+        except DataError as exc:  # its folder is gone or of another version: this run is whole without it
+            notices.append(f"not compared with run {previous.run_id}: {exc}")
+            return None
 
     def seal(self, commits: Mapping[str, int]) -> None:
         """Hash everything the run wrote and read into its manifest."""

@@ -4,7 +4,9 @@
 
 from rwe.report.cards import Card, key_figures
 from rwe.report.context import Context
+from rwe.report.naming import figure_name, figure_text
+from rwe.report.page import open_page
 from rwe.report.render import render
 from rwe.report.words import LANGUAGES
 
-__all__ = ["LANGUAGES", "Card", "Context", "key_figures", "render"]
+__all__ = ["LANGUAGES", "Card", "Context", "figure_name", "figure_text", "key_figures", "open_page", "render"]

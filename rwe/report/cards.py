@@ -61,7 +61,7 @@ def cards(page: Page) -> Iterator[Card]:
         value = page.value(row, form, _column(figure))
         if figure.kind == "verdict":
             value = _verdict(page, figure)
-        elif unit := _unit(page, form):
+        elif unit := unit_of(page, form):
             value = Markup("{} <small>{}</small>").format(value, unit)
         notes = tuple(_notes(page, figure, row, form))
         yield Card(figure.name, figure.kind, page.say(figure.title), value, notes)
@@ -78,7 +78,8 @@ def _form(figure: KeyFigure) -> str:
     return FORMS[figure.kind]
 
 
-def _unit(page: Page, form: str) -> str:
+def unit_of(page: Page, form: str) -> str:
+    """Return the unit in which `form` writes a number, "" where its sign says it."""
     units = {"points": "unit.points", "months": "unit.months", "months_more": "unit.months"}
     return page.words(units[form]) if form in units else ""
 

@@ -38,10 +38,17 @@ SECOND = replace(
     unchanged={"rotterdam/patient": 2982, "rotterdam/death": 1272},
     previous="r1",
 )
+NONE = {"en": "", "bg": ""}
 CORRECTED = replace(
     SECOND,
     changes=(
-        {"figure": FIRST.figures[1].label, "before": FIRST.figures[1].text, "after": "61.4%", "why": "1 corrected"},
+        {
+            "figure": FIRST.figures[1].label,
+            "before": FIRST.figures[1].text,
+            "after": {"en": "61.4%", "bg": "61,4 %"},
+            "why": {"en": "1 corrected", "bg": "1 поправен"},
+        },
+        {"figure": {"en": "9 in all", "bg": "общо 9"}, "before": NONE, "after": NONE, "why": NONE},
     ),
     notices=("MLflow did not take the run",),
 )
@@ -66,8 +73,21 @@ def _english_again() -> Iterator[None]:
                 "No figure changed since run r1.",
             ],
         ),
-        (CORRECTED, "en", ["  Free of recurrence: 61.3% -> 61.4% (1 corrected)", "Note: MLflow did not take the run"]),
-        (CORRECTED, "bg", ["Какво се промени след изпълнение r1:", "  Без рецидив: 61,3 % -> 61.4% (1 corrected)"]),
+        (
+            CORRECTED,
+            "en",
+            [
+                "What changed since run r1 (1 corrected):",
+                "  Free of recurrence: 61.3% -> 61.4%",
+                "  9 in all.",
+                "Note: MLflow did not take the run",
+            ],
+        ),
+        (
+            CORRECTED,
+            "bg",
+            ["Какво се промени след изпълнение r1 (1 поправен):", "  Без рецидив: 61,3 % -> 61,4 %", "  общо 9."],
+        ),
     ],
 )
 def test_words_for_people(
@@ -94,10 +114,10 @@ def test_lines_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
 
     lines, said = capsys.readouterr()
     events = [json.loads(line) for line in lines.splitlines()]
-    kinds = ["rows", "figure", "figure", "compared", "change", "notice", "dossier", "dossier", "run"]
+    kinds = ["rows", "figure", "figure", "compared", "change", "change", "notice", "dossier", "dossier", "run"]
     assert [event["event"] for event in events] == kinds
     assert events[0]["unchanged"] == {"rotterdam/patient": 2982, "rotterdam/death": 1272}
-    assert events[4]["why"] == "1 corrected"
+    assert events[4]["why"]["en"] == "1 corrected"
     assert "Run r2 is finished." in said
 
 

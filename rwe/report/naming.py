@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a released figure is called and how it is written, for lists of figures outside their tables.
+
+A word that the catalogue lacks, of an analysis that came later for example, is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markupsafe import Markup
+
+from rwe.report.cards import unit_of
+from rwe.report.page import Page, Row
+
+APART = " · "
+COUNTS = ("n", "n_event")
+AT_RISK = ("survival", "milestone", "at_risk", "baseline_hazard")  # whose n are those at risk on the day
+FORMS = {
+    **dict.fromkeys(("survival", "milestone", "proportion", "threshold", "payback_rate"), "percent"),
+    **dict.fromkeys(("proportion_registry", "proportion_trial"), "percent"),
+    **dict.fromkeys(("median", "follow_up_median", "rmst"), "months"),
+    **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
+    **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),
+    **dict.fromkeys(("spend", "payback"), "money"),
+    "smd": "signed",
+}
+DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more"}
+
+
+def figure_name(page: Page, row: Row, column: str = "estimate") -> str:
+    """Return whom a figure is about and what it says of them.
+
+    Parameters
+    ----------
+    row
+        A released row; its labels and time are read.
+    column
+        Which of its numbers is meant.
+    """
+    return APART.join(dict.fromkeys(filter(None, [*_whom(page, row), *_what(page, row, column)])))
+
+
+def figure_text(page: Page, row: Row | None, column: str = "estimate") -> str:
+    """Return a figure as the dossier prints it, an estimate with its limits, as plain text."""
+    if row is None or column in COUNTS:
+        return Markup(page.value(row, "count", column)).striptags()
+    form = _form(row)
+    known = row["estimate"] is not None
+    return Markup(" ".join([page.estimate(row, form), *([unit_of(page, form)] if known else [])])).striptags()
+
+
+def _form(row: Row) -> str:
+    estimand = row["estimand"]
+    if row["group"] == "difference" and estimand in DIFFERENCES:
+        return DIFFERENCES[estimand]
+    # the same word stands for days in a survival analysis and for any unit among the characteristics
+    return "one" if (row["analysis"], estimand) == ("characteristics", "median") else FORMS.get(estimand, "ratio")
+
+
+def _whom(page: Page, row: Row) -> Iterator[str]:
+    known, group = page.context.populations.get(row["population"]), row["group"]
+    if row["analysis"] == "settlement":
+        yield page.words("settlement.title")
+    else:
+        yield page.say(known) if known else row["population"]
+    if "=" in group and group.partition("=")[0] in page.context.variables:
+        yield page.group(group)
+    elif row["analysis"] == "trial_comparison":
+        yield _word(page, f"figure.{group}", group)
+    elif row["analysis"] != "balance" and (group, row["estimand"]) != ("difference", "smd"):
+        yield _word(page, f"group.{group}", group)
+
+
+def _what(page: Page, row: Row, column: str) -> Iterator[str]:
+    yield from (_outcome(page, row), _stratum(page, row))
+    yield _word(page, f"figure.{row['estimand']}", row["estimand"])
+    if row["time"] is not None:
+        yield _when(page, row["time"])
+    if column != "estimate":
+        at_risk = column == "n" and row["estimand"] in AT_RISK
+        yield _word(page, "figure.at_risk" if at_risk else f"figure.{column}", column)
+
+
+def _when(page: Page, day: int) -> str:
+    whole = abs(day / 365.25 - round(day / 365.25)) < 0.01
+    return (
+        page.words("figure.at", at=page.years(day))
+        if whole and day
+        else page.words("figure.day", n=page.numbers.count(day))
+    )
+
+
+def _outcome(page: Page, row: Row) -> str:
+    context, name = page.context, row["outcome"]
+    if row["analysis"] == "balance":
+        return f"{page.variable(name)}: {page.level_name(name, row['group'])}"
+    if name in context.variables:
+        return page.variable(name)
+    for titles in ({k: card.title for k, card in context.endpoints.items()}, context.criteria):
+        if name in titles:
+            return page.say(titles[name])
+    return _word(page, f"step.{name}", _word(page, f"outcome.{name}", _word(page, f"figure.{name}", name)))
+
+
+def _stratum(page: Page, row: Row) -> str:
+    name, agreement = row["stratum"], page.context.agreement
+    if row["analysis"] == "cox" and name:
+        return ": ".join(filter(None, page.term(name)))
+    if row["analysis"] == "settlement" and agreement:
+        terms = {term.id: page.words(f"term.{term.type}") for term in agreement.terms}
+        return terms.get(name, page.words("settlement.total"))
+    if row["analysis"] != "balance" and row["outcome"] in page.context.variables:
+        return page.level_name(row["outcome"], name)
+    return _word(page, f"stratum.{name}", _word(page, f"balance.{name}", name))
+
+
+def _word(page: Page, key: str, otherwise: str) -> str:
+    return page.words(key) if key in page.words.entries else otherwise
