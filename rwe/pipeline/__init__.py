@@ -11,13 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rwe.pipeline.order import KeyFigure, RunSummary, run
+    from rwe.pipeline.order import run
     from rwe.pipeline.planning import Plan, check, load_plan
     from rwe.pipeline.show import plan, report
+    from rwe.pipeline.summary import KeyFigure, RunSummary
 
 __all__ = ["KeyFigure", "Plan", "RunSummary", "check", "load_plan", "plan", "report", "run"]
 _HOME = dict.fromkeys(("Plan", "check", "load_plan"), "planning")
-_HOME |= dict.fromkeys(("KeyFigure", "RunSummary", "run"), "order") | dict.fromkeys(("plan", "report"), "show")
+_HOME |= (
+    {"run": "order"} | dict.fromkeys(("KeyFigure", "RunSummary"), "summary") | dict.fromkeys(("plan", "report"), "show")
+)
 
 
 def __getattr__(name: str) -> Any:

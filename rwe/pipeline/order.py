@@ -4,77 +4,37 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import polars as pl
-from filelock import FileLock, Timeout
 
 from rwe import provenance
 from rwe import reimbursement as rb
-from rwe.catalogue import Catalogue, Run, open_catalogue
+from rwe.catalogue import Run, open_catalogue
+from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import Busy, DataError, MachineError, RweError, SourceUnreachable
+from rwe.errors import DataError, SourceUnreachable
 from rwe.identity import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import StreamRead, extract
+from rwe.pipeline.guards import alone, disk, make_folder, recorded
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
+from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.plugins import Inputs
-from rwe.report import key_figures, render
+from rwe.report import render
 from rwe.result import Result
+from rwe.spec.agreement import Agreement
 from rwe.store import Store
 
-Words = dict[str, str]
 Progress = Callable[[str], None]
 OWN = "home"
 TRIAL_STAGE = {True: "compare", False: "analyse"}
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFigure:
-    """One figure at the head of the dossier, in each language of the run."""
-
-    name: str
-    label: Words
-    text: Words
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a run came to.
-
-    Parameters
-    ----------
-    landed, unchanged
-        Rows by ``site/stream``: new ones, and those that were sent again as they were.
-    rejected
-        Source rows set aside by a rule.
-    previous, changes
-        The run before of the same study (None where there is none to compare with), and what differs from it.
-    notices
-        What a person should know: repairs of the store, a tracking server that was away.
-    """
-
-    run_id: str
-    folder: Path
-    dossier: dict[str, Path]
-    figures: tuple[KeyFigure, ...]
-    landed: dict[str, int]
-    unchanged: dict[str, int]
-    rejected: int
-    previous: str | None
-    changes: tuple[Change, ...]
-    notices: tuple[str, ...]
 
 
 def _silent(stage: str) -> None:
@@ -120,11 +80,11 @@ def run(
     started = datetime.now(UTC)
     run_id = run_id or f"{started:%Y%m%dT%H%M%SZ}-{plan.study.study}-{plan.hash()[:6]}"
     folder = home / "runs" / run_id
-    with _alone(home, plan.study.study), _disk(home):
+    with alone(home, plan.study.study), disk(home):
         catalogue = open_catalogue(home)
         previous = catalogue.last_run(plan.study.study)
-        _make(folder)
-        with _recorded(catalogue, run_id, plan, folder.relative_to(home)) as commits:
+        make_folder(folder)
+        with recorded(catalogue, run_id, plan, folder.relative_to(home)) as commits:
             work = _Work(plan, home, folder, run_id, started, progress)
             reads, aligned, notices = work.gather()
             commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
@@ -137,10 +97,10 @@ def run(
         run_id=run_id,
         folder=folder,
         dossier=dossier,
-        figures=_figures(folder, lang),
+        figures=figures(folder, lang),
         landed={f"{r.site}/{r.stream}": r.landed for r in reads},
         unchanged={f"{r.site}/{r.stream}": r.unchanged for r in reads},
-        rejected=sum(_rejected(part) for part in aligned),
+        rejected=sum(rejected(part) for part in aligned),
         previous=previous.run_id if previous and changes is not None else None,
         changes=tuple(changes or ()),
         notices=tuple(notices),
@@ -173,21 +133,22 @@ class _Work:
         stages.write_harmonise(self.folder, aligned)
         return reads, aligned, list(store.notices)
 
-    def answer(self, cdm: Any, aligned: list[Aligned]) -> None:
+    def answer(self, cdm: Cdm, aligned: list[Aligned]) -> None:
         """Select, analyse, compare, reimburse and release."""
         self.progress("select")
         cohort = build_cohort(cdm, self.plan.study)
         stages.write_select(self.folder, cohort)
         trial = load_trial(self.plan.trial) if self.plan.trial else None
         results = {"attrition": cohort.attrition, **self._analyses(cohort, trial)}
-        if self.plan.agreement:
-            results["settlement"] = self._settle(cdm, cohort, results)
+        if self.plan.agreement and self.plan.study.reimbursement:
+            evidence = results.get(self.plan.study.reimbursement.evidence or "")
+            results["settlement"] = self._settle(cdm, cohort, self.plan.agreement, evidence)
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into)
-        for name, asked in ((a.spec.id, a) for a in self.plan.asked):
-            if "terms" in released[name].settings and asked.spec.analysis == "cox":
-                write_model(released[name], into)
+        for asked in self.plan.asked:
+            if asked.spec.analysis == "cox":
+                write_model(released[asked.spec.id], into)
         words = context(self.plan, trial, released, aligned, self.store, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 
@@ -201,18 +162,10 @@ class _Work:
             results[asked.spec.id] = result
         return results
 
-    def _settle(self, cdm: Any, cohort: Cohort, results: Mapping[str, Result]) -> Result:
+    def _settle(self, cdm: Cdm, cohort: Cohort, agreement: Agreement, evidence: Result | None) -> Result:
         self.progress("reimburse")
-        agreement, asked = self.plan.agreement, self.plan.study.reimbursement
-        if agreement is None or asked is None:
-            raise ValueError("a settlement without an agreement")
-        settlement = rb.settle(
-            agreement,
-            rb.doses(cdm, agreement, cohort),
-            rb.assessments(cohort, agreement),
-            as_of=self.plan.study.as_of,
-            evidence=results[asked.evidence] if asked.evidence else None,
-        )
+        doses, assessments = rb.doses(cdm, agreement, cohort), rb.assessments(cohort, agreement)
+        settlement = rb.settle(agreement, doses, assessments, as_of=self.plan.study.as_of, evidence=evidence)
         stages.write_settlement(self.folder, settlement)
         return settlement.to_result()
 
@@ -255,75 +208,3 @@ class _Work:
         except SourceUnreachable as exc:
             return [str(exc)]
         return [f"MLflow run {tracked.run_id} at {tracked.address}"]
-
-
-def _rejected(part: Aligned) -> int:
-    return part.rejected.filter(pl.col("record") == "").height
-
-
-def _figures(folder: Path, lang: Sequence[str]) -> tuple[KeyFigure, ...]:
-    cards = {language: key_figures(folder, language) for language in lang}
-    first = next(iter(cards.values()))
-    return tuple(
-        KeyFigure(
-            card.name,
-            {language: cards[language][i].label for language in lang},
-            {language: cards[language][i].plain for language in lang},
-        )
-        for i, card in enumerate(first)
-    )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        raise Busy(f"the run folder {folder.name} is there already; choose another --run-id or leave it out") from None
-
-
-@contextmanager
-def _alone(home: Path, study: str) -> Iterator[None]:
-    """Let one run of a study work at a time in this home."""
-    with _disk(home):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(home / f".{study}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise Busy(f"study '{study}' is being run in this home by another process; try again later") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _disk(home: Path) -> Iterator[None]:
-    """Turn a refusal of the disk into a `MachineError` that names the place."""
-    try:
-        yield
-    except OSError as exc:
-        place = os.fspath(exc.filename) if exc.filename else str(home)
-        raise MachineError(f"cannot write {place}: {exc.strerror}; choose another --home or make room") from None
-
-
-@contextmanager
-def _recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Iterator[dict[str, int]]:
-    """Enter a run in the catalogue and close it with the code it ended with, whatever ends it."""
-    commits: dict[str, int] = {}
-    seq = catalogue.start_run(run_id, plan.study.study, folder.as_posix(), plan.hash())
-    code = 1
-    try:
-        yield commits
-        code = 0
-    except RweError as exc:
-        code = exc.exit_code
-        raise
-    except KeyboardInterrupt:
-        code = 130
-        raise
-    except SystemExit as exc:
-        code = exc.code if isinstance(exc.code, int) else 1
-        raise
-    finally:
-        catalogue.finish_run(seq, exit_code=code, commits=commits)

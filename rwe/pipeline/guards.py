@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What stands around a run: one at a time, a folder of its own, an entry in the catalogue whatever ends it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rwe.catalogue import Catalogue
+from rwe.errors import Busy, MachineError, RweError
+from rwe.pipeline.planning import Plan
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run, which must be new."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise Busy(f"the run folder {folder.name} is there already; choose another --run-id or leave it out") from None
+
+
+@contextmanager
+def alone(home: Path, study: str) -> Iterator[None]:
+    """Let one run of a study work at a time in this home."""
+    with disk(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(home / f".{study}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise Busy(f"study '{study}' is being run in this home by another process; try again later") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def disk(home: Path) -> Iterator[None]:
+    """Turn a refusal of the disk into a `MachineError` that names the place."""
+    try:
+        yield
+    except OSError as exc:
+        place = os.fspath(exc.filename) if exc.filename else str(home)
+        raise MachineError(f"cannot write {place}: {exc.strerror}; choose another --home or make room") from None
+
+
+@contextmanager
+def recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Iterator[dict[str, int]]:
+    """Enter a run in the catalogue and close it with the code it ended with, whatever ends it."""
+    commits: dict[str, int] = {}
+    seq = catalogue.start_run(run_id, plan.study.study, folder.as_posix(), plan.hash())
+    code = 1
+    try:
+        yield commits
+        code = 0
+    except RweError as exc:
+        code = exc.exit_code
+        raise
+    except KeyboardInterrupt:
+        code = 130
+        raise
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 1
+        raise
+    finally:
+        catalogue.finish_run(seq, exit_code=code, commits=commits)
