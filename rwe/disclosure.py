@@ -166,7 +166,7 @@ def _proportions(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     counted = raw & pl.col("n").is_not_null()
     whole = (pl.len().over("_family") > 1) & (pl.col("n").null_count().over("_family") == 0)
     of = pl.when(whole).then(pl.col("n").sum().over("_family")).otherwise(_rounded(pl.col("_whole"), policy))
-    share = pl.col("n") / of
+    share = pl.when(of > 0).then(pl.col("n") / of)
     return frame.with_columns(pl.when(counted).then(share).otherwise(pl.col("estimate")).alias("estimate"))
 
 
