@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 import polars as pl
 
 from rwe.disclosure import CURVES
+from rwe.pipeline.files import write_table
 from rwe.provenance import code_hashes, packages, read_manifest, sha256
 from rwe.report import figure_name, figure_text, open_page
 from rwe.report.cards import cards
@@ -67,7 +68,7 @@ def compared(before: Path, after: Path, origin: Origin, lang: Sequence[str]) -> 
         If the run before is no more, or cannot be read by this version.
     """
     changed = differences(read_tables(before / "release"), read_tables(after / "release"))
-    changed.write_csv(after / "changes.csv")
+    write_table(after / "changes.csv", changed)
     if changed.is_empty():
         return []
     pages = {code: (open_page(before / "release", code), open_page(after / "release", code)) for code in lang}

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from rwe.disclosure import Released, protect
+from rwe.pipeline.files import write_table
 from rwe.result import Result
 
 MODEL = Path("model") / "cox.json"
@@ -23,8 +24,8 @@ def release(results: Mapping[str, Result], folder: Path) -> dict[str, Released]:
     folder.mkdir()
     released = {name: protect(result) for name, result in results.items()}
     for i, (name, part) in enumerate(released.items(), 1):
-        part.table.write_csv(folder / f"{i:02d}-{name}.csv")
-        part.table.write_json(folder / f"{i:02d}-{name}.json")
+        write_table(folder / f"{i:02d}-{name}.csv", part.table)
+        write_table(folder / f"{i:02d}-{name}.json", part.table)
     return released
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from rwe.cohort import Cohort
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.extract import StreamRead
+from rwe.pipeline.files import write_table
 from rwe.reimbursement import Settlement
 from rwe.result import Result
 
@@ -37,22 +38,22 @@ def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
     """Write the account of every source row, and which were rejected by which rule."""
     into = stage(folder, "harmonise")
     for part in aligned:
-        part.cdm.accounting.write_csv(into / f"{part.site}-accounting.csv")
-        part.rejected.write_csv(into / f"{part.site}-rejected.csv")
+        write_table(into / f"{part.site}-accounting.csv", part.cdm.accounting)
+        write_table(into / f"{part.site}-rejected.csv", part.rejected)
         _json(into / f"{part.site}-commits.json", part.commits)
 
 
 def write_select(folder: Path, cohort: Cohort) -> None:
     """Write the people and the exact attrition."""
     into = stage(folder, "select")
-    cohort.subjects.write_parquet(into / "subjects.parquet")
-    cohort.attrition.table.write_csv(into / "attrition.csv")
+    write_table(into / "subjects.parquet", cohort.subjects)
+    write_table(into / "attrition.csv", cohort.attrition.table)
 
 
 def write_result(folder: Path, name: str, stage_name: str, result: Result) -> None:
     """Write one exact result and its settings."""
     into = stage(folder, stage_name)
-    result.table.write_csv(into / f"{name}.csv")
+    write_table(into / f"{name}.csv", result.table)
     _json(into / f"{name}.settings.json", dict(result.settings))
 
 
@@ -60,8 +61,8 @@ def write_settlement(folder: Path, settlement: Settlement) -> None:
     """Write the ledger line by line, money as exact text."""
     into = stage(folder, "reimburse")
     lines = settlement.lines.with_columns(pl.col("doses").list.join(" "))
-    lines.write_csv(into / "lines.csv")
-    settlement.excluded.write_csv(into / "excluded.csv")
+    write_table(into / "lines.csv", lines)
+    write_table(into / "excluded.csv", settlement.excluded)
     summary = {"gross": str(settlement.gross), "total": str(settlement.total), "verdicts": settlement.verdicts}
     _json(into / "settlement.json", summary)
 
