@@ -106,6 +106,12 @@ class Catalogue:
         with _transaction(self.engine) as connection:
             connection.execute(RUNS.update().where(RUNS.c.seq == seq).values(row))
 
+    def lose_runs(self, study: str) -> None:
+        """Mark what is entered as running lost; the caller holds the study's lock, so nobody is at work on it."""
+        dead = (RUNS.c.study == study, RUNS.c.status == "running")
+        with _transaction(self.engine) as connection:
+            connection.execute(RUNS.update().where(*dead).values(status="lost", finished=instant()))
+
     def last_run(self, study: str) -> Run | None:
         """Return the newest run of the study that finished well."""
         query = sa.select(RUNS).where(RUNS.c.study == study, RUNS.c.status == "done").order_by(RUNS.c.seq.desc())
@@ -179,9 +185,12 @@ def _transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except sa.exc.OperationalError as exc:
-        reason = type(exc.orig).__name__
-        raise MachineError(f"the catalogue {engine.url.database} cannot be read or written ({reason})") from None
+    except sa.exc.DatabaseError as exc:
+        reason = getattr(exc.orig, "sqlite_errorname", None) or type(exc.orig).__name__
+        raise MachineError(
+            f"the catalogue {engine.url.database} cannot be read or written ({reason}); "
+            "make room, mend its permissions, or restore it from a backup"
+        ) from None
 
 
 def open_catalogue(home: Path) -> Catalogue:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,19 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rwe.catalogue import Catalogue
-from rwe.errors import Busy, MachineError, RweError
+from rwe.errors import Busy, DefinitionError, MachineError, RweError
 from rwe.pipeline.planning import Plan
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def run_name(given: str) -> str:
+    """Return the name that somebody gave a run, if it names a folder under ``runs/`` and is no way out of it."""
+    if not _RUN_ID.fullmatch(given):
+        raise DefinitionError(
+            "--run-id names a folder: up to 100 letters a to z, digits, '.', '_' and '-', a letter or digit first"
+        )
+    return given
 
 
 def make_folder(folder: Path) -> None:
@@ -47,7 +59,8 @@ def disk(home: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         place = os.fspath(exc.filename) if exc.filename else str(home)
-        raise MachineError(f"cannot write {place}: {exc.strerror}; choose another --home or make room") from None
+        reason = exc.strerror or type(exc).__name__  # an error that a library made has no number, so no words
+        raise MachineError(f"cannot write {place}: {reason}; choose another --home or make room") from None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import StreamRead, extract
-from rwe.pipeline.guards import alone, disk, make_folder, recorded
+from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
 from rwe.pipeline.summary import RunSummary, figures, rejected
@@ -78,10 +78,12 @@ def run(
     progress("specify")
     plan = load_plan(study_path).at(site_urls or {})
     started = datetime.now(UTC)
-    run_id = run_id or f"{started:%Y%m%dT%H%M%SZ}-{plan.study.study}-{plan.hash()[:6]}"
+    made = f"{started:%Y%m%dT%H%M%SZ}-{plan.study.study}-{plan.hash()[:6]}"
+    run_id = made if run_id is None else run_name(run_id)
     folder = home / "runs" / run_id
     with alone(home, plan.study.study), disk(home):
         catalogue = open_catalogue(home)
+        catalogue.lose_runs(plan.study.study)
         previous = catalogue.last_run(plan.study.study)
         make_folder(folder)
         with recorded(catalogue, run_id, plan, folder.relative_to(home)) as commits:
