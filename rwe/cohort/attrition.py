@@ -47,9 +47,10 @@ def apply(frame: pl.DataFrame, steps: Sequence[Step], population: str) -> tuple[
             {"outcome": name, "estimand": "remaining", "n": left.height},
         ]
         if not left.height:
+            before = ", ".join(f"{row['outcome']} {row['n']}" for row in rows if row["estimand"] == "remaining")
             raise NoValidAnswer(
-                f"population '{population}': criterion '{name}' leaves nobody of {frame.height}; "
-                "look at the attrition before it and at the variable it tests"
+                f"population '{population}': criterion '{name}' leaves nobody of {frame.height} "
+                f"(remaining after each: {before}); look at the variable it tests and at what was rejected or unmapped"
             )
         frame = left
     return frame, tidy(rows, analysis="attrition", population=population) if rows else tidy([])
