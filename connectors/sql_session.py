@@ -123,7 +123,12 @@ def answering(site: Site) -> Iterator[None]:
     except DriverDataError as exc:
         raise DataError(f"site '{site.site}': the source holds a value that cannot be read ({_name(exc)})") from None
     except SQLAlchemyError as exc:
-        raise SourceUnreachable(f"site '{site.site}': the database does not answer ({_name(exc)})") from None
+        raise SourceUnreachable(f"site '{site.site}': the database{_at(site)} does not answer ({_name(exc)})") from None
+
+
+def _at(site: Site) -> str:
+    url = sa.make_url(site.address())
+    return f" at {url.host}{f':{url.port}' if url.port else ''}" if url.host else ""
 
 
 def _name(exc: SQLAlchemyError) -> str:

@@ -53,12 +53,14 @@ def typed(values: Sequence[Any], kind: Kind, where: str) -> pl.Series:
     [datetime.date(1980, 2, 29), None]
     >>> typed(["29.02.1980"], "date", "surgery.surgery_date")
     Traceback (most recent call last):
-    rwe.errors.DataError: surgery.surgery_date: 1 of 1 values are not a date (ISO, YYYY-MM-DD)
+    rwe.errors.DataError: surgery.surgery_date: 1 of 1 values are not a date (ISO, YYYY-MM-DD); \
+mend the source or declare the column as what it holds
     """
     read = _READERS[kind]
     made = [None if value is None else read(value) for value in values]
     if wrong := sum(one is None and value is not None for one, value in zip(made, values, strict=True)):
-        raise DataError(f"{where}: {wrong} of {len(values)} values are not {_WORDS[kind]}")
+        cure = "mend the source or declare the column as what it holds"
+        raise DataError(f"{where}: {wrong} of {len(values)} values are not {_WORDS[kind]}; {cure}")
     return pl.Series(made, dtype=DTYPES[kind])
 
 

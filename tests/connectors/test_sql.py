@@ -160,7 +160,7 @@ def test_an_unknown_stream_is_named_with_its_nearest(clinic: Any) -> None:
     [
         ("sqlite:///{home}/nowhere.db", SourceUnreachable, "site 'clinic': there is no database file"),
         ("sqlite:///{home}", SourceUnreachable, "no database file"),
-        (f"postgresql://u:{SECRET}@127.0.0.1:1/d", SourceUnreachable, "'clinic': the database does not answer"),
+        (f"postgresql://u:{SECRET}@127.0.0.1:1/d", SourceUnreachable, "the database at 127.0.0.1:1 does not answer"),
         (f"oracle://u:{SECRET}@h/d", DefinitionError, "reads sqlite and postgresql, not 'oracle'"),
         (f"not a url {SECRET}", DefinitionError, "not a database URL"),
     ],
