@@ -10,13 +10,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from cyclopts import App, CycloptsError, Group
 
 from rwe.cli import faults, words
 from rwe.cli.voice import Voice, prepare
 from rwe.cli.words import word
-from rwe.errors import DefinitionError, RweError
+from rwe.errors import DefinitionError
 
 COMMANDS = {
     "demo": "rwe.cli.study:demo",
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words.use(language if language in words.LANGUAGES else "en")
     prepare()
     voice = Voice(machine="--json" in tokens)
-    with _terminated():
+    with _stoppable(voice):
         code = _guard(tokens, voice)
     voice.end(code)
     return code
@@ -92,21 +93,45 @@ def _optional_value(tokens: list[str]) -> list[str]:
     return [*made[:-1], "--track=home"] if made[-1:] == ["--track"] else made
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C; Python keeps no exit code for a plain KeyboardInterrupt that once left an `exec`, caught or not."""
+
+
 @contextlib.contextmanager
-def _terminated() -> Iterator[None]:
-    """Turn SIGTERM into an exit that lets files and locks be closed."""
+def _stoppable(voice: Voice) -> Iterator[None]:
+    """Turn SIGTERM and Ctrl-C into an exit that lets files and locks be closed.
+
+    Where a library calls back, Python drops what a handler raises, and where something is being closed
+    a handler should not raise; there `Voice.progress` raises it later.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def leave(*_: object) -> None:
-        raise SystemExit(143)
+    def stop(number: int, frame: FrameType | None) -> None:
+        voice.stop = _Interrupted() if number == signal.SIGINT else SystemExit(faults.TERMINATED)
+        if not _closing(frame):
+            raise voice.stop
 
-    before = signal.signal(signal.SIGTERM, leave)
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if what.exc_value is not voice.stop:
+            said(what)
+
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
+    said, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.unraisablehook = said
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _closing(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_name != "__exit__":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _guard(tokens: list[str], voice: Voice) -> int:
@@ -116,11 +141,6 @@ def _guard(tokens: list[str], voice: Voice) -> int:
         return int(command(*bound.args, **bound.kwargs, **given) or 0)
     except CycloptsError as exc:
         return faults.fail(voice, "usage", f"{exc} ({word('error.help')})", DefinitionError.exit_code)
-    except RweError as exc:
-        return faults.refuse(voice, exc)
-    except KeyboardInterrupt:
-        return faults.fail(voice, "interrupted", word("error.interrupted"), 130)
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 1
-    except Exception as exc:
-        return faults.unexpected(voice, exc, _option(tokens, "--home"))
+    except BaseException as exc:
+        # what a command is stopped with a library may turn into an error of its own
+        return faults.ended(voice, voice.stop or exc, _option(tokens, "--home"))

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,10 @@ from rwe.cli.words import word
 from rwe.errors import DefinitionError, MachineError, Problem, RweError
 
 # what this machine did to us, where the system knows the name (Windows has no quota)
-MACHINE = {getattr(errno, name, None) for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "EMFILE")}
+MACHINE = {
+    getattr(errno, name, None) for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE")
+}
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def fail(voice: Voice, kind: str, message: str, code: int) -> int:
@@ -42,7 +46,19 @@ def problems(voice: Voice, found: Sequence[Problem]) -> int:
     return DefinitionError.exit_code if found else 0
 
 
-def unexpected(voice: Voice, exc: Exception, home: str | None) -> int:
+def ended(voice: Voice, exc: BaseException, home: str | None) -> int:
+    """Say what ended a command and return its exit code."""
+    if isinstance(exc, RweError):
+        return refuse(voice, exc)
+    if isinstance(exc, KeyboardInterrupt):
+        return fail(voice, "interrupted", word("error.interrupted"), INTERRUPTED)
+    if isinstance(exc, SystemExit):
+        code = exc.code if isinstance(exc.code, int) else RweError.exit_code
+        return fail(voice, "terminated", word("error.terminated"), code) if code == TERMINATED else code
+    return unexpected(voice, exc, home)
+
+
+def unexpected(voice: Voice, exc: BaseException, home: str | None) -> int:
     """Say kind and place only: the text of a foreign error may hold a value of a record."""
     if isinstance(exc, OSError) and exc.errno in MACHINE:
         message = word("error.machine", reason=exc.strerror, path=exc.filename or "?")
@@ -51,7 +67,7 @@ def unexpected(voice: Voice, exc: Exception, home: str | None) -> int:
     return fail(voice, "bug", message, RweError.exit_code)
 
 
-def _place(exc: Exception) -> str:
+def _place(exc: BaseException) -> str:
     """Return file and line of the innermost frame that lies in an installed package of ours."""
     root = Path(__file__).parents[2]
     frames = [f for f in traceback.extract_tb(exc.__traceback__) if Path(f.filename).is_relative_to(root)]
@@ -59,8 +75,18 @@ def _place(exc: Exception) -> str:
     return f"{Path(own[-1].filename).relative_to(root).as_posix()}:{own[-1].lineno}" if own else "?"
 
 
-def _keep(exc: Exception, home: str | None) -> str:
-    """Write the full traceback where only the user can read it, and return the file."""
+def _history(exc: BaseException) -> Iterator[str]:
+    """Yield what a traceback shows but the texts of the errors, which may hold a value of a record."""
+    before = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+    if before is not None:
+        yield from _history(before)
+        yield "\nthen\n\n"
+    yield from traceback.format_tb(exc.__traceback__)
+    yield f"{type(exc).__module__}.{type(exc).__qualname__}\n"
+
+
+def _keep(exc: BaseException, home: str | None) -> str:
+    """Write kinds and places of the error and its causes where only the user can read them; return the file."""
     from rwe.cli.options import home_folder
 
     folder = home_folder(home) / "logs"
@@ -68,7 +94,7 @@ def _keep(exc: Exception, home: str | None) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            traceback.print_exception(exc, file=file)
+            file.writelines(_history(exc))
     except OSError:
         return word("error.no_log")
     return str(path)

@@ -31,7 +31,6 @@ def demo(*, dry_run: DryRun = False, common: Common = ALL, voice: Talk) -> int:
         return show_plan(voice, {"database": str(database), **pipeline.plan(hospital.study, common.place)})
     url = f"sqlite:///{database.as_posix()}"
     voice.progress("hospital")
-    database.parent.mkdir(parents=True, exist_ok=True)
     voice.event("hospital", site=hospital.site, tables=hospital.build(url))
     return _run(hospital.study, common, voice, site_urls={hospital.site: url})
 

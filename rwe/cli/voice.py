@@ -32,9 +32,12 @@ class Voice:
     ----------
     machine
         Whether ``--json`` was asked for.
+    stop
+        What somebody outside asked to end the command with; raised where progress is told.
     """
 
     machine: bool = False
+    stop: BaseException | None = field(default=None, init=False)
     _stage: str = field(default="", init=False)
     _live: Progress | None = field(default=None, init=False)
 
@@ -77,6 +80,8 @@ class Voice:
 
         A stage is a name of the catalogue, and after a space what of it is at work; other text is shown as it is.
         """
+        if self.stop is not None:
+            raise self.stop
         self.event("progress", stage=stage, fraction=fraction)
         name, _, part = stage.partition(" ")
         title = known(f"stage.{name}", "")
