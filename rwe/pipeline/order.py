@@ -21,7 +21,7 @@ from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
-from rwe.pipeline.extract import StreamRead, extract
+from rwe.pipeline.extract import StreamRead, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
@@ -194,9 +194,15 @@ class _Work:
             "study": self.plan.study.study,
             "config_hash": self.plan.hash(),
             "started": self.started.isoformat(timespec="seconds"),
-            "commits": dict(commits),
+            "data": {name: self._sealed(name, commit) for name, commit in commits.items()},
         }
         provenance.write_manifest(self.folder, self.plan.files, facts)
+
+    def _sealed(self, name: str, commit: int) -> dict[str, str | int]:
+        """Return the commit of a ``site/stream`` that was read, and the hash of the log that holds its files' hashes."""
+        site, _, stream = name.partition("/")
+        seals = landing_table(self.store, site, stream).seals()
+        return {"commit": commit, "log_sha256": seals[-1].log_sha256 if seals else ""}
 
     def track(self, where: str | None) -> list[str]:
         """Enter the run in MLflow where asked; a server that is away costs a notice, not the run."""
