@@ -199,7 +199,7 @@ class _Work:
         provenance.write_manifest(self.folder, self.plan.files, facts)
 
     def _sealed(self, name: str, commit: int) -> dict[str, str | int]:
-        """Return the commit of a ``site/stream`` that was read, and the hash of the log that holds its files' hashes."""
+        """Return the commit read of a ``site/stream``, and the hash of the log that holds the hashes of its files."""
         site, _, stream = name.partition("/")
         seals = landing_table(self.store, site, stream).seals()
         return {"commit": commit, "log_sha256": seals[-1].log_sha256 if seals else ""}
