@@ -12,7 +12,7 @@ from pydantic import Field
 import rwe
 from rwe.plugins import Inputs
 from rwe.result import Result, bind
-from rwe.spec.base import Int, Name, Part, Real
+from rwe.spec.base import Day, Name, Part, Real
 
 YEAR = 365.25
 
@@ -22,8 +22,8 @@ class Options(Part):
 
     endpoints: tuple[Name, ...] = Field(min_length=1)
     by: Name | None = None
-    milestones: tuple[Int, ...] = ()
-    tau: Int | None = None
+    milestones: tuple[Day, ...] = ()
+    tau: Day | None = None
     conf_level: Real = Field(default=0.95, gt=0, lt=1)
 
 

@@ -13,7 +13,7 @@ import rwe
 from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result
-from rwe.spec.base import Int, Name, Part, Real
+from rwe.spec.base import Day, Name, Part, Real
 
 if TYPE_CHECKING:
     from rwe.compare import Raked, TrialBaseline
@@ -35,8 +35,8 @@ class Options(Part):
     margins: tuple[Name, ...] = Field(min_length=1)
     optional_margins: tuple[Name, ...] = ()
     merge: dict[Name, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
-    milestones: tuple[Int, ...] = (365, 1096, 1826)
-    tau: Int = 1826
+    milestones: tuple[Day, ...] = (365, 1096, 1826)
+    tau: Day = 1826
     conf_level: Real = Field(default=0.95, gt=0, lt=1)
     label: Name = "raked"
     show: tuple[Shown, ...] = ("unadjusted", "raked", "balance")

@@ -79,7 +79,8 @@ def _faults(name: str, stream: Stream, types: dict[str, Any], *, sqlite: bool) -
     needed = [stream.key, stream.cursor, *(n for n, column in stream.columns.items() if not column.optional)]
     for column in dict.fromkeys(needed):
         if column not in types:
-            yield f"stream '{name}': table '{stream.table}' has no column '{column}'{near(column, types)}"
+            other = near(column, set(types) - {*stream.columns})
+            yield f"stream '{name}': table '{stream.table}' has no column '{column}'{other}"
     for column, declared in stream.columns.items():
         if column in types and declared.type not in _kinds(types[column], sqlite=sqlite):
             yield f"stream '{name}': column '{column}' is declared {declared.type}, the source has {types[column]!r}"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one door out: what of a `Result` may be shown, so that no count from 1 to 12 can be read from it.
+"""The one door out: what of a `Result` may be shown, so that no count from 1 to 12 is shown or told by its own table.
 
 Counts from 1 to `Policy.threshold` are masked, the others rounded to `Policy.rounding`; estimates
 that rest on a masked count go with it, standardised differences of its levels too; proportions
@@ -8,7 +8,10 @@ and totals are made again from released counts (where a cell of the family is ma
 rounded sum of all); a lone masked cell of an additive family takes the smallest other with it.
 Means and spreads keep three digits, one decimal from 10 on: more would tell their denominator.
 Curves come on a fixed grid of days whose steps hold enough events, the first one too, and end where
-too few are at risk. Published figures of a trial (``group="trial"``) are public and pass unchanged.
+too few are at risk. Survival is rounded to whole fives of the persons it began with and comes without
+its standard error, standardised differences have two decimals, and a total spend beside a masked cell
+is masked. Published figures of a trial (``group="trial"``) are public and pass unchanged. What a
+reader can narrow by subtracting rounded tables from each other is not yet audited.
 """
 
 from __future__ import annotations
@@ -86,15 +89,52 @@ def protect(result: Result, policy: Policy | None = None) -> Released:
         Thresholds; the default is the strictest in use.
     """
     policy = policy or Policy()
-    table = result.table.with_row_index("_row").with_columns(pl.lit("").alias("masked"))
+    table = _sized(result.table.with_row_index("_row").with_columns(pl.lit("").alias("masked")), policy)
     public = (pl.col("group") == "trial") | pl.col("estimand").str.ends_with("_trial")
     curve = pl.col("estimand").is_in(CURVES)
     cells = _round(_mask(_families(table.filter(~public & ~curve)), policy), policy)
     cells = _attrition(_totals(_proportions(_moments(cells), policy), policy), policy)
     cells = cells.drop("_family", "_total", "_whole")
-    parts = [table.filter(public), _curves(table.filter(~public & curve), policy), cells]
+    private = _in_persons(
+        pl.concat([_curves(table.filter(~public & curve), policy), cells], how="vertical_relaxed"), policy
+    )
+    parts = [table.filter(public), private]
     released = pl.concat(parts, how="vertical_relaxed").sort("_row").select(*RELEASED)
     return Released(released, {**result.settings, "policy": asdict(policy)})
+
+
+def _sized(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Say how many persons each figure rests on, rounded, and for a difference the trial's own figure."""
+    whose = pl.col("group").replace({"difference": "registry"})
+    same = ["analysis", "population", "stratum", "outcome"]
+    size = _rounded(pl.col("n").max().over(*same, whose), policy)
+    trial = pl.col("estimate").filter(pl.col("group") == "trial").first().over(*same, "estimand", "time")
+    offset = pl.when(pl.col("group") == "difference").then(trial).otherwise(0.0)
+    return frame.with_columns(size.alias("_size"), offset.fill_null(0.0).alias("_offset"))
+
+
+def _in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Round survival to whole fives of the persons it began with, and shorten what would tell more.
+
+    Survival to its last digit, or its error, tells the exact events of a step: two curves or a curve and its
+    part would then tell the few by which they differ.
+    """
+    of_persons = pl.col("estimand").is_in(("survival", "milestone")) & (pl.col("_size") > 0)
+    unit = policy.rounding / pl.col("_size")
+
+    def rounded(column: str, offset: pl.Expr | float) -> pl.Expr:
+        value = ((pl.col(column) + offset) / unit).round() * unit - offset
+        return pl.when(of_persons).then(value.round(6)).otherwise(pl.col(column)).alias(column)
+
+    frame = frame.with_columns(
+        rounded("estimate", pl.col("_offset")),
+        rounded("conf_low", 0.0),
+        rounded("conf_high", 0.0),
+        *(pl.when(~of_persons).then(pl.col(c)).alias(c) for c in ("std_error", "statistic")),
+        pl.when(of_persons).then(pl.col("p_value").round(3)).otherwise(pl.col("p_value")).alias("p_value"),
+    )
+    short = pl.when(pl.col("estimand") == "smd").then(pl.col("estimate").round(2)).otherwise(pl.col("estimate"))
+    return frame.with_columns(short.alias("estimate"))
 
 
 def _families(frame: pl.DataFrame) -> pl.DataFrame:
@@ -180,7 +220,13 @@ def _totals(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     sized = pl.col("estimand") == "effective_sample_size"
     rounded = (pl.col("estimate") / policy.rounding).round() * policy.rounding
     estimate = pl.when(counted).then(pl.col("n")).when(sized).then(rounded).otherwise(pl.col("estimate"))
-    return frame.with_columns(estimate.alias("estimate"))
+    # where a cell is masked, the exact total of money would tell the persons behind it
+    hidden = (pl.col("masked") != "").any().over("analysis", "population", "estimand")
+    told = hidden & pl.col("_total") & (pl.col("estimand") == "spend") & (pl.col("masked") == "")
+    return frame.with_columns(
+        pl.when(~told).then(estimate).alias("estimate"),
+        pl.when(told).then(pl.lit("estimate")).otherwise(pl.col("masked")).alias("masked"),
+    )
 
 
 def _attrition(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -53,9 +53,9 @@ def context(
         trial=_trial(trial, [*study.endpoints]) if trial else None,
         agreement=_agreement(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
-        policy=card.PolicyCard(**asdict(Policy())),
+        policy=card.PolicyCard(**asdict(plan.policy)),
         methods=_methods(settings),
-        quality=tuple(_quality(sites)),
+        quality=tuple(_quality(sites, plan.policy)),
         provenance=_provenance(plan, sites, store, run_id, started),
         settings=settings,
     )
@@ -128,7 +128,7 @@ def _terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:
     return {term["term"]: Text(**term["title"]) for term in terms if term["title"]}
 
 
-def _quality(sites: list[Aligned]) -> Iterable[card.QualityRow]:
+def _quality(sites: list[Aligned], policy: Policy) -> Iterable[card.QualityRow]:
     """Yield what became of source rows, counted as everything that leaves is counted."""
     rows = pl.concat([part.cdm.accounting for part in sites])
     totals = (
@@ -143,7 +143,7 @@ def _quality(sites: list[Aligned]) -> Iterable[card.QualityRow]:
         pl.col("outcome").alias("estimand"),
         pl.col("n").cast(pl.Int64),
     )
-    table = protect(Result(tidy(cells, analysis="quality"))).table
+    table = protect(Result(tidy(cells, analysis="quality")), policy).table
     for row in table.iter_rows(named=True):
         names = {"stream": row["group"], "record": row["stratum"], "rule": row["outcome"], "outcome": row["estimand"]}
         yield card.QualityRow(**names, n=row["n"])

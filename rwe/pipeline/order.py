@@ -15,7 +15,7 @@ from rwe.catalogue import Run, open_catalogue
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import DataError, SourceUnreachable
+from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
 from rwe.identity import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
@@ -147,7 +147,7 @@ class _Work:
             results["settlement"] = self._settle(cdm, cohort, self.plan.agreement, evidence)
         self.progress("release")
         into = self.folder / "release"
-        released = release(results, into)
+        released = release(results, into, self.plan.policy)
         for asked in self.plan.asked:
             if asked.spec.analysis == "cox":
                 write_model(released[asked.spec.id], into)
@@ -167,6 +167,11 @@ class _Work:
     def _settle(self, cdm: Cdm, cohort: Cohort, agreement: Agreement, evidence: Result | None) -> Result:
         self.progress("reimburse")
         doses, assessments = rb.doses(cdm, agreement, cohort), rb.assessments(cohort, agreement)
+        if doses.is_empty():
+            raise NoValidAnswer(
+                f"agreement '{agreement.contract.id}': nobody of its population has a record of its product; "
+                "check records.concepts and records.population in the agreement"
+            )
         settlement = rb.settle(agreement, doses, assessments, as_of=self.plan.study.as_of, evidence=evidence)
         stages.write_settlement(self.folder, settlement)
         return settlement.to_result()

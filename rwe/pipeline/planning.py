@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from rwe import plugins
+from rwe.disclosure import Policy
 from rwe.errors import DefinitionError, Problem, RweError
+from rwe.pipeline.names import agreement_names, option_names
 from rwe.plugins import Analysis
 from rwe.spec.agreement import Agreement, load_agreement
-from rwe.spec.base import Part, locate, nearest, part
+from rwe.spec.base import Part, Where, locate, nearest, part
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
 from rwe.spec.site import Site, load_site
-from rwe.spec.study import AnalysisSpec, Study, load_study
+from rwe.spec.study import AnalysisSpec, Study, Used, load_study
 from rwe.spec.trial import load_trial_file
 
 Found = TypeVar("Found")
@@ -68,6 +70,12 @@ class Plan:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
+    @property
+    def policy(self) -> Policy:
+        """Release rules: the agreement may ask for a larger smallest cell, never for a smaller."""
+        asked = self.agreement.privacy.min_cell - 1 if self.agreement else 0
+        return Policy(threshold=max(Policy().threshold, asked))
+
     def at(self, urls: Mapping[str, str]) -> Plan:
         """Return the plan with the databases of some sites elsewhere."""
         moved = (
@@ -105,6 +113,8 @@ def load_plan(path: Path) -> Plan:
     contract = study.reimbursement
     agreement_file = locate(contract.agreement, path) if contract else None
     agreement = attempt(partial(load_agreement, agreement_file), ("reimbursement",)) if agreement_file else None
+    if agreement and agreement_file:
+        faults += _names(agreement_file, (), agreement_names(study, agreement))
     asked = [attempt(partial(_asked, path, study, i, spec), ("analyses", i)) for i, spec in enumerate(study.analyses)]
     if faults:
         raise DefinitionError(faults)
@@ -126,7 +136,15 @@ def _asked(path: Path, study: Study, i: int, spec: AnalysisSpec) -> Asked:
     analysis = plugins.analysis(spec.analysis)
     if analysis.needs_trial and study.trial is None:
         raise DefinitionError(_at(path, ("analyses", i), DefinitionError("needs a trial: name one under `trial`")))
-    return Asked(spec, analysis, part(path, ("analyses", i, "options"), analysis.options))
+    where: Where = ("analyses", i, "options")
+    options = part(path, where, analysis.options)
+    if faults := _names(path, where, option_names(study, options)):
+        raise DefinitionError(faults)
+    return Asked(spec, analysis, options)
+
+
+def _names(path: Path, where: Where, used: Iterable[Used]) -> list[Problem]:
+    return [nearest(path, (*where, *place), name, known) for place, name, known in used if name not in known]
 
 
 def _at(path: Path, where: tuple[int | str, ...], exc: RweError) -> Problem:

@@ -12,17 +12,17 @@ from typing import Any
 
 import polars as pl
 
-from rwe.disclosure import Released, protect
+from rwe.disclosure import Policy, Released, protect
 from rwe.pipeline.files import write_table
 from rwe.result import Result
 
 MODEL = Path("model") / "cox.json"
 
 
-def release(results: Mapping[str, Result], folder: Path) -> dict[str, Released]:
-    """Protect results and write each as csv and as a JSON list of rows, numbered in their order."""
+def release(results: Mapping[str, Result], folder: Path, policy: Policy) -> dict[str, Released]:
+    """Protect results under `policy` and write each as csv and as a JSON list of rows, numbered in their order."""
     folder.mkdir()
-    released = {name: protect(result) for name, result in results.items()}
+    released = {name: protect(result, policy) for name, result in results.items()}
     for i, (name, part) in enumerate(released.items(), 1):
         write_table(folder / f"{i:02d}-{name}.csv", part.table)
         write_table(folder / f"{i:02d}-{name}.json", part.table)

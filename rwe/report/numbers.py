@@ -30,7 +30,9 @@ class Numbers:
         exact = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
         form = "#,##0" + ("." + "0" * places if places else "")
         text: str = format_decimal(abs(exact), format=form, locale=LOCALES[self.lang])
-        sign = "\N{MINUS SIGN}" if exact < 0 else "+" if signed and exact > 0 else ""
+        # a limit just below nought stays on its side when it is rounded to nought
+        below = exact < 0 or (signed and value < 0)
+        sign = "\N{MINUS SIGN}" if below else "+" if signed and exact > 0 else ""
         return sign + text
 
     def count(self, value: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, ValidationError
 
 from rwe.errors import DefinitionError, Problem
 
@@ -42,6 +42,7 @@ def _no_float(value: Any) -> Any:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Int = Annotated[int, Strict()]
+Day = Annotated[int, Strict(), Field(ge=0)]
 Flag = Annotated[bool, Strict()]
 Real = Annotated[float, Strict()]
 Exact = Annotated[Decimal, BeforeValidator(_no_float)]

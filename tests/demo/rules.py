@@ -29,11 +29,31 @@ def released(rows: list[Row]) -> list[Row]:
     """Return what the rules make of exact rows, with the names of the masked columns."""
     ours = [row for row in rows if not public(row)]
     curves = [row for row in ours if row["estimand"] in CURVES]
-    return [
-        *({**row, "masked": ""} for row in rows if public(row)),
+    private = [
         *(shown for curve in _apart(curves, LABELS) for shown in _curve(curve)),
         *_cells([row for row in ours if row["estimand"] not in CURVES]),
     ]
+    return [*({**row, "masked": ""} for row in rows if public(row)), *(_in_persons(row, rows) for row in private)]
+
+
+def _in_persons(row: Row, rows: list[Row]) -> Row:
+    """Return survival in whole fives of the persons it began with, without its error; a short SMD."""
+    if row["estimand"] == "smd" and row["estimate"] is not None:
+        return {**row, "estimate": round(row["estimate"], 2)}
+    same = [r for r in rows if all(r[k] == row[k] for k in ("analysis", "population", "stratum", "outcome"))]
+    whose = "registry" if row["group"] == "difference" else row["group"]
+    size = rounded(max((r["n"] for r in same if r["group"] == whose and r["n"] is not None), default=None))
+    if row["estimand"] not in ("survival", "milestone") or not size:
+        return row
+    like = [r for r in same if r["group"] == "trial" and (r["estimand"], r["time"]) == (row["estimand"], row["time"])]
+    trial = like[0]["estimate"] or 0.0 if like and row["group"] == "difference" else 0.0
+    shown = {c: _fives(row[c], size, trial if c == "estimate" else 0.0) for c in ("estimate", "conf_low", "conf_high")}
+    p_value = None if row["p_value"] is None else round(row["p_value"], 3)
+    return {**row, **shown, "std_error": None, "statistic": None, "p_value": p_value}
+
+
+def _fives(value: float | None, size: int, offset: float) -> float | None:
+    return None if value is None else round(round((value + offset) * size / 5) * 5 / size - offset, 6)
 
 
 def public(row: Row) -> bool:
@@ -87,7 +107,16 @@ def _cells(rows: list[Row]) -> list[Row]:
     shown = [_cell(row, rows) for row in rows]
     shown = [_share(row, exact, shown, rows) for row, exact in zip(shown, rows, strict=True)]
     shown = [_total(row, shown) for row in shown]
+    shown = [_spend(row, shown) for row in shown]
     return list(_attrition(shown))
+
+
+def _spend(row: Row, shown: list[Row]) -> Row:
+    """Return a total spend masked where a cell of it is masked."""
+    mine = [r for r in shown if all(r[k] == row[k] for k in ("analysis", "population", "estimand"))]
+    if row["estimand"] == "spend" and _is_total(row) and not row["masked"] and any(r["masked"] for r in mine):
+        return {**row, "estimate": None, "masked": "estimate"}
+    return row
 
 
 def _family(row: Row, rows: list[Row]) -> list[Row]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
@@ -62,8 +62,13 @@ def _terms_text(page: Page, term: TermCard) -> str:
             cap=numbers.share(float(how["cap"])),
         )
     failure = ", ".join(page.words(f"failure.{name}") for name in str(how["failure"]).split(", "))
-    share, at = numbers.share(float(how["share"])), page.years(int(how["assess_day"]))
+    share, at = numbers.share(float(how["share"])), page.years(_last_day(how))
     return page.words("term_text.patient", share=share, at=at, failure=failure)
+
+
+def _last_day(how: Mapping[str, str | int]) -> int:
+    """Return the last day on which a failure still counts: the assessment day and what its window adds."""
+    return int(how["assess_day"]) + int(str(how["window"]).split(", ")[1])
 
 
 def _table(page: Page, agreement: AgreementCard) -> Table:
