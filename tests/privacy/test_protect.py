@@ -215,3 +215,48 @@ def test_the_order_of_rows_changes_nothing(rows: list[dict[str, Any]]) -> None:
     table = released(rows).sort("stratum")
 
     assert table.equals(released(cells([7, 33, 60, 14, 0])).sort("stratum"))
+
+
+def test_survival_tells_its_events_to_five_persons_only() -> None:
+    rows = exact_curve(list(range(31, 31 + 300)), 1546)
+
+    table = released(rows, "survival")
+
+    persons = table["estimate"] * 1545 / 5
+    assert (persons - persons.round()).abs().max() < 1e-3
+    assert table["std_error"].null_count() == table.height
+
+
+def test_two_curves_that_differ_by_few_persons_do_not_tell_how_many() -> None:
+    """Deaths after the last check: one endpoint counts them, the other does not."""
+    early = list(range(40, 640, 2))
+    curves = {late: released(exact_curve([*early, *[650] * late], 1546), "survival") for late in range(5)}
+
+    told = {late: table.filter(time=660)["estimate"].to_list() for late, table in curves.items()}
+
+    assert len({tuple(s) for s in told.values()}) <= 2
+
+
+def test_a_difference_from_the_trial_tells_no_more_than_the_curve() -> None:
+    labels = {"stratum": "unadjusted", "outcome": "rfs", "estimand": "milestone", "time": 365}
+    rows = [
+        {**labels, "group": "registry", "n": 1178, "n_event": 206, "estimate": 0.850981, "std_error": 0.0095},
+        {**labels, "group": "registry", "estimand": "events", "time": None, "n": 1546, "n_event": 1080},
+        {**labels, "group": "trial", "n": 602, "n_event": 56, "estimate": 0.915558, "std_error": 0.0108},
+        {**labels, "group": "difference", "n": 1178, "n_event": 206, "estimate": 0.850981 - 0.915558},
+    ]
+
+    table = released(rows, "trial_comparison").filter(estimand="milestone")
+
+    ours, trial, difference = table["estimate"].to_list()
+    assert trial == 0.915558
+    assert difference == pytest.approx(ours - trial, abs=2e-6)
+
+
+def test_a_total_spend_beside_a_masked_cell_is_masked() -> None:
+    spend = {"responder": 100, "failure": 150, "not_evaluable": 3, "open": 5, "all": 258}
+    rows = [{"outcome": o, "estimand": "spend", "n": n, "estimate": 1200.0 * n} for o, n in spend.items()]
+
+    table = released(rows, "settlement")
+
+    assert table["estimate"].to_list() == [120_000.0, 180_000.0, None, None, None]

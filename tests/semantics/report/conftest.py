@@ -264,7 +264,8 @@ def context() -> Row:
             "note": text("Price and thresholds are invented.", "Цената и праговете са измислени."),
             "terms": [
                 {"id": "result_5y", "type": "payment_by_result",
-                 "settings": {"share": "1.00", "assess_day": 1826, "window": "-30, 0", "failure": "progression, death"}},
+                 "settings": {"share": "1.00", "assess_day": 1826, "window": "-30, 0",
+                              "failure": "progression, death"}},
                 {"id": "guarantee_5y", "type": "outcome_guarantee",
                  "settings": {"endpoint": "rfs", "at_day": 1826, "threshold": "0.58", "rule": "upper_limit",
                               "gamma": "1.50", "cap": "0.25"}},

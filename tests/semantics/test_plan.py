@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names that one definition uses of another are checked before a row moves, with their place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rwe import pipeline
+from rwe.pipeline.planning import load_plan
+from rwe.plugins import hospital
+
+CONFIGS = hospital("breast").study.parents[1]
+STUDY, AGREEMENT = "studies/breast_hormonal.yaml", "agreements/hormonal_breast.yaml"
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CONFIGS, tmp_path / "configs"))
+
+
+def edited(configs: Path, file: str, old: str, new: str) -> list[str]:
+    path = configs / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    return [str(p).removeprefix(f"{configs}/") for p in pipeline.check(configs / STUDY)]
+
+
+def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
+    assert pipeline.check(configs / STUDY) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            STUDY,
+            "covariates: [hormonal,",
+            "covariates: [hormonall,",
+            "covariates.0: unknown name 'hormonall'; did you mean",
+        ),
+        (
+            STUDY,
+            "endpoints: [os, rfs, rfs_check]",
+            "endpoints: [os, rsf]",
+            "endpoints.1: unknown name 'rsf'; did you mean 'rfs'?",
+        ),
+        (STUDY, "{by: hormonal}", "{by: hormone}", "by: unknown name 'hormone'; did you mean 'hormonal'?"),
+        (STUDY, "tau: 1826}", "tau: -1}", "tau: Input should be greater than or equal to 0"),
+        (AGREEMENT, "endpoint: rfs\n    at_day", "endpoint: efs\n    at_day", "terms.1.endpoint: unknown name 'efs'"),
+        (AGREEMENT, "population: treated", "population: registry", "records.population: unknown name 'registry'"),
+    ],
+)
+def test_a_name_that_nothing_bears_is_placed(configs: Path, file: str, old: str, new: str, said: str) -> None:
+    faults = edited(configs, file, old, new)
+
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{file}:")
+    assert said in faults[0]
+
+
+def test_an_agreement_may_ask_for_a_larger_smallest_cell_never_for_a_smaller(configs: Path) -> None:
+    assert edited(configs, AGREEMENT, "min_cell: 13", "min_cell: 50") == []
+    assert load_plan(configs / STUDY).policy.threshold == 49
+    assert edited(configs, AGREEMENT, "min_cell: 50", "min_cell: 2") == []
+    assert load_plan(configs / STUDY).policy.threshold == 12
