@@ -14,7 +14,8 @@ import polars as pl
 from rwe.errors import DefinitionError
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
-from rwe.spec.base import Name, Part
+from rwe.spec.base import Part
+from rwe.spec.names import VariableName
 
 Row = dict[str, Any]
 _MOMENTS = {"mean": pl.Expr.mean, "sd": pl.Expr.std}
@@ -24,8 +25,8 @@ _QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
 class Options(Part):
     """Which variables to describe, and by which one to compare."""
 
-    by: Name | None = None
-    variables: tuple[Name, ...] = ()
+    by: VariableName | None = None
+    variables: tuple[VariableName, ...] = ()
 
 
 class Characteristics:

@@ -12,7 +12,8 @@ from pydantic import Field
 import rwe
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
-from rwe.spec.base import Name, Part, Real, Text
+from rwe.spec.base import Part, Real, Text
+from rwe.spec.names import EndpointName, VariableName
 
 
 class Unit(Part):
@@ -25,9 +26,9 @@ class Unit(Part):
 class Options(Part):
     """Which endpoint on which variables; levels are compared with the first named in the study."""
 
-    endpoint: Name
-    covariates: tuple[Name, ...] = Field(min_length=1)
-    units: dict[Name, Unit] = Field(default_factory=dict)
+    endpoint: EndpointName
+    covariates: tuple[VariableName, ...] = Field(min_length=1)
+    units: dict[VariableName, Unit] = Field(default_factory=dict)
     ties: Literal["efron", "breslow"] = "efron"
 
 

@@ -12,7 +12,8 @@ from pydantic import Field
 import rwe
 from rwe.plugins import Inputs
 from rwe.result import Result, bind
-from rwe.spec.base import Day, Name, Part, Real
+from rwe.spec.base import Day, Part, Real
+from rwe.spec.names import EndpointName, VariableName
 
 YEAR = 365.25
 
@@ -20,8 +21,8 @@ YEAR = 365.25
 class Options(Part):
     """Which endpoints, split by what, looked at on which days."""
 
-    endpoints: tuple[Name, ...] = Field(min_length=1)
-    by: Name | None = None
+    endpoints: tuple[EndpointName, ...] = Field(min_length=1)
+    by: VariableName | None = None
     milestones: tuple[Day, ...] = ()
     tau: Day | None = None
     conf_level: Real = Field(default=0.95, gt=0, lt=1)

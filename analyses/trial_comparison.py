@@ -14,6 +14,7 @@ from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result
 from rwe.spec.base import Day, Name, Part, Real
+from rwe.spec.names import ArmName, EndpointName, TrialEndpointName, VariableName
 
 if TYPE_CHECKING:
     from rwe.compare import Raked, TrialBaseline
@@ -29,11 +30,11 @@ class Options(Part):
     together. `label` names the raked comparison where a study has several.
     """
 
-    endpoint: Name
-    trial_endpoint: Name | None = None
-    arm: Name = "all"
-    margins: tuple[Name, ...] = Field(min_length=1)
-    optional_margins: tuple[Name, ...] = ()
+    endpoint: EndpointName
+    trial_endpoint: TrialEndpointName | None = None
+    arm: ArmName = "all"
+    margins: tuple[VariableName, ...] = Field(min_length=1)
+    optional_margins: tuple[VariableName, ...] = ()
     merge: dict[Name, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
     milestones: tuple[Day, ...] = (365, 1096, 1826)
     tau: Day = 1826

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,15 @@ from typing import TypeVar
 from rwe import plugins
 from rwe.disclosure import Policy
 from rwe.errors import DefinitionError, Problem, RweError
-from rwe.pipeline.names import agreement_names, option_names
 from rwe.plugins import Analysis
 from rwe.spec.agreement import Agreement, load_agreement
-from rwe.spec.base import Part, Where, locate, nearest, part
+from rwe.spec.base import Part, locate, nearest, part, placed
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
+from rwe.spec.names import ARM, ENDPOINT, POPULATION, TRIAL_ENDPOINT, VARIABLE, Context
 from rwe.spec.site import Site, load_site
-from rwe.spec.study import AnalysisSpec, Study, Used, load_study
-from rwe.spec.trial import load_trial_file
+from rwe.spec.study import AnalysisSpec, Study, load_study
+from rwe.spec.trial import TrialFile, load_trial_file
 
 Found = TypeVar("Found")
 
@@ -108,14 +108,15 @@ def load_plan(path: Path) -> Plan:
     sites = [(locate(name, path), ("sites", i)) for i, name in enumerate(study.sites)]
     sources = [attempt(partial(_source, file), where) for file, where in sites]
     trial_file = locate(study.trial, path) if study.trial else None
-    if trial_file:
-        attempt(partial(load_trial_file, trial_file), ("trial",))
+    trial = attempt(partial(load_trial_file, trial_file), ("trial",)) if trial_file else None
+    names = _names(study, trial)
     contract = study.reimbursement
     agreement_file = locate(contract.agreement, path) if contract else None
-    agreement = attempt(partial(load_agreement, agreement_file), ("reimbursement",)) if agreement_file else None
-    if agreement and agreement_file:
-        faults += _names(agreement_file, (), agreement_names(study, agreement))
-    asked = [attempt(partial(_asked, path, study, i, spec), ("analyses", i)) for i, spec in enumerate(study.analyses)]
+    agreement = None
+    if contract and agreement_file:
+        agreement = attempt(partial(_agreement, agreement_file, names, contract.population), ("reimbursement",))
+    asks = [partial(_asked, path, study, i, spec, names) for i, spec in enumerate(study.analyses)]
+    asked = [attempt(ask, ("analyses", i)) for i, ask in enumerate(asks)]
     if faults:
         raise DefinitionError(faults)
     found = tuple(s for s in sources if s)
@@ -129,22 +130,31 @@ def _source(file: Path) -> Source:
     return Source(site, load_mapping(Path(site.mapping)))
 
 
-def _asked(path: Path, study: Study, i: int, spec: AnalysisSpec) -> Asked:
+def _names(study: Study, trial: TrialFile | None) -> Context:
+    """Return what the names of agreement and analyses may be; nothing of a trial that could not be read."""
+    known = {VARIABLE: [*study.baseline], POPULATION: [*study.populations], ENDPOINT: [*study.endpoints]}
+    return known | ({TRIAL_ENDPOINT: [*trial.endpoints], ARM: [*trial.arms]} if trial else {})
+
+
+def _agreement(file: Path, names: Context, settled: str) -> Agreement:
+    agreement = load_agreement(file, names)
+    if agreement.records is None:
+        lacking = "missing: it says where doses and outcomes are found (population, concepts, endpoint, outcomes)"
+        raise DefinitionError(placed(file, [(("records",), lacking)]))
+    if agreement.records.population != settled:
+        differs = f"the study settles population '{settled}'; write the same here"
+        raise DefinitionError(placed(file, [(("records", "population"), differs)]))
+    return agreement
+
+
+def _asked(path: Path, study: Study, i: int, spec: AnalysisSpec, names: Context) -> Asked:
     known = plugins.names("rwe.analyses")
     if spec.analysis not in known:
         raise DefinitionError(nearest(path, ("analyses", i, "analysis"), spec.analysis, known, "unknown analysis"))
     analysis = plugins.analysis(spec.analysis)
     if analysis.needs_trial and study.trial is None:
         raise DefinitionError(_at(path, ("analyses", i), DefinitionError("needs a trial: name one under `trial`")))
-    where: Where = ("analyses", i, "options")
-    options = part(path, where, analysis.options)
-    if faults := _names(path, where, option_names(study, options)):
-        raise DefinitionError(faults)
-    return Asked(spec, analysis, options)
-
-
-def _names(path: Path, where: Where, used: Iterable[Used]) -> list[Problem]:
-    return [nearest(path, (*where, *place), name, known) for place, name, known in used if name not in known]
+    return Asked(spec, analysis, part(path, ("analyses", i, "options"), analysis.options, names))
 
 
 def _at(path: Path, where: tuple[int | str, ...], exc: RweError) -> Problem:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import date
 from decimal import Decimal
@@ -16,19 +15,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from rwe.spec.base import Exact, Flag, Int, Name, Part, Text, read
+from rwe.spec.names import Context, EndpointName, PopulationName, unknown
 
 RESPONSES = ("response", "stable")
 FAILURES = ("progression", "progression_death", "death", "toxicity_stop", "toxicity_death")
 OUTCOMES = (*RESPONSES, *FAILURES, "lost")
 TYPES = ("payment_by_result", "risk_sharing", "outcome_guarantee")
 MISSING = re.compile(r"not_evaluable|responder|failure|failure_after_days_[0-9]+")
-
-
-def unknown(word: object, allowed: tuple[str, ...], what: str) -> str:
-    """Return the message for a word of a file that is none of `allowed`, with the nearest that is."""
-    near = difflib.get_close_matches(str(word), allowed, n=1)
-    cure = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(allowed)}"
-    return f"unknown {what} '{word}'; {cure}"
 
 
 def _one_of(allowed: tuple[str, ...], what: str) -> AfterValidator:
@@ -193,7 +186,7 @@ class OutcomeGuarantee(Part):
 
     id: Name
     type: Literal["outcome_guarantee"]
-    endpoint: Name
+    endpoint: EndpointName
     at_day: Annotated[Int, Field(ge=1)]
     threshold: Annotated[Exact, Field(gt=0, lt=1)]
     rule: Literal["upper_limit", "point"]
@@ -224,11 +217,11 @@ class Records(Part):
     `endpoint` on the day of the event of `death_endpoint` is called `outcomes.event_at_death`.
     """
 
-    population: Name
+    population: PopulationName
     concepts: Annotated[tuple[Int, ...], AfterValidator(_filled)]
     units: Annotated[Exact, Field(gt=0)] | None = None
-    endpoint: Name
-    death_endpoint: Name
+    endpoint: EndpointName
+    death_endpoint: EndpointName
     outcomes: Words
 
 
@@ -270,8 +263,8 @@ class Agreement(Part):
         return terms
 
 
-def load_agreement(path: str | Path) -> Agreement:
-    """Read a contract file.
+def load_agreement(path: str | Path, context: Context | None = None) -> Agreement:
+    """Read a contract file; with `context`, what the study defines, its names are held against the study.
 
     Raises
     ------
@@ -279,4 +272,4 @@ def load_agreement(path: str | Path) -> Agreement:
         With all faults of the file at once, each with its place; an unknown term type or outcome
         word comes with the nearest known one.
     """
-    return read(Path(path), Agreement)
+    return read(Path(path), Agreement, context)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -161,24 +161,24 @@ def placed(path: Path, faults: Iterable[tuple[Where, str]]) -> list[Problem]:
     return [problem(path, _find(node, where, key=False), where, message) for where, message in faults]
 
 
-def read(path: Path, model: type[Model]) -> Model:
-    """Read a YAML file as `model`.
+def read(path: Path, model: type[Model], context: Mapping[str, Any] | None = None) -> Model:
+    """Read a YAML file as `model`; `context` is what validators of the model may ask for (`rwe.spec.names`).
 
     Raises
     ------
     DefinitionError
         With all faults at once, each as ``file:line:column: key: what to write``.
     """
-    return part(path, (), model)
+    return part(path, (), model, context)
 
 
-def part(path: Path, where: Where, model: type[Model]) -> Model:
+def part(path: Path, where: Where, model: type[Model], context: Mapping[str, Any] | None = None) -> Model:
     """Read the piece of a YAML file that stands at `where` as `model`; an absent piece reads as empty."""
     values, node = parse(path)
     for step in where:
         values = values[step] if not isinstance(values, dict) or step in values else {}
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=context)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_context=False, include_input=False)
         raise DefinitionError([_fault(path, node, where, model, error) for error in errors]) from None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rwe.errors import DefinitionError, Problem
-from rwe.spec.base import Int, Name, Part, Real, Text, Where, locate, nearest, read
+from rwe.spec.base import Int, Name, Part, Real, Text, Where, locate, nearest, placed, read
 
 Window = tuple[Int, Int]
 Used = tuple[Where, str, list[str]]
@@ -264,8 +264,13 @@ def _missing_files(path: Path, study: Study) -> list[Problem]:
     named: list[tuple[Where, str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
     named += [(("trial",), study.trial)] if study.trial else []
     named += [(("reimbursement", "agreement"), study.reimbursement.agreement)] if study.reimbursement else []
-    return [
-        nearest(path, where, name, [str(p.name) for p in locate(name, path).parent.glob("*.yaml")], "no such file")
-        for where, name in named
-        if not locate(name, path).is_file()
-    ]
+    return [fault for where, name in named for fault in _missing_file(path, where, name)]
+
+
+def _missing_file(path: Path, where: Where, name: str) -> list[Problem]:
+    try:
+        file = locate(name, path)
+    except DefinitionError as exc:
+        return placed(path, [(where, fault.message) for fault in exc.problems])
+    beside = [found.name for found in file.parent.glob("*.yaml")]
+    return [] if file.is_file() else [nearest(path, where, name, beside, "no such file")]

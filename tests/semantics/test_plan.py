@@ -41,18 +41,33 @@ def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
             STUDY,
             "covariates: [hormonal,",
             "covariates: [hormonall,",
-            "covariates.0: unknown name 'hormonall'; did you mean",
+            "covariates.0: unknown baseline variable of the study 'hormonall'; did you mean",
         ),
         (
             STUDY,
             "endpoints: [os, rfs, rfs_check]",
             "endpoints: [os, rsf]",
-            "endpoints.1: unknown name 'rsf'; did you mean 'rfs'?",
+            "endpoints.1: unknown endpoint of the study 'rsf'; did you mean 'rfs'?",
         ),
-        (STUDY, "{by: hormonal}", "{by: hormone}", "by: unknown name 'hormone'; did you mean 'hormonal'?"),
+        (
+            STUDY,
+            "{by: hormonal}",
+            "{by: hormone}",
+            "by: unknown baseline variable of the study 'hormone'; did you mean 'hormonal'?",
+        ),
         (STUDY, "tau: 1826}", "tau: -1}", "tau: Input should be greater than or equal to 0"),
-        (AGREEMENT, "endpoint: rfs\n    at_day", "endpoint: efs\n    at_day", "terms.1.endpoint: unknown name 'efs'"),
-        (AGREEMENT, "population: treated", "population: registry", "records.population: unknown name 'registry'"),
+        (
+            AGREEMENT,
+            "endpoint: rfs\n    at_day",
+            "endpoint: efs\n    at_day",
+            "endpoint: unknown endpoint of the study 'efs'",
+        ),
+        (
+            AGREEMENT,
+            "population: treated",
+            "population: registry",
+            "records.population: the study settles population 'treated'; write the same here",
+        ),
     ],
 )
 def test_a_name_that_nothing_bears_is_placed(configs: Path, file: str, old: str, new: str, said: str) -> None:

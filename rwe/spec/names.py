@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names that one file takes from another, held against what stands there when both are at hand.
+
+Who reads a file gives what is defined elsewhere as the context of the reading, by kind: ``{"endpoint":
+("os", "rfs")}``. Without it any name passes, so that a file can be read alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core.core_schema import ValidationInfo
+
+from rwe.spec.base import Name
+
+Context = Mapping[str, Collection[str]]
+
+
+def unknown(word: object, allowed: Collection[str], what: str) -> str:
+    """Return the message for a word of a file that is none of `allowed`, with the nearest that is."""
+    near = difflib.get_close_matches(str(word), allowed, n=1)
+    cure = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(allowed) or 'none'}"
+    return f"unknown {what} '{word}'; {cure}"
+
+
+def _defined(what: str) -> AfterValidator:
+    def check(name: str, info: ValidationInfo) -> str:
+        context: Context = info.context or {}
+        if name not in context.get(what, (name,)):
+            raise ValueError(unknown(name, context[what], what))
+        return name
+
+    return AfterValidator(check)
+
+
+VARIABLE, POPULATION, ENDPOINT = "baseline variable of the study", "population of the study", "endpoint of the study"
+TRIAL_ENDPOINT, ARM = "endpoint of the trial", "arm of the trial"
+
+VariableName = Annotated[Name, _defined(VARIABLE)]
+PopulationName = Annotated[Name, _defined(POPULATION)]
+EndpointName = Annotated[Name, _defined(ENDPOINT)]
+TrialEndpointName = Annotated[Name, _defined(TRIAL_ENDPOINT)]
+ArmName = Annotated[Name, _defined(ARM)]
