@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,6 +27,12 @@ def run_name(given: str) -> str:
             "--run-id names a folder: up to 100 letters a to z, digits, '.', '_' and '-', a letter or digit first"
         )
     return given
+
+
+def unused(runs: Path, name: str) -> str:
+    """Return `name`, or the first of ``name-2``, ``name-3``, ... where runs of one second come before."""
+    names = (name if i == 1 else f"{name}-{i}" for i in count(1))
+    return next(one for one in names if not (runs / one).exists())
 
 
 def make_folder(folder: Path) -> None:

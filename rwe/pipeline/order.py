@@ -22,7 +22,7 @@ from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import StreamRead, extract, landing_table
-from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name
+from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
 from rwe.pipeline.summary import RunSummary, figures, rejected
@@ -79,9 +79,10 @@ def run(
     plan = load_plan(study_path).at(site_urls or {})
     started = datetime.now(UTC)
     made = f"{started:%Y%m%dT%H%M%SZ}-{plan.study.study}-{plan.hash()[:6]}"
-    run_id = made if run_id is None else run_name(run_id)
-    folder = home / "runs" / run_id
+    asked = None if run_id is None else run_name(run_id)
     with alone(home, plan.study.study), disk(home):
+        folder = home / "runs" / (asked or unused(home / "runs", made))
+        run_id = folder.name
         catalogue = open_catalogue(home)
         catalogue.lose_runs(plan.study.study)
         previous = catalogue.last_run(plan.study.study)
