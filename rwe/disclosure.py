@@ -119,7 +119,9 @@ def _in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     Survival to its last digit, or its error, tells the exact events of a step: two curves or a curve and its
     part would then tell the few by which they differ.
     """
-    of_persons = pl.col("estimand").is_in(("survival", "milestone")) & (pl.col("_size") > 0)
+    # what a sum owed rests on stays as exact as the sum, from which it can be computed
+    of_persons = pl.col("estimand").is_in(("survival", "milestone")) & (pl.col("analysis") != "settlement")
+    of_persons &= pl.col("_size") > 0
     unit = policy.rounding / pl.col("_size")
 
     def rounded(column: str, offset: pl.Expr | float) -> pl.Expr:

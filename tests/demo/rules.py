@@ -43,7 +43,7 @@ def _in_persons(row: Row, rows: list[Row]) -> Row:
     same = [r for r in rows if all(r[k] == row[k] for k in ("analysis", "population", "stratum", "outcome"))]
     whose = "registry" if row["group"] == "difference" else row["group"]
     size = rounded(max((r["n"] for r in same if r["group"] == whose and r["n"] is not None), default=None))
-    if row["estimand"] not in ("survival", "milestone") or not size:
+    if row["estimand"] not in ("survival", "milestone") or row["analysis"] == "settlement" or not size:
         return row
     like = [r for r in same if r["group"] == "trial" and (r["estimand"], r["time"]) == (row["estimand"], row["time"])]
     trial = like[0]["estimate"] or 0.0 if like and row["group"] == "difference" else 0.0

@@ -347,6 +347,8 @@ def test_no_other_number_stands_in_the_text(
     known |= {
         w.number(x, p).strip() for x, p in ((told["methods"]["horizon"] / page.MONTH, 1), (81, 0), (95, 0), (13, 0))
     }
+    seen = book.one("settlement", stratum="guarantee_5y", estimand="milestone")
+    known |= tokens(w.estimate(seen, "percent"))
     clauses = [c for term in told["agreement"]["terms"] for c in term["settings"].values()]
     numbers = [float(c) for c in clauses if re.fullmatch(r"[\d.]+", str(c))]
     known |= {w.number(n, 2) for n in numbers} | {w.number(100 * n, p) for n in numbers for p in (0, 1)}
