@@ -5,7 +5,9 @@
 A kernel has one signature, compiled when its module is imported and kept on disk beside the source
 (or in the user's cache folder, or in ``NUMBA_CACHE_DIR``). Array arguments are declared read-only and
 C-contiguous: polars hands out read-only arrays, and one declaration then serves both kinds. IEEE
-arithmetic is kept (no fastmath), because NaN and infinity carry meaning here.
+arithmetic is kept, because NaN and infinity carry meaning here; the one liberty, asked for loop by loop,
+is that a long sum may be added up in another order (``reassociate``), which lets it run in vector
+registers. Kernels are serial and release the interpreter's lock: `rwe.execute` runs several at once.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 F8: TypeAlias = npt.NDArray[np.float64]
 I8: TypeAlias = npt.NDArray[np.int64]
 I4: TypeAlias = npt.NDArray[np.int32]
+U1: TypeAlias = npt.NDArray[np.uint8]
+U2: TypeAlias = npt.NDArray[np.uint16]
+U4: TypeAlias = npt.NDArray[np.uint32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _types: Any = numba.types
@@ -35,19 +40,28 @@ def array_in(kind: Any, dimensions: int = 1) -> Any:
 
 
 f8_in, i8_in, i4_in, flags_in = (array_in(kind) for kind in (number, integer, _types.int32, _types.boolean))
-f8_in2 = array_in(number, 2)
-f8_out, f8_out2 = number[::1], number[:, ::1]  # arrays that a kernel fills for another
+u1_in, u2_in, u4_in = (array_in(kind) for kind in (_types.uint8, _types.uint16, _types.uint32))
+f8_in2, i8_in2 = array_in(number, 2), array_in(integer, 2)
+f8_out, f8_out2, i8_out, i8_out2 = number[::1], number[:, ::1], integer[::1], integer[:, ::1]  # filled for the caller
+REASSOCIATE = {"reassoc", "contract", "nsz"}
 
 
-def kernel(*arguments: Any) -> Callable[[Function], Function]:
+def kernel(*arguments: Any, reassociate: bool = False) -> Callable[[Function], Function]:
     """Compile a loop for these argument types when its module is imported.
+
+    `reassociate` lets sums be added up in another order and multiply-adds be fused; NaN and infinity keep
+    their meaning.
 
     Processes that start together take turns at the cache folder (numba issue 4807: a race there can
     crash a process). Where no folder can be written the code is compiled for this process alone.
     """
 
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+    if reassociate:
+        options["fastmath"] = REASSOCIATE
+
     def compile_(function: Function) -> Function:
-        dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+        dispatcher = numba.njit(**options)(function)
         try:
             dispatcher.enable_caching()
             folder = Path(cast(str, dispatcher.stats.cache_path))
@@ -55,7 +69,7 @@ def kernel(*arguments: Any) -> Callable[[Function], Function]:
             with FileLock(folder / "rwe-kernels.lock"):
                 dispatcher.compile(arguments)
         except (RuntimeError, OSError, EOFError, NotImplementedError):
-            dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+            dispatcher = numba.njit(**options)(function)
             dispatcher.compile(arguments)
         dispatcher.disable_compile()
         return cast(Function, dispatcher)
