@@ -19,6 +19,7 @@ from rwe.survival.curves import robust_rule, whole_days
 from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of, concordance_of, robust_variance, tests_of
+from rwe.survival.exact import maximise_exact, refuse_exact
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.linear import solve
 from rwe.survival.partial import maximise, rows
@@ -166,7 +167,7 @@ def cox(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
-    ties: Literal["efron", "breslow"] = "efron",
+    ties: Literal["efron", "breslow", "exact"] = "efron",
     robust: bool | None = None,
     reference: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
@@ -188,7 +189,8 @@ def cox(
     cluster
         Column that tells which rows belong together.
     ties
-        efron (default) or breslow.
+        efron (default), breslow, or exact: the discrete logistic partial likelihood, without weights or
+        robust variance, its baseline hazard that of Breslow at these coefficients.
     robust
         Take the variance from the influence of rows (or clusters). By default, as R: where weights
         are not whole numbers or clusters are given.
@@ -209,8 +211,8 @@ def cox(
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    if ties not in ("efron", "breslow"):
-        raise DefinitionError(f"ties '{ties}' is neither efron nor breslow")
+    if ties not in ("efron", "breslow", "exact"):
+        raise DefinitionError(f"ties '{ties}' is not one of efron, breslow, exact")
     model = formula if formula is not None else list(covariates or ())
     columns = [time, event, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
     table = read(frame, columns)
@@ -219,7 +221,9 @@ def cox(
     table = table.filter(response.kept)
     plan = design(table, model, reference)
     data = rows(response, plan.matrix(table), efron=ties == "efron")
-    null, best = maximise(data, plan.names)
+    if ties == "exact":
+        refuse_exact(response, robust=robust)
+    null, best = (maximise_exact if ties == "exact" else maximise)(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)
     variance = robust_variance(response, data, best, model_variance) if is_robust else model_variance

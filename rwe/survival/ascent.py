@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Climb a smooth likelihood to its maximum, all coefficients free or some held: Newton's steps, halved on need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from rwe.errors import NoValidAnswer
+from rwe.kernels._jit import F8, Flags
+from rwe.survival.linear import aliased, solve
+
+STILL = 1e-11  # a step of this share of the coefficients ends the climb
+LEVEL = 1e-10  # where so little is left of the curvature at the start, the hill goes on for ever
+FLAT = 1e-12  # so much of the value may be lost to rounding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """A likelihood at one value of the coefficients.
+
+    Parameters
+    ----------
+    beta
+        Coefficients, shape (terms,).
+    value, slope
+        Log likelihood (penalised where it is) and its gradient.
+    curve
+        Positive definite matrix whose inverse times the slope is the next step, shape (terms, terms).
+    """
+
+    beta: F8
+    value: float
+    slope: F8
+    curve: F8
+
+
+Hill: TypeAlias = Callable[[F8], Spot]
+
+
+def climb(hill: Hill, start: F8, terms: Sequence[str], *, free: Flags | None = None, steps: int = 40) -> Spot:
+    """Return the top that is reached from `start`, moving the `free` coefficients only.
+
+    Raises
+    ------
+    NoValidAnswer
+        If there is no finite maximum; the terms that ran away are named.
+    """
+    moving = np.ones(start.size, np.bool_) if free is None else free
+    now, step, block = hill(start), np.zeros(start.size), np.ix_(moving, moving)
+    if not moving.any():
+        return now
+    curved = np.diag(now.curve)[moving]
+    for _ in range(steps):
+        full = np.zeros(start.size)
+        full[moving] = solve(now.curve[block], now.slope[moving])
+        now, step = _ahead(hill, now, full)
+        if (np.diag(now.curve)[moving] < LEVEL * curved).any() or aliased(now.curve[block]):
+            step = full
+            break
+        if np.abs(step).max() <= STILL * max(1.0, float(np.abs(now.beta).max())):
+            return now
+    raise NoValidAnswer(runaway(terms, step))
+
+
+def runaway(terms: Sequence[str], step: F8) -> str:
+    """Return what is said of coefficients that grow without end: those whose last step was long are named."""
+    far = [name for name, s in zip(terms, np.abs(step), strict=True) if s > 0.1 * np.abs(step).max()]
+    return (
+        f"terms {far} have no finite estimate (monotone likelihood: a level or value of theirs goes with all or "
+        "none of the events); merge levels, leave them out, or use firth"
+    )
+
+
+def _ahead(hill: Hill, now: Spot, step: F8) -> tuple[Spot, F8]:
+    """Take a step, halved until the value does not fall; a step lost to rounding ends the climb."""
+    for _ in range(30):
+        new = hill(now.beta + step)
+        if np.isfinite(new.value) and new.value >= now.value - FLAT * max(1.0, abs(now.value)):
+            return new, step
+        step = step / 2
+    return now, np.zeros(step.size)
