@@ -1,13 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Estimators that read like the method, on one validated response in whole days."""
+"""Estimators that read like the method, on one validated response; each is loaded when it is first named."""
 
-from rwe.survival.cox import Cox, cox
-from rwe.survival.differences import Difference, milestone_difference, rmst_difference
-from rwe.survival.follow_up import FollowUp, median_follow_up
-from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
-from rwe.survival.log_rank import LogRank, log_rank
-from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rwe.survival.cox import Cox, cox
+    from rwe.survival.differences import Difference, milestone_difference, rmst_difference
+    from rwe.survival.follow_up import FollowUp, median_follow_up
+    from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
+    from rwe.survival.log_rank import LogRank, log_rank
+    from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
+
+_OFFERS = {
+    "cox": ("Cox", "cox"),
+    "differences": ("Difference", "milestone_difference", "rmst_difference"),
+    "follow_up": ("FollowUp", "median_follow_up"),
+    "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
+    "log_rank": ("LogRank", "log_rank"),
+    "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
+}
+_HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
     "Cox",
@@ -24,3 +42,26 @@ __all__ = [
     "nelson_aalen",
     "rmst_difference",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """A package in which ``cox`` is the function, although a module of that name was imported into it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        same = isinstance(value, ModuleType) and _HOME.get(name) == name
+        super().__setattr__(name, getattr(value, name) if same else value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -15,7 +15,8 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result, tidy
 from rwe.survival.baseline import Hazard, hazard_of, strata_of
-from rwe.survival.curves import robust_rule, whole_days
+from rwe.survival.clock import whole_days
+from rwe.survival.curves import robust_rule
 from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of, concordance_of, robust_variance, tests_of

@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Survival and cumulative hazard of each group on every day, and the questions asked of them."""
+"""Survival and cumulative hazard of each group on every tick of the clock, and the questions asked of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +13,21 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.kernels.days import DayTable
 from rwe.kernels.product_limit import jackknife, product_limit
+from rwe.survival.clock import Clock
 from rwe.survival.data import Response
+from rwe.survival.intervals import survival_limits
 
 PLATEAU = float(np.sqrt(np.finfo(np.float64).eps))  # R's tolerance for "S equals 1 - q"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """Estimates by group and day; each array has shape (groups, days).
+    """Estimates by group and tick; each array has shape (groups, ticks).
 
     Parameters
     ----------
+    clock
+        What the ticks stand for.
     days
         The day table they come from.
     survival, var_log
@@ -32,13 +35,14 @@ class Curves:
     hazard, var_hazard
         Cumulative hazard (Nelson-Aalen) and its variance.
     last
-        Last day followed in each group.
+        Last tick followed in each group.
     weighted
         Whether rows carry weights.
     rows
         The response, kept only where variances come from the infinitesimal jackknife.
     """
 
+    clock: Clock
     days: DayTable
     survival: F8
     var_log: F8
@@ -83,9 +87,8 @@ def curves(response: Response, *, robust: bool) -> Curves:
             var_log[g] = np.where(survival[g] > 0, _by_day(response, member, stay, fail), np.inf)
             stay, fail = _hazard_influence(days.w_event[g], w_risk[g])
             var_hazard[g] = _by_day(response, member, stay, fail)
-    return Curves(
-        days, survival, var_log, hazard, var_hazard, last.astype(np.int64), weighted, response if robust else None
-    )
+    rows = response if robust else None
+    return Curves(response.clock, days, survival, var_log, hazard, var_hazard, last, weighted, rows)
 
 
 def survival_influence(w_event: F8, w_risk: F8, survival: F8, scale: F8 | float = 1.0) -> tuple[F8, F8]:
@@ -131,24 +134,24 @@ def _by_day(response: Response, member: Flags, stay: F8, fail: F8) -> F8:
     return np.maximum(jackknife(both[order], day[order], slope, level, stay, stay.size), 0.0)
 
 
-def quantile(values: F8, level: float, last: int) -> float:
-    """Return the day on which a falling curve reaches `level`; NaN where it does not.
+def quantile(values: F8, level: float, times: F8) -> float:
+    """Return the time at which a falling curve reaches `level`; NaN where it does not.
 
     R's rule: where the curve equals the level on an interval, the middle of the interval, which ends
-    at the next fall or else on the last day followed.
+    at the next fall or else at the last time followed, which is the last of `times`.
     """
-    reached = np.flatnonzero(values[: last + 1] <= level + PLATEAU)
+    reached = np.flatnonzero(values[: times.size] <= level + PLATEAU)
     if not reached.size:
         return np.nan
     first = int(reached[0])
     if values[first] < level - PLATEAU:
-        return float(first)
-    below = np.flatnonzero(values[: last + 1] < level - PLATEAU)
-    return (first + (int(below[0]) if below.size else last)) / 2
+        return float(times[first])
+    below = np.flatnonzero(values[: times.size] < level - PLATEAU)
+    return float(times[first] + times[below[0] if below.size else -1]) / 2
 
 
-def restricted_mean(c: Curves, tau: int) -> tuple[F8, F8]:
-    """Return the mean time lived up to day `tau` in each group, and its variance.
+def restricted_mean(c: Curves, tau: float) -> tuple[F8, F8]:
+    """Return the mean time lived up to `tau` in each group, and its variance.
 
     Irwin (1949); variance by Greenwood's terms weighted with the squared area to their right, or by
     the infinitesimal jackknife where the curves are robust.
@@ -158,13 +161,13 @@ def restricted_mean(c: Curves, tau: int) -> tuple[F8, F8]:
     NoValidAnswer
         If a group is not followed to `tau` while its curve is above 0.
     """
-    short = (c.last < tau) & (c.survival[np.arange(c.last.size), c.last] > 0)
+    short = ~c.clock.reached(c.last, tau) & (c.survival[np.arange(c.last.size), c.last] > 0)
     if short.any():
         late = f"{int(short.sum())} of {short.size} groups"
-        raise NoValidAnswer(f"tau = {tau} days lies beyond the last follow-up of {late}: choose an earlier day")
-    means, variances = np.empty(c.last.size), np.empty(c.last.size)
+        raise NoValidAnswer(f"tau = {tau} lies beyond the last follow-up of {late}: choose an earlier time")
+    means, variances, widths = np.empty(c.last.size), np.empty(c.last.size), c.clock.widths(tau)
     for g in range(c.last.size):
-        s = np.where(np.arange(c.survival.shape[1]) < tau, c.survival[g], 0.0)
+        s = widths * c.survival[g]
         means[g] = s.sum()
         variances[g] = _mean_variance(c, g, np.cumsum(s[::-1])[::-1])
     return means, variances
@@ -183,15 +186,8 @@ def _mean_variance(c: Curves, g: int, area: F8) -> float:
     return float(own @ own)
 
 
-def whole_days(value: int | Sequence[int], name: str) -> list[int]:
-    """Return days given as one number or several.
-
-    Raises
-    ------
-    DefinitionError
-        If one is negative or not a whole number.
-    """
-    days = [value] if isinstance(value, int | np.integer) else list(value)
-    if any(isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 0 for d in days):
-        raise DefinitionError(f"{name} is given in whole days from 0, as int")
-    return [int(d) for d in days]
+def limits(survival: F8, var_log: F8, conf_level: float, conf_type: str) -> dict[str, F8]:
+    """Return survival, its standard error and its limits as columns; NaN where S is 0."""
+    low, high = survival_limits(survival, var_log, conf_level, conf_type)
+    std_error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
+    return {"survival": survival, "std_error": std_error, "conf_low": low, "conf_high": high}

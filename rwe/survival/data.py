@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one response under every estimator: follow-up in whole days, validated once, refused by name.
+"""The one response under every estimator: follow-up in whole days or in numbers, validated once, refused by name.
 
 Convention: a row is at risk on day t when entry < t <= time; failures precede censorings of the same
-day; without an entry column a row is followed from the start, so that a failure on day 0 counts.
+day; without an entry column a row is followed from the start, so that a failure on day 0 counts. On a
+continuous clock the days are the distinct times, counted from 0 (`rwe.survival.clock`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
+from rwe.survival.clock import CLOCKS, Clock, continuous
 
 INDEX = "_rwe_level"
+CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
 LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
 
@@ -63,10 +66,15 @@ class Response:
 
     Parameters
     ----------
+    clock
+        What the ticks of `time` and `entry` stand for: days, or the distinct times.
     time, entry
-        Last day followed and day after which the row is at risk (-1: from the start).
+        Last tick followed and tick after which the row is at risk (-1: from the start).
     event
-        Whether the row failed on its last day.
+        Whether the row failed on its last tick.
+    cause, causes
+        Number of the cause of failure from 1 (0: censored), and the name of each cause; None and no
+        names where failures are of one kind.
     weight
         Positive weight of each row, or None where each counts once.
     group, strata
@@ -77,9 +85,12 @@ class Response:
         Which rows of the frame these are: rows of weight 0 are left out.
     """
 
+    clock: Clock
     time: I4
     entry: I4
     event: Flags
+    cause: I8 | None
+    causes: tuple[Any, ...]
     weight: F8 | None
     group: Levels
     strata: Levels
@@ -88,8 +99,8 @@ class Response:
 
     @property
     def n_days(self) -> int:
-        """Days from 0 to the last exit, both counted."""
-        return int(self.time.max()) + 1
+        """Ticks from 0 to the last exit, both counted."""
+        return self.clock.n
 
     @property
     def dropped(self) -> int:
@@ -147,34 +158,51 @@ def respond(
     frame: pl.DataFrame,
     *,
     time: str,
-    event: str,
+    event: str | None = None,
+    cause: str | None = None,
     entry: str | None = None,
     by: Sequence[str] = (),
     strata: Sequence[str] = (),
     weights: str | None = None,
     cluster: str | None = None,
+    clock: str = "days",
 ) -> Response:
     """Validate the response columns of a frame.
 
+    Parameters
+    ----------
+    event, cause
+        One of them: failed or not (0 and 1), or the cause of failure (whole numbers, 0 is censored; or
+        words, "censored" is).
+    clock
+        ``days``: times are whole days. ``continuous``: times are any finite numbers from 0, tied where
+        they are equal to rounding.
+
     Raises
     ------
+    DefinitionError
+        If both or neither of `event` and `cause` are given, or the clock is unknown.
     DataError
         If rows break the contract of a column: the message names column, rule and number of rows.
     NoValidAnswer
         If no row is left.
     """
+    if (event is None) == (cause is None):
+        raise DefinitionError("give the column of failures as event, or that of their causes as cause, and not both")
     weight = None if weights is None else _weights(frame[weights])
     kept = np.ones(frame.height, np.bool_) if weight is None else weight > 0
     if not kept.any():
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if frame.height else ""))
     frame = frame.filter(kept) if not kept.all() else frame
-    leave = _days(frame[time])
-    enter = np.full(frame.height, -1, np.int32) if entry is None else _days(frame[entry])
-    refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
+    ticking, leave, enter = _ticks(frame, time, entry, clock)
+    code, causes = (None, ()) if cause is None else _causes(frame[cause])
     return Response(
+        clock=ticking,
         time=leave,
         entry=enter,
-        event=_events(frame[event]),
+        event=_events(frame[event]) if event is not None else np.asarray(code) > 0,
+        cause=code,
+        causes=causes,
         weight=None if weight is None else np.ascontiguousarray(weight[kept]),
         group=levels(frame, by),
         strata=levels(frame, strata),
@@ -213,6 +241,28 @@ def numeric(column: pl.Series) -> pl.Series:
     return column
 
 
+def _ticks(frame: pl.DataFrame, time: str, entry: str | None, clock: str) -> tuple[Clock, I4, I4]:
+    """Return the clock, and the ticks of leaving and entering."""
+    if clock not in CLOCKS:
+        raise DefinitionError(f"clock '{clock}' is not one of {', '.join(CLOCKS)}")
+    given = [frame[column] for column in (time, entry) if column is not None]
+    if clock == "days":
+        days = [_days(column) for column in given]
+        ticking = Clock(int(days[0].max()) + 1)
+    else:
+        ticking, ticks = continuous(*(_moments(column) for column in given))
+        days = [np.ascontiguousarray(tick, np.int32) for tick in ticks]
+    leave, enter = days[0], np.full(frame.height, -1, np.int32) if entry is None else days[1]
+    refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
+    return ticking, leave, enter
+
+
+def _moments(column: pl.Series) -> F8:
+    number = numeric(column).cast(pl.Float64)
+    refuse(int((number < 0).sum()), number.len(), column.name, "lie before time 0")
+    return number.to_numpy()
+
+
 def _days(column: pl.Series) -> I4:
     number = numeric(column)
     of = number.len()
@@ -232,6 +282,22 @@ def _events(column: pl.Series) -> Flags:
     advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
     refuse(int((~number.is_in([0, 1])).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
     return np.ascontiguousarray((number == 1).to_numpy())
+
+
+def _causes(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
+    """Return the code of each row's cause (0: censored) and the names of the causes."""
+    if column.dtype == pl.Boolean or column.dtype.is_numeric():
+        number = numeric(column.cast(pl.Int64) if column.dtype == pl.Boolean else column)
+        advice = "0 is censored, 1, 2, ... are causes"
+        odd = int(((number < 0) | (number.cast(pl.Int64) != number)).sum())
+        refuse(odd, number.len(), column.name, "are no whole numbers from 0", advice)
+        column, censored = number.cast(pl.Int64), pl.Series([0])
+    else:
+        refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
+        column, censored = column.cast(pl.String), pl.Series([CENSORED])
+    causes = column.filter(~column.is_in(censored)).unique().sort()
+    code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
+    return np.ascontiguousarray(code.to_numpy()), tuple(causes)
 
 
 def _weights(column: pl.Series) -> F8:

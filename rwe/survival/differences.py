@@ -13,7 +13,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.result import Result, tidy
-from rwe.survival.curves import whole_days
+from rwe.survival.clock import ClockName
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
 from rwe.survival.show import framed
@@ -58,10 +58,11 @@ def rmst_difference(
     time: str,
     event: str,
     by: str,
-    tau: int,
+    tau: float,
     entry: str | None = None,
     weights: str | None = None,
     conf_level: float = 0.95,
+    clock: ClockName = "days",
 ) -> Difference:
     """Compare the mean time lived up to day `tau` (Royston & Parmar 2013, BMC Med Res Methodol 13:152).
 
@@ -74,7 +75,9 @@ def rmst_difference(
     DefinitionError
         If `by` does not hold two levels.
     """
-    km = kaplan_meier(frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level)
+    km = kaplan_meier(
+        frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock
+    )
     means = km.rmst(tau)
     return _difference(km, "rmst", means["tau"].to_numpy(), means["rmst"].to_numpy(), means["std_error"].to_numpy())
 
@@ -85,10 +88,11 @@ def milestone_difference(
     time: str,
     event: str,
     by: str,
-    at: int | Sequence[int],
+    at: float | Sequence[float],
     entry: str | None = None,
     weights: str | None = None,
     conf_level: float = 0.95,
+    clock: ClockName = "days",
 ) -> Difference:
     """Compare survival on given days: S1(t) - S0(t) with a normal limit on the plain scale.
 
@@ -99,8 +103,10 @@ def milestone_difference(
     DefinitionError
         If `by` does not hold two levels.
     """
-    km = kaplan_meier(frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level)
-    found = km.at(whole_days(at, "at"))
+    km = kaplan_meier(
+        frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock
+    )
+    found = km.at(at)
     return _difference(
         km, "milestone", found["time"].to_numpy(), found["survival"].to_numpy(), found["std_error"].to_numpy()
     )

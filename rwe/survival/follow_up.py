@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from rwe.result import Result, tidy
+from rwe.survival.clock import ClockName
 from rwe.survival.data import names, read, respond
 from rwe.survival.intervals import ConfType
 from rwe.survival.kaplan_meier import KaplanMeier, from_response
@@ -63,6 +64,7 @@ def median_follow_up(
     weights: str | None = None,
     conf_level: float = 0.95,
     conf_type: ConfType = "log-log",
+    clock: ClockName = "days",
 ) -> FollowUp:
     """Estimate the median follow-up by group (Schemper & Smith 1996, Control Clin Trials 17:343).
 
@@ -71,7 +73,7 @@ def median_follow_up(
     """
     response = respond(
         read(frame, [time, event, *names(entry), *names(by), *names(weights)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights,
+        time=time, event=event, entry=entry, by=names(by), weights=weights, clock=clock,
     )  # fmt: skip
     turned = replace(response, event=np.logical_not(response.event))
     curve = from_response(turned, conf_level=conf_level, conf_type=conf_type, robust=None)

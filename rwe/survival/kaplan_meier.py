@@ -6,17 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
-from rwe.result import Result, tidy
-from rwe.survival.curves import Curves, curves, quantile, restricted_mean, robust_rule, whole_days
+from rwe.kernels._jit import I8, Flags
+from rwe.result import Result
+from rwe.survival.clock import ClockName
+from rwe.survival.curves import Curves, curves, limits, quantile, restricted_mean, robust_rule
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
+from rwe.survival.long_form import long_form
 from rwe.survival.show import framed
+
+Times: TypeAlias = float | Sequence[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,9 +31,10 @@ class KaplanMeier:
     Parameters
     ----------
     table
-        One row a group and day on which someone left: the columns of ``by``, then time (days),
-        n_risk, n_event, n_censor (sums of weights where rows are weighted), survival, std_error,
-        conf_low, conf_high. Where survival is 0 its error and limits are null.
+        One row a group and time at which someone left: the columns of ``by``, then time (days, or
+        numbers on a continuous clock), n_risk, n_event, n_censor (sums of weights where rows are
+        weighted), survival, std_error, conf_low, conf_high. Where survival is 0 its error and limits
+        are null.
     conf_level, conf_type
         Of the pointwise limits.
     robust
@@ -45,31 +51,44 @@ class KaplanMeier:
     _groups: Levels = field(repr=False)
     _curves: Curves = field(repr=False)
 
-    def at(self, times: int | Sequence[int]) -> pl.DataFrame:
-        """Return survival with its limits on these days.
+    def at(self, times: Times) -> pl.DataFrame:
+        """Return survival with its limits on these days (or at these times of a continuous clock).
 
-        n_risk is taken just before the day; n_event and n_censor are cumulative. After the last day
+        n_risk is taken just before the time; n_event and n_censor are cumulative. After the last time
         followed survival is null, not carried forward, unless it has reached 0.
         """
-        days, c = whole_days(times, "times"), self._curves
-        group, day = np.repeat(np.arange(c.last.size), len(days)), np.tile(days, c.last.size)
-        index, known = (group, np.minimum(day, c.last[group])), day <= c.last[group]
+        c = self._curves
+        group, time, known = self._asked(times)
+        index = group, np.minimum(c.clock.index(time), c.last[group])
         s = np.where(known | (c.survival[index] == 0), c.survival[index], np.nan)
-        counts = _counts(c.daily, index, known)
-        limits = _limits(s, c.var_log[index], self.conf_level, self.conf_type)
-        return self._groups.spread(group, {"time": day, **counts, **limits})
+        columns = self._counts(c.daily, group, time) | limits(s, c.var_log[index], self.conf_level, self.conf_type)
+        return self._groups.spread(group, {"time": time, **columns})
 
-    def at_risk(self, times: int | Sequence[int]) -> pl.DataFrame:
-        """Return the table under a figure: persons at risk just before these days, and failed and censored so far."""
-        days, c = whole_days(times, "times"), self._curves
-        group, day = np.repeat(np.arange(c.last.size), len(days)), np.tile(days, c.last.size)
-        known = day <= c.last[group]
+    def at_risk(self, times: Times) -> pl.DataFrame:
+        """Return the table under a figure: persons at risk just before these times, and failed and censored so far."""
+        c = self._curves
+        group, time, _ = self._asked(times)
         persons = c.days.n_risk, c.days.n_event, c.days.n_censor
-        columns = _counts(persons, (group, np.minimum(day, c.last[group])), known)
-        return self._groups.spread(group, {"time": day, **columns})
+        return self._groups.spread(group, {"time": time, **self._counts(persons, group, time)})
+
+    def _asked(self, times: Times) -> tuple[I8, Any, Flags]:
+        """Return every group with every time, and whether it is followed so far."""
+        c = self._curves
+        asked = c.clock.asked(times, "times")
+        group, time = np.repeat(np.arange(c.last.size), asked.size), np.tile(asked, c.last.size)
+        return group, time, c.clock.reached(c.last[group], time)
+
+    def _counts(self, daily: tuple[Any, Any, Any], group: I8, time: Any) -> dict[str, Any]:
+        """Return who is at risk just before each time, and who failed and was censored up to it."""
+        (n_risk, n_event, n_censor), c = daily, self._curves
+        before, upto = c.clock.next(time), np.minimum(c.clock.index(time), c.last[group])
+        known = before <= c.last[group]
+        columns = {"n_risk": n_risk[group, np.where(known, before, 0)] * known}
+        columns["n_event"] = np.cumsum(n_event, axis=1)[group, upto]
+        return columns | {"n_censor": np.cumsum(n_censor, axis=1)[group, upto]}
 
     def quantile(self, probability: float | Sequence[float] = 0.5) -> pl.DataFrame:
-        """Return the day by which this share has failed (0.5: the median), by R's midpoint rule.
+        """Return the time by which this share has failed (0.5: the median), by R's midpoint rule.
 
         Limits invert the pointwise limits (Brookmeyer & Crowley 1982, Biometrics 38:29). Null: not reached.
         """
@@ -78,24 +97,25 @@ class KaplanMeier:
             raise DefinitionError("a quantile is asked for by probabilities between 0 and 1")
         low, high = survival_limits(c.survival, c.var_log, self.conf_level, self.conf_type)
         asked = [(g, q) for g in range(c.last.size) for q in shares]
-        found = np.array([[quantile(a[g], 1 - q, int(c.last[g])) for a in (c.survival, low, high)] for g, q in asked])
+        times = [c.clock.times(np.arange(last + 1)) for last in c.last]
+        found = np.array([[quantile(a[g], 1 - q, times[g]) for a in (c.survival, low, high)] for g, q in asked])
         columns = {"time": found[:, 0], "conf_low": found[:, 1], "conf_high": found[:, 2]}
         return self._groups.spread([g for g, _ in asked], {"probability": np.array([q for _, q in asked]), **columns})
 
-    def rmst(self, tau: int) -> pl.DataFrame:
-        """Return the mean time lived up to day `tau` (restricted mean survival time, days).
+    def rmst(self, tau: float) -> pl.DataFrame:
+        """Return the mean time lived up to `tau` (restricted mean survival time, in days on a clock of days).
 
         Raises
         ------
         NoValidAnswer
             If a group is not followed to `tau`.
         """
-        days = whole_days(tau, "tau")[0]
-        mean, variance = restricted_mean(self._curves, days)
+        time = self._curves.clock.asked(tau, "tau")[0]
+        mean, variance = restricted_mean(self._curves, time)
         error = np.sqrt(variance)
         half = normal_quantile(self.conf_level) * error
         columns = {"rmst": mean, "std_error": error, "conf_low": mean - half, "conf_high": mean + half}
-        return self._groups.spread(np.arange(mean.size), {"tau": np.full(mean.size, days), **columns})
+        return self._groups.spread(np.arange(mean.size), {"tau": np.full(mean.size, time), **columns})
 
     def to_result(
         self,
@@ -111,37 +131,8 @@ class KaplanMeier:
         Estimands: survival (each day someone left; n at risk, n_event so far), events, median, and
         where days are given milestone, at_risk and rmst. Counts are persons, not weights.
         """
-        c, labels = self._curves, self._groups.labels()
-        every = np.arange(c.last.size)
-        whom = {"n": (c.days.n_event + c.days.n_censor).sum(axis=1), "n_event": c.days.n_event.sum(axis=1)}
-        parts = [
-            self._steps(labels),
-            _part(labels, every, "events", whom),
-            _part(labels, every, "median", whom | _drop(self.quantile(0.5), time="estimate")),
-        ]
-        if milestones:
-            part = _drop(self.at(milestones), survival="estimate") | _drop(self.at_risk(milestones), n_risk="n")
-            parts.append(_part(labels, np.repeat(every, len(milestones)), "milestone", part))
-        if at_risk:
-            part = _drop(self.at_risk(at_risk), n_risk="n")
-            parts.append(_part(labels, np.repeat(every, len(at_risk)), "at_risk", part))
-        if tau is not None:
-            parts.append(_part(labels, every, "rmst", whom | _drop(self.rmst(tau), tau="time", rmst="estimate")))
-        table = pl.concat([tidy(p, analysis="survival", population=population, outcome=outcome) for p in parts])
-        return Result(table, self._settings())
-
-    def _steps(self, labels: list[str]) -> pl.DataFrame:
-        c = self._curves
-        index = np.nonzero(c.days.n_event + c.days.n_censor)
-        counts = {"n": c.days.n_risk[index], "n_event": np.cumsum(c.days.n_event, axis=1)[index]}
-        limits = _limits(c.survival[index], c.var_log[index], self.conf_level, self.conf_type)
-        limits["estimate"] = limits.pop("survival")
-        return _part(labels, index[0], "survival", {"time": index[1], **counts, **limits})
-
-    def _settings(self) -> dict[str, Any]:
-        variance = "infinitesimal jackknife" if self.robust else "Greenwood"
-        settings = {"conf_level": self.conf_level, "conf_type": self.conf_type, "variance": variance}
-        return settings | {"notes": list(self.notes)}
+        self._curves.clock.whole("a result in the long form")
+        return long_form(self, {"population": population, "outcome": outcome}, milestones, at_risk, tau)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -170,6 +161,7 @@ def kaplan_meier(
     conf_level: float = 0.95,
     conf_type: ConfType = "log-log",
     robust: bool | None = None,
+    clock: ClockName = "days",
 ) -> KaplanMeier:
     """Estimate survival curves (Kaplan & Meier 1958), as R ``survfit`` with log-log limits.
 
@@ -192,6 +184,9 @@ def kaplan_meier(
     robust
         Take variances from the infinitesimal jackknife. By default, as R: where weights are not whole
         numbers or clusters are given; Greenwood's formula elsewhere.
+    clock
+        ``days``: times are whole days. ``continuous``: times are any numbers from 0, in any unit; those
+        that differ by rounding only are tied.
 
     Raises
     ------
@@ -210,7 +205,7 @@ def kaplan_meier(
     """
     response = respond(
         read(frame, [time, event, *names(entry), *names(by), *names(weights), *names(cluster)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster,
+        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster, clock=clock,
     )  # fmt: skip
     return from_response(response, conf_level=conf_level, conf_type=conf_type, robust=robust)
 
@@ -221,23 +216,11 @@ def from_response(response: Response, *, conf_level: float, conf_type: str, robu
     c = curves(response, robust=robust)
     group, day = np.nonzero(c.days.n_event + c.days.n_censor)
     n_risk, n_event, n_censor = (kind[group, day] for kind in c.daily)
-    counts = {"time": day, "n_risk": n_risk, "n_event": n_event, "n_censor": n_censor}
-    columns = counts | _limits(c.survival[group, day], c.var_log[group, day], conf_level, conf_type)
+    counts = {"time": c.clock.times(day), "n_risk": n_risk, "n_event": n_event, "n_censor": n_censor}
+    columns = counts | limits(c.survival[group, day], c.var_log[group, day], conf_level, conf_type)
     groups = replace(response.group, code=np.empty(0, np.int64))
     table = groups.spread(group, columns)
     return KaplanMeier(table, conf_level, conf_type, robust, _notes(response, c), groups, c)
-
-
-def _limits(survival: Any, var_log: Any, conf_level: float, conf_type: str) -> dict[str, Any]:
-    low, high = survival_limits(survival, var_log, conf_level, conf_type)
-    std_error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
-    return {"survival": survival, "std_error": std_error, "conf_low": low, "conf_high": high}
-
-
-def _counts(daily: tuple[Any, Any, Any], index: tuple[Any, Any], known: Any) -> dict[str, Any]:
-    n_risk, n_event, n_censor = daily
-    columns = {"n_risk": n_risk[index] * known, "n_event": np.cumsum(n_event, axis=1)[index]}
-    return columns | {"n_censor": np.cumsum(n_censor, axis=1)[index]}
 
 
 def _notes(response: Response, c: Curves) -> tuple[str, ...]:
@@ -249,13 +232,3 @@ def _notes(response: Response, c: Curves) -> tuple[str, ...]:
             "others enter later; start the clock where enough are at risk"
         )
     return tuple(notes)
-
-
-def _drop(frame: pl.DataFrame, **rename: str) -> dict[str, pl.Series]:
-    wanted = ("time", "n_event", "std_error", "conf_low", "conf_high", *rename)
-    return {rename.get(c, c): frame[c] for c in frame.columns if c in wanted}
-
-
-def _part(labels: list[str], group: Any, estimand: str, columns: dict[str, Any]) -> pl.DataFrame:
-    group_names = pl.Series("group", [labels[g] for g in group], pl.String)
-    return pl.DataFrame(columns, nan_to_null=True).with_columns(group_names, pl.lit(estimand).alias("estimand"))

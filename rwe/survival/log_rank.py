@@ -15,6 +15,7 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.kernels.log_rank import Sums, influence, sums
 from rwe.result import Result, tidy
+from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import aliased, solve
@@ -70,12 +71,13 @@ def log_rank(
     weights: str | None = None,
     entry: str | None = None,
     trend: bool = False,
+    clock: ClockName = "days",
 ) -> LogRank:
     """Test whether groups share one hazard (Mantel 1966; Harrington & Fleming 1982), as R ``survdiff``.
 
     Parameters
     ----------
-    frame, time, event, entry
+    frame, time, event, entry, clock
         As in `kaplan_meier`.
     by
         Columns that form the groups.
@@ -96,7 +98,7 @@ def log_rank(
     """
     response = respond(
         read(frame, [time, event, *names(by), *names(strata), *names(weights), *names(entry)]),
-        time=time, event=event, entry=entry, by=names(by), strata=names(strata), weights=weights,
+        time=time, event=event, entry=entry, by=names(by), strata=names(strata), weights=weights, clock=clock,
     )  # fmt: skip
     if not names(by):
         raise DefinitionError("log_rank needs the column that forms the groups: by")

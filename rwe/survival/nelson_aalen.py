@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from rwe.result import Result, tidy
+from rwe.survival.clock import Clock, ClockName
 from rwe.survival.curves import curves, robust_rule
 from rwe.survival.data import names, read, respond
 from rwe.survival.intervals import normal_quantile
@@ -25,8 +26,8 @@ class NelsonAalen:
     Parameters
     ----------
     table
-        One row a group and day on which someone left: the columns of ``by``, then time (days),
-        n_risk, n_event, n_censor, cumulative_hazard, std_error, conf_low, conf_high.
+        One row a group and time at which someone left: the columns of ``by``, then time (days, or
+        numbers on a continuous clock), n_risk, n_event, n_censor, cumulative_hazard, std_error, conf_low, conf_high.
     conf_level
         Of the pointwise limits, which are symmetric for the logarithm of the hazard.
     robust
@@ -38,9 +39,11 @@ class NelsonAalen:
     robust: bool
     _labels: tuple[str, ...]
     _persons: pl.DataFrame
+    _clock: Clock
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return the hazards in the long tidy form (counts are persons; n_event so far)."""
+        self._clock.whole("a result in the long form")
         rows = self.table.select(
             pl.Series("group", self._labels, pl.String),
             "time",
@@ -70,6 +73,7 @@ def nelson_aalen(
     cluster: str | None = None,
     conf_level: float = 0.95,
     robust: bool | None = None,
+    clock: ClockName = "days",
 ) -> NelsonAalen:
     """Estimate cumulative hazards (Nelson 1969, Aalen 1978), ties as R ``survfit(ctype = 1)``.
 
@@ -78,7 +82,7 @@ def nelson_aalen(
     """
     response = respond(
         read(frame, [time, event, *names(entry), *names(by), *names(weights), *names(cluster)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster,
+        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster, clock=clock,
     )  # fmt: skip
     robust = robust_rule(response, asked=robust)
     c = curves(response, robust=robust)
@@ -89,7 +93,7 @@ def nelson_aalen(
         low, high = hazard / factor, hazard * factor
     counts = dict(zip(("n_risk", "n_event", "n_censor"), (a[index] for a in c.daily), strict=True))
     limits = {"cumulative_hazard": hazard, "std_error": error, "conf_low": low, "conf_high": high}
-    table = response.group.spread(group, {"time": day, **counts, **limits})
+    table = response.group.spread(group, {"time": c.clock.times(day), **counts, **limits})
     labels = response.group.labels()
     persons = {"n": c.days.n_risk[index], "n_event": np.cumsum(c.days.n_event, axis=1)[index]}
-    return NelsonAalen(table, conf_level, robust, tuple(labels[g] for g in group), pl.DataFrame(persons))
+    return NelsonAalen(table, conf_level, robust, tuple(labels[g] for g in group), pl.DataFrame(persons), c.clock)

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names of the survival package are loaded when they are asked for, and mean the same however one gets there."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rwe import survival as sv
+
+
+def _loaded(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_every_name_is_listed_typed_and_there() -> None:
+    tree = ast.parse(Path(sv.__file__).read_text("utf-8"))
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and str(n.module).startswith("rwe.")]
+    typed = {(str(n.module).rpartition(".")[2], name.name) for n in imports for name in n.names}
+
+    assert typed == {(module, name) for name, module in sv._HOME.items()}
+    assert set(sv.__all__) == set(sv._HOME)
+    assert all(callable(getattr(sv, name)) for name in sv.__all__)
+    assert sv.__all__ == sorted(sv.__all__) == dir(sv)
+
+
+def test_a_name_loads_its_module_only() -> None:
+    nothing = _loaded("import rwe.survival")
+    curve = _loaded("from rwe.survival import kaplan_meier")
+
+    assert not nothing & {"numba", "numpy", "polars", "scipy"}
+    assert "rwe.survival.kaplan_meier" in curve
+    assert not curve & {"rwe.survival.cox", "rwe.kernels.partial_likelihood", "rwe.kernels.concordance", "formulaic"}
+
+
+def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
+    _loaded("import rwe.survival.cox\nfrom rwe import survival\nassert callable(survival.cox)")
+    _loaded("from rwe import survival\nsurvival.cox\nfrom rwe.survival.cox import Cox\nassert callable(survival.cox)")
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'coxph'"):
+        _ = sv.coxph
