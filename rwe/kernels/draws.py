@@ -53,7 +53,7 @@ def bits(s: U8) -> np.uint64:
     s[0] ^= s[3]
     s[2] ^= t
     s[3] = (s[3] << np.uint64(45)) | (s[3] >> np.uint64(19))
-    return out
+    return np.uint64(out)
 
 
 @kernel(u8_out)
@@ -132,10 +132,10 @@ def binomial(n: int, p: float, s: U8) -> int:
     return n - k if p > 0.5 else k
 
 
-@kernel(i4_in, integer, integer, u8_out, i8_out)
-def _row_by_row(of_row: I4, row: int, n: int, s: U8, out: I8) -> None:
-    """Draw `n` of the `n` rows from `row` on, two from a word (Lemire 2019, ACM Trans Model Comput Simul 29:3)."""
-    low, size = np.uint64(0xFFFFFFFF), np.uint64(n)
+@kernel(i4_in, integer, integer, integer, u8_out, i8_out)
+def _row_by_row(of_row: I4, row: int, rows: int, n: int, s: U8, out: I8) -> None:
+    """Draw `n` of the `rows` rows from `row` on, two from a word (Lemire 2019, ACM Trans Model Comput Simul 29:3)."""
+    low, size = np.uint64(0xFFFFFFFF), np.uint64(rows)
     unfair = (np.uint64(0x100000000) - size) % size
     drawn = 0
     while drawn < n:
@@ -165,7 +165,10 @@ def multinomial(mass: I8, first: int, end: int, of_row: I4, row: int, n: int, s:
     for j in range(first, end):
         out[j] = 0
     if row >= 0:
-        _row_by_row(of_row, row, n, s, out)
+        last = binomial(n, mass[end - 1] / n, s)  # at once: it holds all who are followed beyond a horizon
+        out[end - 1] = last
+        if last < n:
+            _row_by_row(of_row, row, n - mass[end - 1], n - last, s, out)
         return
     left, there = n, n
     for j in range(first, end):

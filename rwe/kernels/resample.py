@@ -68,8 +68,8 @@ def answer(table: F8, g: int, days: int, tick: F8, width: F8, ask: I8, level: fl
     if hit < 0:
         return np.inf
     if fall == hit:
-        return tick[hit]
-    return 0.5 * (tick[hit] + tick[fall if fall >= 0 else last])
+        return float(tick[hit])
+    return 0.5 * float(tick[hit] + tick[fall if fall >= 0 else last])
 
 
 @kernel(f8_out2, integer, i8_in2, f8_in, number)
@@ -142,7 +142,7 @@ def left_out(
     out, table = np.empty((end - first, groups)), np.empty((4, groups * days))
     tabulate(cells, weight, mass, table)
     whole = np.array([answer(table, g, days, tick, width, ask, level) for g in range(groups)])
-    i = np.searchsorted(cells[0], first)
+    i = int(np.searchsorted(cells[0], first))
     for u in range(first, end):
         begin = i
         touched = np.zeros(groups, np.bool_)

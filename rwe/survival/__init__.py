@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rwe.survival.bootstrap import Bootstrap, bootstrap
     from rwe.survival.cox import Cox, cox
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference
     from rwe.survival.follow_up import FollowUp, median_follow_up
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
 
 _OFFERS = {
+    "bootstrap": ("Bootstrap", "bootstrap"),
     "cox": ("Cox", "cox"),
     "differences": ("Difference", "milestone_difference", "rmst_difference"),
     "follow_up": ("FollowUp", "median_follow_up"),
@@ -28,12 +30,14 @@ _OFFERS = {
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
+    "Bootstrap",
     "Cox",
     "Difference",
     "FollowUp",
     "KaplanMeier",
     "LogRank",
     "NelsonAalen",
+    "bootstrap",
     "cox",
     "kaplan_meier",
     "log_rank",
