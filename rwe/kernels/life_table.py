@@ -17,8 +17,8 @@ from rwe.kernels._jit import F8, I4, I8, Flags, f8_in, f8_out, flags_in, i4_in, 
 @kernel(f8_in, f8_in, f8_in, integer, number, number, number, f8_out)
 def _cell(hazard: F8, ages: F8, days: F8, sex: int, age: float, day: float, at: float, out: F8) -> None:
     """Write the hazard of a person `at` days after the start, and when it changes next."""
-    i = max(np.searchsorted(ages, age + at, side="right") - 1, 0)
-    j = max(np.searchsorted(days, day + at, side="right") - 1, 0)
+    i = max(int(np.searchsorted(ages, age + at, side="right")) - 1, 0)
+    j = max(int(np.searchsorted(days, day + at, side="right")) - 1, 0)
     out[0] = hazard[(sex * days.size + j) * ages.size + i]
     birthday = ages[i + 1] - age if i + 1 < ages.size else np.inf
     new_year = days[j + 1] - day if j + 1 < days.size else np.inf

@@ -23,11 +23,14 @@ SINGULAR = 1e-10  # variance left over below which a variable is determined by t
 
 def largest_tail(correlation: F8, m: float, *, absolute: bool) -> float:
     """Return P(max Z > m), or P(max |Z| > m) where `absolute`."""
-    parts = [_part(correlation[np.ix_([i, *range(i)], [i, *range(i)])], m, absolute) for i in range(len(correlation))]
-    return min(1.0, (2.0 if absolute else 1.0) * sum(parts)) if m > 0 or not absolute else 1.0
+    if absolute and m <= 0:
+        return 1.0
+    orders = [[i, *range(i)] for i in range(len(correlation))]
+    parts = sum(_part(correlation[np.ix_(order, order)], m, absolute=absolute) for order in orders)
+    return min(1.0, (2.0 if absolute else 1.0) * parts)
 
 
-def _part(correlation: F8, m: float, absolute: bool) -> float:
+def _part(correlation: F8, m: float, *, absolute: bool) -> float:
     """Return the probability that the first variable exceeds m and no other does."""
     root = _root(correlation)
     low = np.full(len(root), -float(m) if absolute else -np.inf)

@@ -137,11 +137,11 @@ def lives(table: LifeTable, frame: pl.DataFrame, *, age: str, sex: str, date: st
         If rows break the contract of a column, or leave the table.
     """
     of = frame.height
-    years = numeric(frame[age]).cast(pl.Float64)
-    refuse(int((years < 0).sum()), of, age, "hold a negative age")
-    refuse(int((years > 125 * YEAR).sum()), of, age, "are older than 125 years", "give ages in days")
+    old = numeric(frame[age]).cast(pl.Float64).to_numpy()
+    refuse(int((old < 0).sum()), of, age, "hold a negative age")
+    refuse(int((old > 125 * YEAR).sum()), of, age, "are older than 125 years", "give ages in days")
     advice = "give the ages in days (years: multiply by 365.241)"
-    refuse(of if float(years.max() or 0) < 125 and of > 1 else 0, of, age, "are below 125 days of age", advice)
+    refuse(of if 0 < old.max() < 125 else 0, of, age, "are below 125 days of age", advice)
     if frame[date].dtype != pl.Date:
         raise DataError(f"column '{date}' holds {frame[date].dtype}, not dates")
     refuse(frame[date].null_count(), of, date, "have no value")
@@ -151,7 +151,7 @@ def lives(table: LifeTable, frame: pl.DataFrame, *, age: str, sex: str, date: st
     if table.outside == "refuse":
         _within(table, day, until, date)
     code = frame[sex].replace_strict(list(table.sexes), list(range(len(table.sexes))), return_dtype=pl.Int64)
-    return Lives(table, np.ascontiguousarray(code.to_numpy()), years.to_numpy(), np.ascontiguousarray(day))
+    return Lives(table, np.ascontiguousarray(code.to_numpy()), np.ascontiguousarray(old), np.ascontiguousarray(day))
 
 
 def _within(table: LifeTable, day: F8, until: I8, date: str) -> None:

@@ -24,6 +24,7 @@ from rwe.survival.show import framed
 
 DayWeights: TypeAlias = Literal["fleming_harrington", "gehan", "tarone_ware", "peto_peto", "modified_peto_peto"]
 VarianceRule: TypeAlias = Literal["robust", "xie_liu"]
+Trend: TypeAlias = bool | Sequence[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +74,7 @@ def log_rank(
     weights: str | None = None,
     cluster: str | None = None,
     entry: str | None = None,
-    trend: bool | Sequence[float] = False,
+    trend: Trend = False,
     variance: VarianceRule = "robust",
     clock: ClockName = "days",
 ) -> LogRank:
@@ -144,7 +145,7 @@ class _Weights:
         return {"day_weights": self.kind, **powers}
 
 
-def _test(found: Scores, asked: _Weights, trend: bool | Sequence[float]) -> LogRank:
+def _test(found: Scores, asked: _Weights, trend: Trend) -> LogRank:
     factor, response = asked.of(found), found.response
     o, e, variance = observed(found.daily, factor), expected(found.daily, factor), found.covariance(factor, factor)
     contrast = _contrast(found.daily, trend)
@@ -159,7 +160,7 @@ def _test(found: Scores, asked: _Weights, trend: bool | Sequence[float]) -> LogR
     return LogRank(statistic, df, chi_square_tail(statistic, df), table, settings, int(response.event.sum()))
 
 
-def _contrast(daily: Daily, trend: bool | Sequence[float]) -> F8:
+def _contrast(daily: Daily, trend: Trend) -> F8:
     """Return the directions tested: all but the first of the groups that were ever at risk, or their trend."""
     n_groups = daily.share.shape[1]
     there = np.flatnonzero(daily.share.sum(axis=(0, 2)) > 0)

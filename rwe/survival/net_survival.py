@@ -170,7 +170,10 @@ def _whole_cohort(response: Response, placed: Lives) -> F8:
 
 
 def _population(response: Response, placed: Lives, *, forever: bool) -> F8:
-    """Return the sums over those at risk (`forever`: over all, walked with negative hazards, so that w is the expected survival)."""
+    """Return the sums over those at risk.
+
+    `forever`: over all, whether they left or not, with negative hazards, so that w is the expected survival.
+    """
     hazard, ages, days = placed.table.cuts
     r = response
 
