@@ -9,15 +9,33 @@ the parts: a result has the same bits on one thread, on many, in processes or on
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, reduce
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rwe.errors import DefinitionError
 
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A cohort whose rows lie in several places; estimators that add up take it where they take a frame.
+
+    Parameters
+    ----------
+    frames
+        The parts: frames, lazy frames, paths of parquet files, or what was counted from them elsewhere.
+    executor
+        What works on them, for example processes or the executor of a Dask client; by default the
+        threads of this process. With processes or a cluster, a path spares sending the rows.
+    """
+
+    frames: Sequence[Any]
+    executor: Executor | None = None
 
 
 def threads() -> int:

@@ -28,10 +28,11 @@ I4: TypeAlias = npt.NDArray[np.int32]
 U1: TypeAlias = npt.NDArray[np.uint8]
 U2: TypeAlias = npt.NDArray[np.uint16]
 U4: TypeAlias = npt.NDArray[np.uint32]
+U8: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _types: Any = numba.types
-integer, number = _types.int64, _types.float64
+integer, number, word = _types.int64, _types.float64, _types.uint64
 
 
 def array_in(kind: Any, dimensions: int = 1) -> Any:
@@ -43,6 +44,7 @@ f8_in, i8_in, i4_in, flags_in = (array_in(kind) for kind in (number, integer, _t
 u1_in, u2_in, u4_in = (array_in(kind) for kind in (_types.uint8, _types.uint16, _types.uint32))
 f8_in2, i8_in2 = array_in(number, 2), array_in(integer, 2)
 f8_out, f8_out2, i8_out, i8_out2 = number[::1], number[:, ::1], integer[::1], integer[:, ::1]  # filled for the caller
+u8_out = word[::1]
 REASSOCIATE = {"reassoc", "contract", "nsz"}
 
 

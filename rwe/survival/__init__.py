@@ -10,56 +10,48 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rwe.survival.bootstrap import Bootstrap, bootstrap
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gray_test import GrayTest, gray_test
     from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
-    from rwe.survival.life_table import LifeTable, life_table
     from rwe.survival.log_rank import LogRank, log_rank
-    from rwe.survival.max_combo import MaxCombo, max_combo
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
-    from rwe.survival.net_survival import NetSurvival, net_survival
 
 _OFFERS = {
+    "bootstrap": ("Bootstrap", "bootstrap"),
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gray_test": ("GrayTest", "gray_test"),
     "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
-    "life_table": ("LifeTable", "life_table"),
     "log_rank": ("LogRank", "log_rank"),
-    "max_combo": ("MaxCombo", "max_combo"),
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
-    "net_survival": ("NetSurvival", "net_survival"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
+    "Bootstrap",
     "Cox",
     "CumulativeIncidence",
     "Difference",
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
-    "LifeTable",
     "LogRank",
-    "MaxCombo",
     "NelsonAalen",
-    "NetSurvival",
+    "bootstrap",
     "cox",
     "cumulative_incidence",
     "gray_test",
     "kaplan_meier",
-    "life_table",
     "log_rank",
-    "max_combo",
     "median_follow_up",
     "milestone_difference",
     "nelson_aalen",
-    "net_survival",
     "rmst_difference",
 ]
 

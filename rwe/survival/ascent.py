@@ -67,12 +67,20 @@ def climb(hill: Hill, start: F8, terms: Sequence[str], *, free: Flags | None = N
     raise NoValidAnswer(runaway(terms, step))
 
 
+def refuse_aliased(curve: F8, terms: Sequence[str]) -> None:
+    """Refuse terms that say nothing new at the start of the climb."""
+    if at := aliased(curve):
+        raise NoValidAnswer(
+            f"terms {[terms[j] for j in at]} are constant or a combination of other terms: leave them out"
+        )
+
+
 def runaway(terms: Sequence[str], step: F8) -> str:
     """Return what is said of coefficients that grow without end: those whose last step was long are named."""
     far = [name for name, s in zip(terms, np.abs(step), strict=True) if s > 0.1 * np.abs(step).max()]
     return (
         f"terms {far} have no finite estimate (monotone likelihood: a level or value of theirs goes with all or "
-        "none of the events); merge levels, leave them out, or use firth"
+        "none of the events); merge levels, leave them out, or use penalty='firth'"
     )
 
 

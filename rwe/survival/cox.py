@@ -14,16 +14,18 @@ import polars as pl
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result, tidy
+from rwe.survival.ascent import Spot
 from rwe.survival.baseline import Hazard, hazard_of, strata_of
 from rwe.survival.clock import whole_days
 from rwe.survival.curves import robust_rule
 from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of, concordance_of, robust_variance, tests_of
-from rwe.survival.exact import maximise_exact, refuse_exact
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
+from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
-from rwe.survival.partial import maximise, rows
+from rwe.survival.partial import rows
+from rwe.survival.profile import Profile
 from rwe.survival.show import framed
 
 
@@ -48,7 +50,7 @@ class Cox:
         Share of comparable pairs that the model puts in the right order.
     n, n_event
         Rows and events used.
-    ties, robust, conf_level
+    ties, penalty, robust, conf_level
         Settings.
     notes
         What a reader must know, for example rows of weight 0 left out.
@@ -65,6 +67,7 @@ class Cox:
     n: int
     n_event: int
     ties: str
+    penalty: str | None
     robust: bool
     conf_level: float
     notes: tuple[str, ...]
@@ -72,6 +75,7 @@ class Cox:
     _mean: F8
     _strata: Levels
     _hazard: Hazard
+    _profile: Profile
 
     def baseline(self) -> pl.DataFrame:
         """Return the cumulative hazard where all covariates are 0 (levels: the reference), by stratum.
@@ -83,6 +87,23 @@ class Cox:
         total = np.cumsum(z.jump) * np.exp(-self._mean @ self._beta)
         before = np.concatenate([[0.0], total])[np.searchsorted(z.stratum, z.stratum)]
         return self._strata.spread(z.stratum, {"time": z.day, "cumulative_hazard": total - before})
+
+    def profile_intervals(self) -> pl.DataFrame:
+        """Return the coefficients with limits and tests from the profile of the likelihood.
+
+        One row a term: term, estimate, hazard_ratio, conf_low, conf_high (hazard ratio scale), statistic
+        (signed root of the likelihood ratio), p_value. Better than limits from the standard error where
+        the likelihood is lopsided (Venzon & Moolgavkar 1988).
+
+        Raises
+        ------
+        DefinitionError
+            If the fit is robust: the likelihood of weighted or dependent rows measures no distance.
+        """
+        if self.robust:
+            raise DefinitionError("profile intervals need independent rows: this fit has a robust variance")
+        found = self.coefficients.select("term", "estimate", "hazard_ratio")
+        return self._profile.table(found, normal_quantile(self.conf_level))
 
     def predict_survival(
         self, new: Any, times: int | Sequence[int], *, conf_type: ConfType = "log-log"
@@ -168,7 +189,8 @@ def cox(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
-    ties: Literal["efron", "breslow", "exact"] = "efron",
+    ties: Ties = "efron",
+    penalty: Literal["firth"] | None = None,
     robust: bool | None = None,
     reference: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
@@ -192,6 +214,9 @@ def cox(
     ties
         efron (default), breslow, or exact: the discrete logistic partial likelihood, without weights or
         robust variance, its baseline hazard that of Breslow at these coefficients.
+    penalty
+        ``"firth"``: Firth's penalised likelihood, whose estimates stay finite where events separate; limits
+        and tests of its coefficients are those of the profile penalised likelihood.
     robust
         Take the variance from the influence of rows (or clusters). By default, as R: where weights
         are not whole numbers or clusters are given.
@@ -212,40 +237,36 @@ def cox(
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    if ties not in ("efron", "breslow", "exact"):
-        raise DefinitionError(f"ties '{ties}' is not one of efron, breslow, exact")
     model = formula if formula is not None else list(covariates or ())
     columns = [time, event, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
     table = read(frame, columns)
     stratify = names(strata)
     response = respond(table, time=time, event=event, entry=entry, strata=stratify, weights=weights, cluster=cluster)
+    kind = likelihood(response, ties=ties, penalty=penalty, robust=robust)
     table = table.filter(response.kept)
     plan = design(table, model, reference)
     data = rows(response, plan.matrix(table), efron=ties == "efron")
-    if ties == "exact":
-        refuse_exact(response, robust=robust)
-    null, best = (maximise_exact if ties == "exact" else maximise)(data, plan.names)
+    null, best = kind.maximise(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)
     variance = robust_variance(response, data, best, model_variance) if is_robust else model_variance
-    unit = np.outer(data.scale, data.scale)
+    unit, z = np.outer(data.scale, data.scale), normal_quantile(conf_level)
+    top = Spot(best.beta, best.loglik, best.score, best.information)
+    profile = Profile(kind.hill(data), top, plan.names, kind.steps, data.scale)
+    found = coefficients_of(
+        plan.names, best.beta / data.scale, model_variance / unit, variance / unit, robust=is_robust, z=z
+    )
     return Cox(
-        coefficients=coefficients_of(
-            plan.names,
-            best.beta / data.scale,
-            model_variance / unit,
-            variance / unit,
-            robust=is_robust,
-            z=normal_quantile(conf_level),
-        ),
+        coefficients=profile.table(found, z) if penalty else found,
         covariance=variance / unit,
         loglik=best.loglik,
         loglik_null=null.loglik,
-        tests=tests_of(null, best, variance, robust=is_robust),
+        tests=tests_of(null, best, variance, robust=is_robust).filter((pl.col("test") != "score") | (penalty is None)),
         concordance=concordance_of(response, data, best),
         n=response.time.size,
         n_event=int(response.event.sum()),
         ties=ties,
+        penalty=penalty,
         robust=is_robust,
         conf_level=conf_level,
         notes=(f"{response.dropped} rows of weight 0 left out",) if response.dropped else (),
@@ -253,4 +274,5 @@ def cox(
         _mean=data.mean,
         _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
         _hazard=hazard_of(response, data, best),
+        _profile=profile,
     )

@@ -141,6 +141,12 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
     DefinitionError
         If it is no frame, or a column is missing.
     """
+    found: pl.DataFrame = choose(frame, columns).collect("polars").to_native()
+    return found
+
+
+def choose(frame: Any, columns: Sequence[str]) -> Any:
+    """Return these columns of any frame that narwhals takes, as its lazy frame."""
     try:
         lazy = nw.from_native(frame).lazy()
     except TypeError:
@@ -150,8 +156,7 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
         near = {c: difflib.get_close_matches(c, there, n=1) for c in missing}
         hints = [f"'{c}'" + (f" (did you mean '{near[c][0]}'?)" if near[c] else "") for c in missing]
         raise DefinitionError(f"the frame has no column {', '.join(hints)}")
-    found: pl.DataFrame = lazy.select(list(dict.fromkeys(columns))).collect("polars").to_native()
-    return found
+    return lazy.select(list(dict.fromkeys(columns)))
 
 
 def respond(

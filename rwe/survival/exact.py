@@ -13,14 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.errors import DefinitionError
 from rwe.execute import merge, run
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor
 from rwe.kernels.subsets import subset_sums
-from rwe.survival.ascent import Spot, climb
+from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.data import Response
-from rwe.survival.linear import aliased
 from rwe.survival.partial import Point, Rows, evaluate
 
 BLOCK = 32  # occasions a part: fixed, so that sums have the same bits on any number of threads
@@ -34,14 +33,16 @@ def refuse_exact(response: Response, *, robust: bool | None) -> None:
         raise DefinitionError("ties='exact' has no robust variance: take ties='efron' for clusters or robust=True")
 
 
+def exact_hill(data: Rows) -> Hill:
+    """Return the exact partial likelihood as a function of the (standardised) coefficients."""
+    return partial(_spot, data)
+
+
 def maximise_exact(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
     """Return the exact partial likelihood at 0 and at its maximum; sums of risk sets as Breslow's."""
-    hill = partial(_spot, data)
+    hill = exact_hill(data)
     null = hill(np.zeros(data.x.shape[1]))
-    if at := aliased(null.curve):
-        raise NoValidAnswer(
-            f"terms {[names[j] for j in at]} are constant or a combination of other terms: leave them out"
-        )
+    refuse_aliased(null.curve, names)
     return _point(data, null), _point(data, climb(hill, null.beta, names))
 
 

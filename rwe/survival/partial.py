@@ -12,6 +12,7 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.kernels.matrix import predictor, weighted_gram
 from rwe.kernels.partial_likelihood import risk_sums, tie_sums
+from rwe.survival.ascent import Hill, Spot, refuse_aliased, runaway
 from rwe.survival.data import Response
 from rwe.survival.linear import aliased, solve
 
@@ -152,10 +153,7 @@ def maximise(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
         maximum (monotone likelihood: it separates those who fail from those who do not).
     """
     null = now = evaluate(data, np.zeros(data.x.shape[1]))
-    if at := aliased(null.information):
-        raise NoValidAnswer(
-            f"terms {[names[j] for j in at]} are constant or a combination of other terms: leave them out"
-        )
+    refuse_aliased(null.information, names)
     step: F8 = now.beta
     for _ in range(ITERATIONS):
         now, step = _forward(data, now, solve(now.information, now.score))
@@ -163,11 +161,17 @@ def maximise(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
             return null, now
         if aliased(now.information):
             break
-    far = [name for name, s in zip(names, np.abs(step), strict=True) if s > 0.1 * np.abs(step).max()]
-    raise NoValidAnswer(
-        f"terms {far} have no finite estimate (monotone likelihood: a level or value of theirs goes with all or "
-        "none of the events); merge levels or leave them out"
-    )
+    raise NoValidAnswer(runaway(names, step))
+
+
+def plain_hill(data: Rows) -> Hill:
+    """Return the partial likelihood as a function of the coefficients."""
+
+    def spot(beta: F8) -> Spot:
+        at = evaluate(data, beta)
+        return Spot(beta, at.loglik, at.score, at.information)
+
+    return spot
 
 
 def score_residuals(data: Rows, at: Point) -> F8:

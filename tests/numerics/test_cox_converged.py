@@ -43,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "colon.cs1": {"time": "ftime", "formula": "age + sex + node4"},
     "colon.cs2": {"time": "ftime", "formula": "age + sex + node4"},
 }
-FITTED = {f"converged.{model}.{ties}": (model, ties) for model in MODELS for ties in ("efron", "breslow")}
+FITTED = {f"converged.{model}.{ties}": (model, ties) for model in MODELS for ties in ("efron", "breslow", "exact")}
 
 
 def _frame(name: str, model: str) -> pl.DataFrame:

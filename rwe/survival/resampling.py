@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a bootstrap draws from: cells of equal rows, the units they belong to, the pools units are drawn in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError
+from rwe.execute import run
+from rwe.kernels._jit import F8, I4, I8
+from rwe.kernels.resample import answer, left_out, replicates, tabulate
+from rwe.survival.data import Response
+
+BLOCK = 16  # replicates a thread takes at once
+CHEAP = 24  # rows that are drawn in the time of one binomial number
+KEYS = ["pool", "cluster", "group", "leave", "enter", "status", "weight"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A statistic of one group, in the terms of the kernel (`rwe.kernels.resample.answer`).
+
+    Parameters
+    ----------
+    ask
+        Statistic; last tick that counts; tick that follow-up must reach.
+    tick, width
+        Time of each tick, and what of the time up to the horizon it lasts.
+    level
+        Survival that a quantile asks for.
+    """
+
+    ask: I8
+    tick: F8
+    width: F8
+    level: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Rows folded for resampling.
+
+    Parameters
+    ----------
+    mass
+        Rows of each unit; 1 where units are clusters.
+    pools
+        Units and rows of each pool (see `rwe.kernels.resample.replicates`).
+    of_row
+        Unit of each row of the pools that are drawn row by row.
+    cells, weight
+        The cells in the order of their units, and the weight that one draw of the unit brings.
+    n_groups
+        Number of groups.
+    """
+
+    mass: I8
+    pools: I8
+    of_row: I4
+    cells: I8
+    weight: F8
+    n_groups: int
+
+    def estimate(self, q: Question) -> F8:
+        """Return the statistic of each group in the rows themselves."""
+        table = np.empty((4, self.n_groups * q.tick.size))
+        tabulate(self.cells, self.weight, self.mass, table)
+        found = [answer(table, g, q.tick.size, q.tick, q.width, q.ask, q.level) for g in range(self.n_groups)]
+        return np.array(found, np.float64)
+
+    def draw(self, q: Question, n: int, seed: int) -> F8:
+        """Return the statistic of each group in `n` replicates, shape (replicates, groups)."""
+
+        def block(first: int) -> F8:
+            end = min(first + BLOCK, n)
+            return replicates(
+                first, end, seed, self.mass, self.pools, self.of_row, self.cells, self.weight,
+                self.n_groups, q.tick, q.width, q.ask, q.level,
+            )  # fmt: skip
+
+        return np.concatenate(run(block, range(0, n, BLOCK)))
+
+    def leave_out(self, q: Question) -> F8:
+        """Return the statistic of each group without one row (or cluster) of each unit, shape (units, groups)."""
+
+        def block(first: int) -> F8:
+            end = min(first + 64 * BLOCK, self.mass.size)
+            return left_out(
+                first, end, self.mass, self.cells, self.weight, self.n_groups, q.tick, q.width, q.ask, q.level
+            )
+
+        return np.concatenate(run(block, range(0, self.mass.size, 64 * BLOCK)))
+
+
+def cells_of(response: Response, status: I8, days: int) -> Cells:
+    """Fold the rows of a response for resampling within groups and strata.
+
+    Parameters
+    ----------
+    status
+        0 censored, 1 failed, 2 failed of the cause of interest.
+    days
+        Ticks that matter; what happens on the last of them or later is told as censored on the last, unless
+        follow-up is no longer than that.
+    """
+    pool, n_groups = _pools(response), response.group.n
+    plain = response.weight is None and response.cluster is None and not (response.entry >= 0).any()
+    found = _counted(response, pool, status) if plain else _listed(response, pool, status)
+    if days < response.n_days:
+        late = pl.col("leave") >= days - 1
+        found = found.with_columns(
+            leave=pl.col("leave").clip(upper_bound=days - 1),
+            enter=pl.col("enter").clip(upper_bound=days - 2),
+            status=pl.when(late).then(0).otherwise("status"),
+        )
+    found = found.group_by(KEYS).agg(pl.col("mass").sum()).sort(KEYS)
+    unit_keys = ["pool", "cluster"] if response.cluster is not None else KEYS
+    unit = found.select(pl.struct(unit_keys).rle_id().cast(pl.Int64))[unit_keys[0]].to_numpy()
+    mass = found["mass"].to_numpy()
+    weight = found["weight"].to_numpy()
+    if response.cluster is not None:
+        weight, mass = weight * mass, np.ones(int(unit[-1]) + 1, np.int64)
+    first = np.flatnonzero(np.diff(unit, prepend=-1))
+    pools, of_row = _layout(found["pool"].to_numpy()[first], mass)
+    group, leave, enter = (found[c].to_numpy() for c in ("group", "leave", "enter"))
+    place = (group * days + leave, np.where(enter >= 0, group * days + enter, -1), found["status"].to_numpy())
+    return Cells(mass, pools, of_row, np.ascontiguousarray(np.stack([unit, *place])), weight, n_groups)
+
+
+def _pools(response: Response) -> I8:
+    """Return the pool of each row: rows within group and stratum, clusters within group where none spans groups."""
+    fine = np.asarray(response.strata.code * response.group.n + response.group.code, np.int64)
+    if response.cluster is None or not _spans(response.cluster, fine):
+        return fine
+    if n := _spans(response.cluster, response.strata.code):
+        raise DataError(f"{n} clusters lie in more than one stratum: clusters are drawn whole, within strata")
+    return response.strata.code
+
+
+def _spans(cluster: I8, pool: I8) -> int:
+    """Return how many clusters have rows in more than one pool."""
+    low, high = np.full(cluster.max() + 1, pool.max()), np.zeros(cluster.max() + 1, np.int64)
+    np.minimum.at(low, cluster, pool)
+    np.maximum.at(high, cluster, pool)
+    return int((high > low).sum())
+
+
+def _counted(response: Response, pool: I8, status: I8) -> pl.DataFrame:
+    """Return cells from the day table: no row is looked at twice."""
+    persons = response.fold(pool * 2 + (status == 2), int(pool.max() + 1) * 2).persons[:2]
+    failed, cell, leave = np.nonzero(persons)
+    columns = {"pool": cell // 2, "group": cell // 2 % response.group.n, "leave": leave}
+    columns["status"] = np.where(failed == 1, 1 + cell % 2, 0)
+    frame = pl.DataFrame(columns | {"mass": persons[failed, cell, leave]})
+    return frame.with_columns(cluster=pl.lit(0), enter=pl.lit(-1), weight=pl.lit(1.0)).cast(
+        dict.fromkeys(["cluster", "enter"], pl.Int64)
+    )
+
+
+def _listed(response: Response, pool: I8, status: I8) -> pl.DataFrame:
+    cluster = np.zeros(pool.size, np.int64) if response.cluster is None else response.cluster
+    columns = {"pool": pool, "cluster": cluster, "group": response.group.code, "status": status}
+    columns |= {"leave": response.time.astype(np.int64), "enter": response.entry.astype(np.int64)}
+    return pl.DataFrame(columns | {"weight": response.weights, "mass": np.ones(pool.size, np.int64)})
+
+
+def _layout(pool: I8, mass: I8) -> tuple[I8, I4]:
+    """Return the pools over the units, and the unit of each row of those that are drawn row by row."""
+    first = np.flatnonzero(np.diff(pool, prepend=-1))
+    end, rows = np.append(first[1:], pool.size), np.add.reduceat(mass, first)
+    one_by_one = rows < CHEAP * (end - first)
+    place = np.where(one_by_one, np.cumsum(np.where(one_by_one, rows, 0)) - rows, -1)
+    units = [
+        np.repeat(np.arange(a, b), mass[a:b]) for a, b, by_row in zip(first, end, one_by_one, strict=True) if by_row
+    ]
+    of_row = np.concatenate([np.empty(0, np.int64), *units]).astype(np.int32)
+    return np.ascontiguousarray(np.column_stack([first, end, rows, place])), of_row
