@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gray_test import GrayTest, gray_test
     from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
+    from rwe.survival.life_table import LifeTable, life_table
     from rwe.survival.log_rank import LogRank, log_rank
+    from rwe.survival.max_combo import MaxCombo, max_combo
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
+    from rwe.survival.net_survival import NetSurvival, net_survival
 
 _OFFERS = {
     "bootstrap": ("Bootstrap", "bootstrap"),
@@ -28,8 +31,11 @@ _OFFERS = {
     "follow_up": ("FollowUp", "median_follow_up"),
     "gray_test": ("GrayTest", "gray_test"),
     "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
+    "life_table": ("LifeTable", "life_table"),
     "log_rank": ("LogRank", "log_rank"),
+    "max_combo": ("MaxCombo", "max_combo"),
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
+    "net_survival": ("NetSurvival", "net_survival"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
@@ -41,17 +47,23 @@ __all__ = [
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
+    "LifeTable",
     "LogRank",
+    "MaxCombo",
     "NelsonAalen",
+    "NetSurvival",
     "bootstrap",
     "cox",
     "cumulative_incidence",
     "gray_test",
     "kaplan_meier",
+    "life_table",
     "log_rank",
+    "max_combo",
     "median_follow_up",
     "milestone_difference",
     "nelson_aalen",
+    "net_survival",
     "rmst_difference",
 ]
 
