@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rwe.survival.bootstrap import Bootstrap, bootstrap
+    from rwe.survival.concordance import Concordance, concordance
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _OFFERS = {
     "bootstrap": ("Bootstrap", "bootstrap"),
+    "concordance": ("Concordance", "concordance"),
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference"),
@@ -41,6 +43,7 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 
 __all__ = [
     "Bootstrap",
+    "Concordance",
     "Cox",
     "CumulativeIncidence",
     "Difference",
@@ -53,6 +56,7 @@ __all__ = [
     "NelsonAalen",
     "NetSurvival",
     "bootstrap",
+    "concordance",
     "cox",
     "cumulative_incidence",
     "gray_test",

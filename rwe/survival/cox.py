@@ -20,12 +20,15 @@ from rwe.survival.clock import whole_days
 from rwe.survival.curves import robust_rule
 from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
-from rwe.survival.estimates import coefficients_of, concordance_of, robust_variance, tests_of
+from rwe.survival.estimates import coefficients_of, robust_variance, tests_of
+from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
 from rwe.survival.partial import rows
 from rwe.survival.profile import Profile
+from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
+from rwe.survival.residuals import Kind, residuals
 from rwe.survival.show import framed
 
 
@@ -46,8 +49,6 @@ class Cox:
     tests
         Of no effect at all: likelihood_ratio, wald, score; statistic, df, p_value. The likelihood
         ratio and score tests assume independent rows with weights that are counts: null where robust.
-    concordance
-        Share of comparable pairs that the model puts in the right order.
     n, n_event
         Rows and events used.
     ties, penalty, robust, conf_level
@@ -63,7 +64,6 @@ class Cox:
     loglik: float
     loglik_null: float
     tests: pl.DataFrame
-    concordance: float
     n: int
     n_event: int
     ties: str
@@ -76,6 +76,17 @@ class Cox:
     _strata: Levels
     _hazard: Hazard
     _profile: Profile
+    _fitted: Fitted | None
+
+    @property
+    def concordance(self) -> float:
+        """Share of comparable pairs that the model puts in the right order (Harrell's C)."""
+        return self._rows("the concordance").agreement.estimate
+
+    @property
+    def concordance_std_error(self) -> float:
+        """Standard error of the concordance (infinitesimal jackknife, by cluster where there are clusters)."""
+        return self._rows("the concordance").agreement.std_error
 
     def baseline(self) -> pl.DataFrame:
         """Return the cumulative hazard where all covariates are 0 (levels: the reference), by stratum.
@@ -137,6 +148,63 @@ class Cox:
         limits = {"survival": survival, "std_error": error, "conf_low": low, "conf_high": high}
         return pl.DataFrame(position | limits, nan_to_null=True)
 
+    def residuals(self, kind: Kind, *, weighted: bool | None = None, collapse: bool = False) -> pl.DataFrame:
+        """Return residuals, as R ``residuals.coxph``, in time linear in the rows.
+
+        Parameters
+        ----------
+        kind
+            ``martingale`` and ``deviance``: one number a row. ``score``: its part in the score, by term.
+            ``dfbeta``: by how much it moves the estimates, ``dfbetas`` in units of their (model) errors.
+            ``schoenfeld``: by event, its covariates less the mean of those at risk; ``scaled_schoenfeld``:
+            times the covariance and the number of events, plus the estimates.
+        weighted
+            Multiply by the weight of the row; by default for dfbeta and dfbetas only.
+        collapse
+            Sum within clusters (persons).
+
+        Returns
+        -------
+        polars.DataFrame
+            row (of the frame given to `cox`, from 0; rows of weight 0 have none) or, where collapsed, the column
+            of clusters; then one column, named as the kind, or one a term. By event: columns of the strata, row,
+            time, terms; ordered by stratum and time.
+
+        Raises
+        ------
+        DefinitionError
+            If the kind is unknown, does not exist for exact ties, or the model was not fitted from a frame.
+        """
+        return residuals(self._rows("a residual"), kind, weighted=weighted, collapse=collapse)
+
+    def proportional_hazards(self, transform: Transform = "km", *, by_column: bool = False) -> ProportionalHazards:
+        """Test whether hazards are proportional, as R ``cox.zph`` (survival 3.0 and later).
+
+        Parameters
+        ----------
+        transform
+            The function of time along which a coefficient might change: ``km`` (1 less Kaplan-Meier, default),
+            ``identity``, ``rank`` or ``log``.
+        by_column
+            Test the levels of one column together (R ``terms=TRUE``).
+
+        Returns
+        -------
+        ProportionalHazards
+            Tests by term and of all together, and the scaled Schoenfeld residuals to look at.
+
+        Raises
+        ------
+        DefinitionError
+            If the transform is unknown, ties are exact, there is a penalty, or the model was not fitted from a frame.
+        NoValidAnswer
+            If an event at time 0 has no logarithm.
+        """
+        if self.penalty:
+            raise DefinitionError("the test rests on the score at the maximum: fit the model without a penalty")
+        notes = ("the test takes rows as independent and weights as counts",) if self.robust else ()
+        return proportional_hazards(self._rows("the test"), transform, by_column=by_column, notes=notes)
+
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return hazard ratios (stratum: the term) and concordance in the long tidy form."""
         error = "robust_std_error" if self.robust else "std_error"
@@ -150,7 +218,8 @@ class Cox:
             "statistic",
             "p_value",
         )
-        fit = pl.DataFrame({"estimand": ["concordance"], "stratum": [""], "estimate": [self.concordance]})
+        order = {"estimate": [self.concordance], "std_error": [self.concordance_std_error]}
+        fit = pl.DataFrame({"estimand": ["concordance"], "stratum": [""]} | order, nan_to_null=True)
         both = pl.concat([ratios, fit], how="diagonal").with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
         settings = {"ties": self.ties, "robust": self.robust, "conf_level": self.conf_level, "notes": list(self.notes)}
         settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null, "strata": list(self._strata.frame.columns)}
@@ -159,6 +228,11 @@ class Cox:
     @property
     def _beta(self) -> F8:
         return self.coefficients["estimate"].to_numpy()
+
+    def _rows(self, what: str) -> Fitted:
+        if self._fitted is None:
+            raise DefinitionError(f"{what} needs the rows of the model: fit it with cox() from one frame in memory")
+        return self._fitted
 
     def _predict(self, x: F8, stratum: int, days: I8) -> tuple[F8, F8]:
         """Return survival and var(log S) of one person."""
@@ -262,7 +336,6 @@ def cox(
         loglik=best.loglik,
         loglik_null=null.loglik,
         tests=tests_of(null, best, variance, robust=is_robust).filter((pl.col("test") != "score") | (penalty is None)),
-        concordance=concordance_of(response, data, best),
         n=response.time.size,
         n_event=int(response.event.sum()),
         ties=ties,
@@ -275,4 +348,5 @@ def cox(
         _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
         _hazard=hazard_of(response, data, best),
         _profile=profile,
+        _fitted=Fitted(response, data, best, plan, model_variance / unit, ties, table[cluster] if cluster else None),
     )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a maximised partial likelihood says: coefficients and their errors, tests, concordance."""
+"""What a maximised partial likelihood says: coefficients and their errors, and tests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import polars as pl
 
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
-from rwe.kernels.concordance import count_pairs
-from rwe.kernels.matrix import predictor
 from rwe.survival.data import Response
 from rwe.survival.intervals import chi_square_tail, two_sided
 from rwe.survival.linear import aliased, solve
@@ -58,14 +56,3 @@ def tests_of(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.Data
     tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
     columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * 3, "p_value": tails}
     return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
-
-
-def concordance_of(response: Response, data: Rows, best: Point) -> float:
-    """Return Harrell's C; scores equal to 10 decimals are tied."""
-    rank = np.unique(np.round(predictor(data.x, best.beta), 10), return_inverse=True)[1] + 1
-    stratum, leave, enter = response.strata.code, response.time, response.entry
-    by_leave = np.lexsort((response.event, -1 * leave, stratum))
-    by_enter = np.lexsort((-1 * enter, stratum))
-    weight, n_ranks = response.weights, int(rank.max())
-    pairs = count_pairs(by_leave, by_enter, stratum, leave, enter, response.event, rank, weight, n_ranks)
-    return float((pairs[0] + pairs[2] / 2) / pairs.sum()) if pairs.sum() > 0 else float("nan")
