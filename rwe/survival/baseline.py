@@ -12,7 +12,8 @@ import polars as pl
 from rwe.errors import DataError
 from rwe.kernels._jit import F8, I8
 from rwe.survival.data import INDEX, Levels, Response
-from rwe.survival.partial import Point, Rows
+from rwe.survival.partial import Point
+from rwe.survival.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

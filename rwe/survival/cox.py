@@ -25,11 +25,11 @@ from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
-from rwe.survival.partial import rows
 from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
 from rwe.survival.residuals import Kind, residuals
 from rwe.survival.show import framed
+from rwe.survival.standard import rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,8 @@ from rwe.kernels._jit import F8
 from rwe.survival.data import Response
 from rwe.survival.intervals import chi_square_tail, two_sided
 from rwe.survival.linear import aliased, solve
-from rwe.survival.partial import Point, Rows, score_residuals
+from rwe.survival.partial import Point, score_residuals
+from rwe.survival.rows import Rows
 
 
 def robust_variance(response: Response, data: Rows, best: Point, model: F8) -> F8:

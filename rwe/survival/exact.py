@@ -20,7 +20,8 @@ from rwe.kernels.matrix import predictor
 from rwe.kernels.subsets import subset_sums
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.data import Response
-from rwe.survival.partial import Point, Rows, evaluate
+from rwe.survival.partial import Point, evaluate
+from rwe.survival.rows import Rows
 
 BLOCK = 32  # occasions a part: fixed, so that sums have the same bits on any number of threads
 
@@ -49,14 +50,13 @@ def maximise_exact(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
 @np.errstate(over="ignore", invalid="ignore")
 def _spot(data: Rows, beta: F8) -> Spot:
     eta = predictor(data.x, beta)
-    size = data.n_event.size
+    size, start, stop = data.n_event.size, data.start, data.stop
     parts = [(first, min(first + BLOCK, size)) for first in range(0, size, BLOCK)]
-    sums = merge(np.add, run(lambda part: subset_sums(data.x, eta, data.start, data.stop, data.n_event, *part), parts))
+    sums = merge(np.add, run(lambda part: subset_sums(data.x, eta, start, stop, data.n_event, *part), parts))
     lower = sums[1:, 1:]
     curve = lower + lower.T - np.diag(np.diag(lower))
     return Spot(beta, float(data.x_event @ beta - sums[0, 0]), data.x_event - sums[0, 1:], curve)
 
 
 def _point(data: Rows, spot: Spot) -> Point:
-    breslow = evaluate(replace(data, efron=False), spot.beta)
-    return replace(breslow, loglik=spot.value, score=spot.slope, information=spot.curve)
+    return replace(evaluate(data, spot.beta), loglik=spot.value, score=spot.slope, information=spot.curve)

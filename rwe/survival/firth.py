@@ -18,7 +18,8 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.data import Response
-from rwe.survival.partial import Point, Rows, evaluate
+from rwe.survival.partial import Point, evaluate, relative_risk
+from rwe.survival.rows import Rows
 
 STEPS = 500  # each takes off a share of what is left, as the curvature of the penalty is not used
 
@@ -67,7 +68,7 @@ def _pull(data: Rows, at: Point) -> F8:
     risk set is met once.
     """
     inverse = np.linalg.inv(at.information)
-    r, turned = data.weight * at.risk, data.x @ inverse
+    r, turned = data.weight * relative_risk(data, at), data.x @ inverse
     length = np.einsum("ij,ij->i", turned, data.x)
     columns = np.column_stack([r, r[:, None] * data.x, r * length])
     occasion, m, out, sums = _risk_sets(data, *_sums(data, columns))

@@ -11,7 +11,9 @@ from typing import Literal, TypeAlias
 from rwe.errors import DefinitionError
 from rwe.survival.ascent import Hill
 from rwe.survival.data import Response
-from rwe.survival.partial import Point, Rows, maximise, plain_hill
+from rwe.survival.maximum import maximise, plain_hill
+from rwe.survival.partial import Point
+from rwe.survival.rows import Rows
 
 Ties: TypeAlias = Literal["efron", "breslow", "exact"]
 Maximise: TypeAlias = Callable[[Rows, tuple[str, ...]], tuple[Point, Point]]

@@ -1,64 +1,60 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""The partial likelihood of a Cox model: its value and derivatives, its maximum, the influence of rows."""
+"""The partial likelihood of a Cox model: its value and derivatives, and the influence of rows.
+
+A step reads the rows once. The hazard that weighs the information is that of the step before, scaled so that the
+expected events are those observed; value, score and second moments are exact. At the maximum, where the
+hazard no longer moves, so is the information.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from rwe.errors import NoValidAnswer
-from rwe.kernels._jit import F8, I8, Flags
-from rwe.kernels.matrix import predictor, weighted_gram
-from rwe.kernels.partial_likelihood import risk_sums, tie_sums
-from rwe.survival.ascent import Hill, Spot, refuse_aliased, runaway
-from rwe.survival.data import Response
-from rwe.survival.linear import aliased, solve
-
-ITERATIONS = 30
+from rwe.kernels._jit import F8
+from rwe.kernels.matrix import predictor, room, whole_gram
+from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, tie_sums
+from rwe.survival.occasions import Occasions
+from rwe.survival.rows import Rows, Sums
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Rows with standardised covariates, and the occasions on which they are at risk.
+class Cohort(Protocol):
+    """Where the sums come from: rows in memory, in a file, in parts or in hospitals."""
 
-    Parameters
-    ----------
-    x
-        Covariates less their mean, in units of their standard deviation, shape (rows, terms).
-    mean, scale
-        What was taken off, and the unit.
-    start, stop
-        Occasions on which a row is at risk: from `start` up to, not including, `stop`.
-    event, weight
-        Failure and weight of each row.
-    x_event
-        Weighted sum of the covariates of those who fail.
-    stratum, day
-        Of each occasion.
-    opens
-        Whether an occasion is the first of its stratum.
-    n_event, w_event
-        Failures on each occasion, and their weight.
-    efron
-        Whether ties are handled after Efron, otherwise Breslow.
-    """
+    @property
+    def occasions(self) -> Occasions:
+        """Days with failures."""
+        ...
 
-    x: F8
-    mean: F8
-    scale: F8
-    start: I8
-    stop: I8
-    event: Flags
-    weight: F8
-    x_event: F8
-    stratum: I8
-    day: I8
-    opens: Flags
-    n_event: I8
-    w_event: F8
-    efron: bool
+    @property
+    def terms(self) -> int:
+        """Number of covariates."""
+        ...
+
+    @property
+    def x_event(self) -> F8:
+        """Weighted sum of the covariates of those who fail."""
+        ...
+
+    @property
+    def offset_event(self) -> float:
+        """Weighted sum of the offsets of those who fail."""
+        ...
+
+    def weigh(self) -> F8:
+        """Return the weights by key."""
+        ...
+
+    def sums(self, beta: F8, hazard: F8, *, gram: bool) -> Sums:
+        """Read the rows once."""
+        ...
+
+    def sample(self) -> Cohort | None:
+        """Return some of the rows, where there are so many that they show the way to the maximum."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,108 +66,80 @@ class Point:
     beta
         Coefficients of the standardised covariates.
     loglik, score, information
-        Value, gradient and negative second derivative.
-    risk
-        exp(eta) of each row, without its weight.
-    at_risk, failing
-        Sums of r x by occasion (the sum of r last).
+        Value, gradient and negative second derivative (without rows where it was not asked for).
+    at_risk
+        Sums of r x by occasion over those at risk (the sum of r last); of single occasions, not yet of
+        those at risk, where no information was asked for.
+    failing_tied
+        The same over those who fail, of occasions with a slot.
     ties
         Rows h, g, u, v, z of `tie_sums`.
+    hazard
+        By key, what rows have lived through.
     """
 
     beta: F8
     loglik: float
     score: F8
     information: F8
-    risk: F8
     at_risk: F8
-    failing: F8
+    failing_tied: F8
     ties: F8
+    hazard: F8
+    occasions: Occasions
+
+    @property
+    def failing(self) -> F8:
+        """Sums of r x over those who fail, by occasion; 0 where nothing rests on them (one failure, or Breslow)."""
+        out = np.zeros(self.at_risk.shape)
+        out[self.occasions.tied] = self.failing_tied
+        return out
 
 
-def rows(response: Response, x: F8, *, efron: bool) -> Rows:
-    """Standardise the covariates and find the occasions."""
-    weight, span = response.weights, response.n_days
-    if not response.event.any():
-        raise NoValidAnswer("there are no events: a Cox model has no answer")
-    mean = np.average(x, axis=0, weights=weight)
-    scale = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
-    scale[np.ptp(x, axis=0) == 0] = 0.0
-    key = response.strata.code * span + response.time
-    occasion, first = np.unique(key[response.event], return_inverse=True)
-    stratum, day = np.divmod(occasion, span)
-    safe = np.where(scale > 0, scale, 1.0)
-    standard = np.ascontiguousarray((x - mean) / safe)
-    return Rows(
-        x=standard,
-        mean=mean,
-        scale=safe,
-        start=np.searchsorted(occasion, key - response.time + response.entry, side="right"),
-        stop=np.searchsorted(occasion, key, side="right"),
-        event=response.event,
-        weight=weight,
-        x_event=weight[response.event] @ standard[response.event],
-        stratum=stratum,
-        day=day,
-        opens=np.diff(stratum, prepend=-1) > 0,
-        n_event=np.bincount(first),
-        w_event=np.bincount(first, weight[response.event]).astype(np.float64),
-        efron=efron,
-    )
+def evaluate(data: Cohort, beta: F8) -> Point:
+    """Evaluate the partial likelihood; two reads of the rows. Not finite where a step went too far."""
+    if not beta.any():
+        return point(data, beta, _hazard_at_0(data))
+    return point(data, beta, point(data, beta, np.zeros(data.occasions.nowhere + 1), gram=False).hazard)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def evaluate(data: Rows, beta: F8) -> Point:
-    """Evaluate the partial likelihood; two passes over the rows. Not finite where a step went too far."""
-    eta = predictor(data.x, beta)
-    risk = np.exp(eta)
-    r = data.weight * risk
-    at_risk, failing = risk_sums(data.x, r, data.start, data.stop, data.event, data.opens)
-    *ties, logs = tie_sums(data.n_event, data.w_event, at_risk[:, -1].copy(), failing[:, -1].copy(), float(data.efron))
-    h, g, u, v, z = ties
-    s1, e1 = at_risk[:, :-1], failing[:, :-1]
-    borne = r * _accrued(data, h, g)
-    return Point(
-        beta=beta,
-        loglik=float(data.x_event @ beta - logs.sum()),
-        score=data.x_event - h @ s1 - (g - h) @ e1,
-        information=weighted_gram(data.x, borne) - _cross(s1, e1, u, v, z),
-        risk=risk,
-        at_risk=at_risk,
-        failing=failing,
-        ties=np.array(ties),
-    )
+def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
+    """Evaluate with one read; the information is exact where `hazard` is that of `beta`."""
+    found, when = data.sums(beta, hazard, gram=gram), data.occasions
+    table, n = found.table, when.n
+    failing = table[n : when.nowhere]
+    ties, logs = _ties(when, table[:, -1])
+    now = when.hazard(ties[0], ties[1])
+    score = data.x_event.copy()
+    less_lived(table, now, score)
+    information = found.gram
+    at_risk = table[:n]
+    if gram:
+        at_risk[when.tied] += failing
+        run_back(at_risk, when.opens)
+        turned, square = room(data.terms)
+        add_means(at_risk, failing, when.slot, ties[2], ties[3], ties[4], turned, square)
+        scaled = found.gram * (when.w_event.sum() / found.lived if found.lived > 0 else 1.0)
+        information = scaled - whole_gram(square, data.terms)
+    loglik = float(data.x_event @ beta) + data.offset_event - logs
+    return Point(beta, loglik, score, information, at_risk, failing, ties, now, when)
 
 
-def maximise(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
-    """Return the partial likelihood at 0 and at its maximum (Newton-Raphson with halved steps).
-
-    Raises
-    ------
-    NoValidAnswer
-        If a term is a combination of others or constant among those at risk, or has no finite
-        maximum (monotone likelihood: it separates those who fail from those who do not).
-    """
-    null = now = evaluate(data, np.zeros(data.x.shape[1]))
-    refuse_aliased(null.information, names)
-    step: F8 = now.beta
-    for _ in range(ITERATIONS):
-        now, step = _forward(data, now, solve(now.information, now.score))
-        if np.abs(step).max() < 1e-9 * max(1.0, float(np.abs(now.beta).max())):
-            return null, now
-        if aliased(now.information):
-            break
-    raise NoValidAnswer(runaway(names, step))
+def _ties(when: Occasions, r: F8) -> tuple[F8, float]:
+    """Return h, g, u, v, z and the log of the risk sets, from the sums of r by key."""
+    own, failing = r[: when.n].copy(), np.zeros(when.n)
+    failing[when.tied] = r[when.n : when.nowhere]
+    at_risk = (own + failing)[:, None]
+    run_back(at_risk, when.opens)
+    found = tie_sums(when.n_event, when.w_event, at_risk[:, 0].copy(), failing, float(when.efron))
+    return found[:5], float(found[5].sum())
 
 
-def plain_hill(data: Rows) -> Hill:
-    """Return the partial likelihood as a function of the coefficients."""
-
-    def spot(beta: F8) -> Spot:
-        at = evaluate(data, beta)
-        return Spot(beta, at.loglik, at.score, at.information)
-
-    return spot
+def _hazard_at_0(data: Cohort) -> F8:
+    """Return the hazard where no covariate has an effect, from weights alone."""
+    h, g = _ties(data.occasions, data.weigh())[0][:2]
+    return data.occasions.hazard(h, g)
 
 
 def score_residuals(data: Rows, at: Point) -> F8:
@@ -181,36 +149,21 @@ def score_residuals(data: Rows, at: Point) -> F8:
     """
     h, g, u, v, z = at.ties
     s1, e1 = at.at_risk[:, :-1], at.failing[:, :-1]
-    last, event = data.stop - 1, data.event[:, None]
+    start, stop, event = data.start, data.stop, data.event[:, None]
+    last = stop - 1
     of_others = u[:, None] * s1 - v[:, None] * e1
     of_failing = (u - v)[:, None] * s1 - (v - z)[:, None] * e1
     mean = (h[:, None] * s1 - (h - g)[:, None] * e1) / data.w_event[:, None]
     path = np.vstack([np.zeros(s1.shape[1]), np.cumsum(of_others, axis=0)])
-    borne = path[data.stop] - path[data.start] + np.where(event, (of_failing - of_others)[last], 0.0)
-    spread = data.x * _accrued(data, h, g)[:, None] - borne
-    own = np.where(event, data.x - mean[last], 0.0) - at.risk[:, None] * spread
+    borne = path[stop] - path[start] + np.where(event, (of_failing - of_others)[last], 0.0)
+    lived = at.hazard[data.leave] - (at.hazard[data.enter] if data.enter.size else 0.0)
+    own = np.where(event, data.x - mean[last], 0.0) - relative_risk(data, at)[:, None] * (
+        data.x * lived[:, None] - borne
+    )
     return np.asarray(data.weight[:, None] * own, np.float64)
 
 
-def _accrued(data: Rows, h: F8, g: F8) -> F8:
-    """Return the hazard that each row has lived through, in units of its own risk."""
-    path = np.concatenate([[0.0], np.cumsum(h)])
-    lived = path[data.stop] - path[data.start]
-    return np.asarray(lived + np.where(data.event, (g - h)[data.stop - 1], 0.0), np.float64)
-
-
-def _cross(s1: F8, e1: F8, u: F8, v: F8, z: F8) -> F8:
-    mixed = (v[:, None] * s1).T @ e1
-    return np.asarray((u[:, None] * s1).T @ s1 - mixed - mixed.T + (z[:, None] * e1).T @ e1, np.float64)
-
-
-def _forward(data: Rows, now: Point, step: F8) -> tuple[Point, F8]:
-    """Take a step, halved until the likelihood does not fall."""
-    for _ in range(20):
-        new = evaluate(data, now.beta + step)
-        if np.isfinite(new.loglik) and new.loglik >= now.loglik - 1e-9 * abs(now.loglik):
-            return new, step
-        step = step / 2
-    raise NoValidAnswer(
-        "the partial likelihood cannot be raised further, nor is it at a maximum: look at the covariates"
-    )
+def relative_risk(data: Rows, at: Point) -> F8:
+    """Return exp of the predictor of each row, its offset included."""
+    eta = predictor(data.x, at.beta)
+    return np.asarray(np.exp(eta + data.offset if data.offset.size else eta), np.float64)

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Put the covariates of a model on one scale, in place: mean 0, standard deviation 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rwe.kernels._jit import F8, Flags, f8_in, f8_in2, f8_out2, flags_in, integer, kernel
+
+
+@kernel(f8_in2, f8_in, integer, integer, reassociate=True)
+def column_sums(x: F8, weight: F8, first: int, last: int) -> F8:
+    """Return of rows `first` to `last`: weighted sum, least and largest value of each column, as rows.
+
+    The last column holds the sum of the weights; no weights: each row counts once.
+    """
+    p = x.shape[1]
+    out = np.zeros((3, p + 1))
+    out[1], out[2] = np.inf, -np.inf
+    for i in range(first, last):
+        w = weight[i] if weight.size else 1.0
+        for j in range(p):
+            out[0, j] += w * x[i, j]
+            out[1, j] = min(out[1, j], x[i, j])
+            out[2, j] = max(out[2, j], x[i, j])
+        out[0, p] += w
+    return out
+
+
+@kernel(f8_in2, f8_in, f8_in, integer, integer, reassociate=True)
+def column_squares(x: F8, weight: F8, mean: F8, first: int, last: int) -> F8:
+    """Return of rows `first` to `last` the weighted sum of squares about the mean of each column."""
+    out = np.zeros(x.shape[1])
+    for i in range(first, last):
+        w = weight[i] if weight.size else 1.0
+        for j in range(x.shape[1]):
+            d = x[i, j] - mean[j]
+            out[j] += w * d * d
+    return out
+
+
+@kernel(f8_out2, f8_in, f8_in, f8_in, flags_in, integer, integer)
+def standardise(x: F8, weight: F8, mean: F8, scale: F8, event: Flags, first: int, last: int) -> F8:
+    """Put rows `first` to `last` on their scale; return the weighted sums over those who fail."""
+    out = np.zeros(x.shape[1])
+    for i in range(first, last):
+        for j in range(x.shape[1]):
+            x[i, j] = (x[i, j] - mean[j]) / scale[j]
+        if event[i]:
+            w = weight[i] if weight.size else 1.0
+            for j in range(x.shape[1]):
+                out[j] += w * x[i, j]
+    return out
