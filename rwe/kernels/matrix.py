@@ -28,6 +28,28 @@ def predictor(x: F8, beta: F8) -> F8:
     return out
 
 
+@kernel(f8_in2, f8_in)
+def weighted_gram(x: F8, weight: F8) -> F8:
+    """Return x' diag(weight) x for weights of any sign, four rows at a time so that the sums stay in registers."""
+    n, p = x.shape
+    out = np.zeros((p, p))
+    whole = n // 4 * 4
+    for i in range(0, whole, 4):
+        for j in range(p):
+            a, b = weight[i] * x[i, j], weight[i + 1] * x[i + 1, j]
+            c, d = weight[i + 2] * x[i + 2, j], weight[i + 3] * x[i + 3, j]
+            for k in range(j + 1):
+                out[j, k] += (a * x[i, k] + b * x[i + 1, k]) + (c * x[i + 2, k] + d * x[i + 3, k])
+    for i in range(whole, n):
+        for j in range(p):
+            for k in range(j + 1):
+                out[j, k] += weight[i] * x[i, j] * x[i, k]
+    for j in range(p):
+        for k in range(j):
+            out[k, j] = out[j, k]
+    return out
+
+
 @kernel(f8_in2, i8_in, integer, f8_in, f8_out, reassociate=True)
 def predict_block(x: F8, at: I8, n: int, beta: F8, out: F8) -> None:
     """Put x beta of the rows `at[:n]` in `out`."""

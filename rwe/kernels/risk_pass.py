@@ -25,7 +25,7 @@ from rwe.kernels.matrix import BLOCK, add_gram, predict_block, turn_block
 
 
 @kernel(i4_in, integer, integer, i8_out)
-def _place(order: I4, first: int, n: int, at: I8) -> None:
+def place(order: I4, first: int, n: int, at: I8) -> None:
     """Put in `at` which rows stand at `first` and after it: themselves, or as `order` tells."""
     for i in range(n):
         at[i] = first + i
@@ -35,7 +35,7 @@ def _place(order: I4, first: int, n: int, at: I8) -> None:
 
 
 @kernel(i8_in, integer, f8_in, f8_in, f8_out)
-def _scale(at: I8, n: int, weight: F8, factor: F8, out: F8) -> None:
+def scale(at: I8, n: int, weight: F8, factor: F8, out: F8) -> None:
     """Put factor times weight in `out`; no weights: each counts once."""
     for i in range(n):
         out[i] = factor[i] * (weight[at[i]] if weight.size else 1.0)
@@ -129,13 +129,13 @@ def risk_pass(
     total = 0.0
     for start in range(first, last, BLOCK):
         n = min(BLOCK, last - start)
-        _place(order, start, n, at)
+        place(order, start, n, at)
         predict_block(x, at, n, beta, eta)
         if offset.size:
             for i in range(n):
                 eta[i] += offset[at[i]]
         exponentials(eta, n, bits, lived)
-        _scale(at, n, weight, lived, r)
+        scale(at, n, weight, lived, r)
         if keep:
             for i in range(n):
                 risk[at[i]] = r[i]

@@ -20,7 +20,7 @@ from rwe.survival.clock import whole_days
 from rwe.survival.curves import robust_rule
 from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import Design, columns_of, design
-from rwe.survival.estimates import coefficients_of, robust_variance, tests_of
+from rwe.survival.estimates import coefficients_of, tests_of
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.likelihoods import Ties, likelihood
@@ -28,6 +28,7 @@ from rwe.survival.linear import solve
 from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
 from rwe.survival.residuals import Kind, residuals
+from rwe.survival.robust import robust_variance
 from rwe.survival.show import framed
 from rwe.survival.standard import rows
 
@@ -323,7 +324,7 @@ def cox(
     null, best = kind.maximise(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)
-    variance = robust_variance(response, data, best, model_variance) if is_robust else model_variance
+    variance = robust_variance(response.cluster, data, best, model_variance) if is_robust else model_variance
     unit, z = np.outer(data.scale, data.scale), normal_quantile(conf_level)
     top = Spot(best.beta, best.loglik, best.score, best.information)
     profile = Profile(kind.hill(data), top, plan.names, kind.steps, data.scale)

@@ -7,24 +7,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
-from rwe.survival.data import Response
 from rwe.survival.intervals import chi_square_tail, two_sided
-from rwe.survival.linear import aliased, solve
-from rwe.survival.partial import Point, score_residuals
-from rwe.survival.rows import Rows
-
-
-def robust_variance(response: Response, data: Rows, best: Point, model: F8) -> F8:
-    """Return the sandwich variance (Lin & Wei 1989): squared influences, summed within clusters first."""
-    own = score_residuals(data, best) @ model
-    if response.cluster is not None:
-        own = np.column_stack([np.bincount(response.cluster, column) for column in own.T])
-    variance = np.asarray(own.T @ own, np.float64)
-    if aliased(variance) or (np.diag(variance) < 1e-12 * np.diag(model)).any():
-        raise NoValidAnswer(f"{own.shape[0]} clusters are too few for a robust variance of {own.shape[1]} terms")
-    return variance
+from rwe.survival.linear import solve
+from rwe.survival.partial import Point
 
 
 def coefficients_of(

@@ -14,7 +14,8 @@ from rwe.kernels.matrix import predictor
 from rwe.survival.concordance import Agreement, agreement, ranks
 from rwe.survival.data import Levels, Response
 from rwe.survival.design import Design
-from rwe.survival.partial import Point, Rows
+from rwe.survival.partial import Point
+from rwe.survival.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)  # no slots: what is asked for is kept

@@ -16,7 +16,7 @@ import numpy as np
 
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor, room, whole_gram
-from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, tie_sums
+from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, run_on, tie_sums
 from rwe.survival.occasions import Occasions
 from rwe.survival.rows import Rows, Sums
 
@@ -147,20 +147,25 @@ def score_residuals(data: Rows, at: Point) -> F8:
 
     Lin & Wei (1989) J Am Stat Assoc 84:1074; Efron ties as in R ``residuals.coxph(type = "score")``.
     """
-    h, g, u, v, z = at.ties
-    s1, e1 = at.at_risk[:, :-1], at.failing[:, :-1]
-    start, stop, event = data.start, data.stop, data.event[:, None]
-    last = stop - 1
-    of_others = u[:, None] * s1 - v[:, None] * e1
-    of_failing = (u - v)[:, None] * s1 - (v - z)[:, None] * e1
-    mean = (h[:, None] * s1 - (h - g)[:, None] * e1) / data.w_event[:, None]
-    path = np.vstack([np.zeros(s1.shape[1]), np.cumsum(of_others, axis=0)])
-    borne = path[stop] - path[start] + np.where(event, (of_failing - of_others)[last], 0.0)
-    lived = at.hazard[data.leave] - (at.hazard[data.enter] if data.enter.size else 0.0)
-    own = np.where(event, data.x - mean[last], 0.0) - relative_risk(data, at)[:, None] * (
-        data.x * lived[:, None] - borne
-    )
+    path, mean = lived_tables(at)
+    borne, lived = path[data.leave], at.hazard[data.leave]
+    if data.enter.size:
+        borne, lived = borne - path[data.enter], lived - at.hazard[data.enter]
+    own = np.where(data.event[:, None], data.x - mean[data.leave], 0.0)
+    own -= relative_risk(data, at)[:, None] * (data.x * lived[:, None] - borne)
     return np.asarray(data.weight[:, None] * own, np.float64)
+
+
+def lived_tables(at: Point) -> tuple[F8, F8]:
+    """Return by key the hazard lived through times the mean covariates at risk, and the mean where a row fails."""
+    when, (h, g, u, v, z) = at.occasions, (row[:, None] for row in at.ties)
+    s1, e1, tied = at.at_risk[:, :-1], at.failing[:, :-1], at.occasions.tied
+    path = u * s1 - v * e1
+    of_failing = ((u - v) * s1 - (v - z) * e1 - path)[tied]
+    run_on(path, when.opens)
+    mean = (h * s1 - (h - g) * e1) / when.w_event[:, None]
+    nowhere = np.zeros((1, s1.shape[1]))
+    return np.concatenate([path, path[tied] + of_failing, nowhere]), np.concatenate([mean, mean[tied], nowhere])
 
 
 def relative_risk(data: Rows, at: Point) -> F8:

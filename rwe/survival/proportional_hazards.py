@@ -26,6 +26,7 @@ from rwe.survival.design import Design
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import solve
+from rwe.survival.partial import relative_risk
 from rwe.survival.residuals import lived, residuals, schoenfeld
 from rwe.survival.show import framed
 
@@ -135,7 +136,9 @@ def _spread(fit: Fitted, factor: F8) -> F8:
     s1, e1 = best.at_risk[:, :-1], best.failing[:, :-1]
     mixed = (v[:, None] * s1).T @ e1
     crossed = (u[:, None] * s1).T @ s1 - mixed - mixed.T + (z[:, None] * e1).T @ e1
-    return np.asarray(weighted_gram(data.x, data.weight * best.risk * lived(data, h, g)) - crossed, np.float64)
+    return np.asarray(
+        weighted_gram(data.x, data.weight * relative_risk(data, best) * lived(data, h, g)) - crossed, np.float64
+    )
 
 
 def _test(score: F8, information: F8, of: list[int]) -> tuple[float, int]:

@@ -16,7 +16,8 @@ import polars as pl
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.survival.fitted import Fitted
-from rwe.survival.partial import Point, Rows, score_residuals
+from rwe.survival.partial import Point, relative_risk, score_residuals
+from rwe.survival.rows import Rows
 
 Kind: TypeAlias = Literal["martingale", "deviance", "score", "schoenfeld", "scaled_schoenfeld", "dfbeta", "dfbetas"]
 KINDS = ("martingale", "deviance", "score", "schoenfeld", "scaled_schoenfeld", "dfbeta", "dfbetas")
@@ -83,7 +84,7 @@ def _refuse(fit: Fitted, kind: str, *, weighted: bool | None, collapse: bool) ->
 
 def _one(fit: Fitted, kind: str, *, weighted: bool, collapse: bool) -> F8:
     """Return martingale residuals, or the deviances that go with them."""
-    martingale = fit.data.event - fit.best.risk * lived(fit.data, *fit.best.ties[:2])
+    martingale = fit.data.event - relative_risk(fit.data, fit.best) * lived(fit.data, *fit.best.ties[:2])
     rest = _summed(fit, martingale * fit.response.weights if weighted else martingale, collapse=collapse)
     if kind == "martingale":
         return rest

@@ -160,9 +160,9 @@ class Rows:
             parts = run(lambda b: self._read(beta, hazard, b, np.zeros(shape), NONE, gram=gram), cuts(self.n, size))
             return merge(Sums.__add__, parts)
         table, risk, late = np.zeros(shape), np.empty(self.leave.size if self.enter.size else 0), self.by_enter
-        bounds = _between(self._at(self.leave)[self.order])
+        bounds = between(self._at(self.leave)[self.order])
         parts = run(lambda b: self._read(beta, hazard, b, table, risk, gram=gram), bounds)
-        run(lambda b: take_off(self.x, risk, self.enter, late, *b, table), _between(self.enter[late]))
+        run(lambda b: take_off(self.x, risk, self.enter, late, *b, table), between(self.enter[late]))
         return Sums(table, total([part.gram for part in parts]), sum(part.lived for part in parts))
 
     def sample(self) -> Rows | None:
@@ -216,7 +216,7 @@ def cuts(n: int, size: int) -> list[tuple[int, int]]:
     return [(at, min(at + size, n)) for at in range(0, n, size)]
 
 
-def _between(key: I8 | I4) -> list[tuple[int, int]]:
+def between(key: I8 | I4) -> list[tuple[int, int]]:
     """Return parts of sorted keys such that no key lies in two."""
     n = key.size
     size = max(PART, -(-n // PARTS))
