@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference
+    from rwe.survival.elastic_net import ElasticNet, elastic_net
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gray_test import GrayTest, gray_test
     from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rwe.survival.max_combo import MaxCombo, max_combo
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
+    from rwe.survival.penalised import Penalised, ridge
 
 _OFFERS = {
     "bootstrap": ("Bootstrap", "bootstrap"),
@@ -30,6 +32,7 @@ _OFFERS = {
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference"),
+    "elastic_net": ("ElasticNet", "elastic_net"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gray_test": ("GrayTest", "gray_test"),
     "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
@@ -38,6 +41,7 @@ _OFFERS = {
     "max_combo": ("MaxCombo", "max_combo"),
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
+    "penalised": ("Penalised", "ridge"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
@@ -47,6 +51,7 @@ __all__ = [
     "Cox",
     "CumulativeIncidence",
     "Difference",
+    "ElasticNet",
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
@@ -55,10 +60,12 @@ __all__ = [
     "MaxCombo",
     "NelsonAalen",
     "NetSurvival",
+    "Penalised",
     "bootstrap",
     "concordance",
     "cox",
     "cumulative_incidence",
+    "elastic_net",
     "gray_test",
     "kaplan_meier",
     "life_table",
@@ -68,6 +75,7 @@ __all__ = [
     "milestone_difference",
     "nelson_aalen",
     "net_survival",
+    "ridge",
     "rmst_difference",
 ]
 
