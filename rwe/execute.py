@@ -73,6 +73,11 @@ def run(function: Callable[[Part], Answer], parts: Iterable[Part], *, executor: 
     return list(_pool(threads(), os.getpid()).map(function, listed))
 
 
+def cuts(n: int, size: int) -> list[tuple[int, int]]:
+    """Return bounds of parts of `size` rows each (the last may be shorter): cut by the rows alone."""
+    return [(first, min(first + size, n)) for first in range(0, n, size)]
+
+
 def merge(add: Callable[[Answer, Answer], Answer], answers: Iterable[Answer]) -> Answer:
     """Return the answers added up from the first to the last."""
     return reduce(add, answers)

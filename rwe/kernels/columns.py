@@ -1,12 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Put the covariates of a model on one scale, in place: mean 0, standard deviation 1."""
+"""Covariates of a model: columns put side by side in rows, and on one scale in place (mean 0, deviation 1)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from rwe.kernels._jit import F8, Flags, f8_in, f8_in2, f8_out2, flags_in, integer, kernel
+
+
+@kernel(f8_in, f8_out2, integer, integer)
+def interleave(column: F8, x: F8, first: int, j: int) -> None:
+    """Put a stretch of a column in column j of x, from row `first` on."""
+    for i in range(column.size):
+        x[first + i, j] = column[i]
 
 
 @kernel(f8_in2, f8_in, integer, integer, reassociate=True)

@@ -11,6 +11,7 @@ import polars as pl
 
 from rwe.errors import DataError
 from rwe.kernels._jit import F8, I8
+from rwe.kernels.keys import last_days
 from rwe.survival.data import INDEX, Levels, Response
 from rwe.survival.partial import Point
 from rwe.survival.rows import Rows
@@ -45,7 +46,7 @@ def hazard_of(response: Response, data: Rows, best: Point) -> Hazard:
     h, _, u, v, _ = best.ties
     drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * data.scale
     last = np.zeros(response.strata.n, np.int64)
-    np.maximum.at(last, response.strata.code, response.time)
+    last_days(response.strata.code, response.time, last)
     return Hazard(data.stratum, data.day, h, u, drift, last)
 
 

@@ -30,7 +30,7 @@ from rwe.survival.proportional_hazards import ProportionalHazards, Transform, pr
 from rwe.survival.residuals import Kind, residuals
 from rwe.survival.robust import robust_variance
 from rwe.survival.show import framed
-from rwe.survival.standard import rows
+from rwe.survival.standard import matrix_of, rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -320,7 +320,7 @@ def cox(
     kind = likelihood(response, ties=ties, penalty=penalty, robust=robust)
     table = table.filter(response.kept)
     plan = design(table, model, reference)
-    data = rows(response, plan.matrix(table), efron=ties == "efron")
+    data = rows(response, matrix_of(plan, table), efron=ties == "efron")
     null, best = kind.maximise(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)

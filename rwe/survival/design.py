@@ -14,6 +14,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -65,8 +66,8 @@ class Design:
         """Columns that the terms are made from."""
         return tuple(dict.fromkeys(part.column for term in self.terms for part in term))
 
-    def matrix(self, frame: pl.DataFrame) -> F8:
-        """Return the values of the terms, shape (rows, terms).
+    def values(self, frame: pl.DataFrame) -> list[F8]:
+        """Return the values of each term.
 
         Raises
         ------
@@ -77,7 +78,11 @@ class Design:
             odd = int((~frame[column].cast(pl.String).is_in(known)).sum())
             refuse(odd, frame.height, column, f"hold none of the {len(known)} levels of the model")
         parts = {part: _values(frame, part) for part in dict.fromkeys(itertools.chain(*self.terms))}
-        return np.ascontiguousarray(np.column_stack([np.prod([parts[p] for p in term], axis=0) for term in self.terms]))
+        return [np.ascontiguousarray(reduce(np.multiply, [parts[p] for p in term])) for term in self.terms]
+
+    def matrix(self, frame: pl.DataFrame) -> F8:
+        """Return the values of the terms, shape (rows, terms); raises as `values`."""
+        return np.ascontiguousarray(np.column_stack(self.values(frame)))
 
 
 def columns_of(formula: str | Sequence[str]) -> list[str]:

@@ -14,10 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
+from rwe.kernels.keys import find_keys
 from rwe.kernels.partial_likelihood import run_on
+from rwe.survival.data import Response
 
 NOBODY = np.empty(0, np.int32)
+PART = 65_536  # rows of a part at least
+TABLE = 4_000_000  # strata times days that are looked up in a table; more are searched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,35 +73,48 @@ class Occasions:
         tied = self.tied
         return np.concatenate([path[:, 0], path[tied, 0] + (g - h)[tied], [0.0]])
 
-    def keys(self, key: I8, day: I4, entry: I4, event: Flags, span: int) -> tuple[I4, I4]:
-        """Return the keys of rows of stratum and day `key` = stratum * span + day."""
-        mine = self.stratum * span + self.day
-        last = np.searchsorted(mine, key, side="right")
-        first = np.searchsorted(self.stratum * span, key - day)
-        leave = np.where(last > first, last - 1, self.nowhere)
-        failing = event & (self.slot[np.minimum(leave, self.n - 1)] >= 0)
-        leave[failing] = self.n + self.slot[leave[failing]]
-        if not (entry >= 0).any():
-            return leave.astype(np.int32), NOBODY
-        before = np.searchsorted(mine, key - day + entry, side="right")
-        enter = np.where(before > first, before - 1, self.nowhere)
-        unseen = before >= last
-        leave[unseen] = enter[unseen] = self.nowhere
-        return leave.astype(np.int32), enter.astype(np.int32)
+    def keys(self, response: Response) -> tuple[I4, I4]:
+        """Return the keys of rows: where they leave and, where any enter late, where they enter."""
+        n, span, strata = response.time.size, response.n_days, response.strata
+        opening = np.searchsorted(self.stratum, np.arange(strata.n + 1))
+        table = np.empty(0, np.int32)
+        if strata.n * span <= max(TABLE, n):
+            here = np.zeros(strata.n * span, np.int32)
+            here[self.stratum * span + self.day] = 1
+            table = np.cumsum(here, dtype=np.int32)
+        leave, enter = np.empty(n, np.int32), np.empty(n if (response.entry >= 0).any() else 0, np.int32)
+
+        def part(bounds: tuple[int, int]) -> None:
+            rows = (strata.code, response.time, response.entry, response.event)
+            find_keys(*rows, table, self.day, opening, self.slot, span, self.nowhere, *bounds, leave, enter)
+
+        run(part, cuts(n, PART))
+        return leave, enter
 
 
-def occasions(key: I8, weight: F8 | None, span: int, *, efron: bool) -> Occasions:
-    """Return the days with failures, from stratum and day (stratum * span + day) of those who fail."""
-    occasion, first = np.unique(key, return_inverse=True)
+def occasions(response: Response, *, efron: bool) -> Occasions:
+    """Return the days with failures, by stratum."""
+    span, failed = response.n_days, response.event
+    key = response.time[failed] + (response.strata.code[failed] * span if response.strata.n > 1 else 0)
+    if response.strata.n * span <= max(TABLE, failed.size):
+        count = np.bincount(key)
+        occasion = np.flatnonzero(count)
+        n_event = count[occasion]
+        place = np.zeros(count.size, np.int64)
+        place[occasion] = np.arange(occasion.size)
+        first = place[key]
+    else:
+        occasion, first = np.unique(key, return_inverse=True)
+        n_event = np.bincount(first)
+    w_event = n_event if response.weight is None else np.bincount(first, response.weight[failed])
     stratum, day = np.divmod(occasion, span)
-    n_event = np.bincount(first)
     tied = efron & (n_event > 1)
     return Occasions(
         stratum=stratum,
         day=day,
         opens=np.diff(stratum, prepend=-1) > 0,
         n_event=n_event,
-        w_event=np.bincount(first, weight).astype(np.float64),
+        w_event=w_event.astype(np.float64),
         slot=np.where(tied, np.cumsum(tied) - 1, -1),
         efron=efron,
     )

@@ -7,14 +7,14 @@ from __future__ import annotations
 import numpy as np
 
 from rwe.errors import NoValidAnswer
-from rwe.execute import run
+from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.influence import influence_gram
 from rwe.kernels.matrix import room, whole_gram
 from rwe.survival.linear import aliased
-from rwe.survival.occasions import NOBODY
+from rwe.survival.occasions import NOBODY, PART
 from rwe.survival.partial import Point, lived_tables
-from rwe.survival.rows import PART, PARTS, Rows, between, cuts, total
+from rwe.survival.rows import PARTS, Rows, between, total
 
 
 def robust_variance(cluster: I8 | None, data: Rows, best: Point, model: F8) -> F8:

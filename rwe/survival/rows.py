@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rwe.execute import merge, run
+from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.risk_pass import risk_pass, take_off, weigh_keys
-from rwe.survival.occasions import NOBODY, Occasions
+from rwe.survival.occasions import NOBODY, PART, Occasions
 
-PART = 65_536  # rows of a part at least
 PARTS = 16  # parts at most: tables are held for each
 MANY = 400_000  # rows from which a sample shows the way
 SHARE, ENOUGH = 16, 1000  # one row in so many, at least so many a term
@@ -209,11 +208,6 @@ class Rows:
 def total(arrays: list[F8]) -> F8:
     """Return the sum of arrays, added up in their order."""
     return merge(np.add, arrays)
-
-
-def cuts(n: int, size: int) -> list[tuple[int, int]]:
-    """Return parts of `size` rows; the last may be shorter."""
-    return [(at, min(at + size, n)) for at in range(0, n, size)]
 
 
 def between(key: I8 | I4) -> list[tuple[int, int]]:

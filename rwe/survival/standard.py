@@ -1,20 +1,47 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a response and a matrix of covariates to the rows of a Cox model."""
+"""From a response and the columns of a frame to the rows of a Cox model."""
 
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
-from rwe.errors import NoValidAnswer
-from rwe.execute import run
+from rwe.errors import DataError, NoValidAnswer
+from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8
-from rwe.kernels.columns import column_squares, column_sums, standardise
+from rwe.kernels.columns import column_squares, column_sums, interleave, standardise
 from rwe.survival.data import Response
-from rwe.survival.occasions import NOBODY, Occasions, occasions
-from rwe.survival.rows import NONE, PART, Rows, cuts, total
+from rwe.survival.design import Design
+from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
+from rwe.survival.rows import NONE, Rows, total
 
 CACHE = 524_288  # numbers of a table that still sits in a cache; larger ones are filled in the order of their keys
+STRETCH = 2048  # rows whose covariates stay in a cache while they are put side by side
+
+
+def matrix_of(plan: Design, frame: pl.DataFrame) -> F8:
+    """Return the terms of the model for the rows of a frame, made a stretch of rows at a time.
+
+    Raises
+    ------
+    DataError
+        If rows break the contract of a column.
+    """
+    x = np.empty((frame.height, len(plan.terms)))
+    try:
+        run(lambda bounds: _fill(plan, frame, x, *bounds), cuts(frame.height, PART))
+    except DataError:
+        plan.values(frame)  # says it of all rows
+        raise
+    return x
+
+
+def _fill(plan: Design, frame: pl.DataFrame, x: F8, first: int, last: int) -> None:
+    columns = plan.values(frame[first:last])
+    for start, end in cuts(last - first, STRETCH):
+        for j, column in enumerate(columns):
+            interleave(column[start:end], x, first + start, j)
 
 
 def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
@@ -28,11 +55,8 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     if not response.event.any():
         raise NoValidAnswer("there are no events: a Cox model has no answer")
     weight = NONE if response.weight is None else response.weight
-    key = response.strata.code * response.n_days + response.time
-    when = occasions(
-        key[response.event], None if response.weight is None else weight[response.event], response.n_days, efron=efron
-    )
-    leave, enter = when.keys(key, response.time, response.entry, response.event, response.n_days)
+    when = occasions(response, efron=efron)
+    leave, enter = when.keys(response)
     parts = cuts(x.shape[0], PART)
     found = run(lambda b: column_sums(x, weight, *b), parts)
     sums = total([part[0] for part in found])
