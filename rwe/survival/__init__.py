@@ -10,7 +10,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rwe.survival.auc import TimeDependentAuc, time_dependent_auc
     from rwe.survival.bootstrap import Bootstrap, bootstrap
+    from rwe.survival.brier import BrierScore, brier_score
     from rwe.survival.concordance import Concordance, concordance
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from rwe.survival.penalised import Penalised, ridge
 
 _OFFERS = {
+    "auc": ("TimeDependentAuc", "time_dependent_auc"),
     "bootstrap": ("Bootstrap", "bootstrap"),
+    "brier": ("BrierScore", "brier_score"),
     "concordance": ("Concordance", "concordance"),
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
@@ -47,6 +51,7 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 
 __all__ = [
     "Bootstrap",
+    "BrierScore",
     "Concordance",
     "Cox",
     "CumulativeIncidence",
@@ -61,7 +66,9 @@ __all__ = [
     "NelsonAalen",
     "NetSurvival",
     "Penalised",
+    "TimeDependentAuc",
     "bootstrap",
+    "brier_score",
     "concordance",
     "cox",
     "cumulative_incidence",
@@ -77,6 +84,7 @@ __all__ = [
     "net_survival",
     "ridge",
     "rmst_difference",
+    "time_dependent_auc",
 ]
 
 
