@@ -141,8 +141,11 @@ class Cox:
         days = np.array(whole_days(times, "times"), np.int64)
         frame = read(new, [*self.design.columns, *self._strata.frame.columns])
         x, stratum = self.design.matrix(frame) - self._mean, strata_of(frame, self._strata)
-        parts = [self._predict(x[i], int(stratum[i]), days) for i in range(frame.height)]
-        survival, var_log = (np.concatenate([p[k] for p in parts]) for k in (0, 1))
+        both = np.empty((2, frame.height, days.size))
+        for level in np.unique(stratum):
+            mine = stratum == level
+            both[:, mine] = self._predict(x[mine], int(level), days)
+        survival, var_log = both.reshape(2, -1)
         low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
         error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
         position = {"row": np.repeat(np.arange(frame.height), days.size), "time": np.tile(days, frame.height)}
@@ -236,16 +239,18 @@ class Cox:
         return self._fitted
 
     def _predict(self, x: F8, stratum: int, days: I8) -> tuple[F8, F8]:
-        """Return survival and var(log S) of one person."""
+        """Return survival and var(log S) of persons of one stratum, shape (persons, days)."""
         z = self._hazard
         mine = z.stratum == stratum
         upto = np.searchsorted(z.day[mine], days, side="right")
-        risk = float(np.exp(x @ self._beta))
+        risk = np.exp(x @ self._beta)[:, None]
         hazard, spread = (np.concatenate([[0.0], np.cumsum(a[mine])])[upto] for a in (z.jump, z.spread))
-        drift = np.vstack([np.zeros(x.size), np.cumsum(z.drift[mine], axis=0)])[upto]
-        q = hazard[:, None] * x - drift
-        known = days <= z.last[stratum]
-        variance = np.nan if self.robust else risk**2 * (spread + np.einsum("ti,ij,tj->t", q, self.covariance, q))
+        drift = np.vstack([np.zeros(x.shape[1]), np.cumsum(z.drift[mine], axis=0)])[upto]
+        known, variance = days <= z.last[stratum], np.full((x.shape[0], days.size), np.nan)
+        if not self.robust:
+            for t, (of_hazard, of_mean) in enumerate(zip(hazard, drift, strict=True)):
+                q = of_hazard * x - of_mean
+                variance[:, t] = risk[:, 0] ** 2 * (spread[t] + ((q @ self.covariance) * q).sum(axis=1))
         return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
 
     def _repr_html_(self) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from rwe.kernels._jit import F8
-from rwe.kernels.matrix import predictor
 from rwe.survival.concordance import Agreement, agreement, ranks
 from rwe.survival.data import Levels, Response
 from rwe.survival.design import Design
-from rwe.survival.partial import Point
+from rwe.survival.partial import Point, relative_risk
 from rwe.survival.rows import Rows
 
 
@@ -57,5 +57,5 @@ class Fitted:
     @cached_property
     def agreement(self) -> Agreement:
         """Return the pairs of rows by the order of their risks; scores equal to 10 decimals are tied."""
-        score = predictor(self.data.x, self.best.beta)
+        score = np.log(relative_risk(self.data, self.best))
         return agreement(self.response, self.data.start, self.data.stop, ranks(score.round(10)))

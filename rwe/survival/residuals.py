@@ -46,10 +46,10 @@ def residuals(fit: Fitted, kind: str, *, weighted: bool | None, collapse: bool) 
 
 def lived(data: Rows, h: F8, g: F8) -> F8:
     """Return the hazard that each row has lived through, in units of its own risk: `g` of its own failure, `h` else."""
-    path = np.concatenate([[0.0], np.cumsum(h)])
-    through = path[data.stop] - path[data.start]
-    own = np.flatnonzero(data.event)
-    through[own] += (g - h)[data.stop[own] - 1]
+    hazard = data.occasions.hazard(h, g)
+    through = hazard[data.leave]
+    if data.enter.size:
+        through -= hazard[data.enter]
     return np.asarray(through, np.float64)
 
 
