@@ -53,12 +53,14 @@ class DayTable:
     ----------
     persons
         Rows, shape (3, cells, days): censored, failed, entered late.
-    weights
-        Their weights in the same shape; the counts themselves where rows carry no weights.
+    weights, squares
+        Sums of their weights, and of the squares of these, in the same shape; the counts themselves
+        where rows carry no weights.
     """
 
     persons: I8
     weights: F8
+    squares: F8
 
     def __add__(self, other: DayTable) -> DayTable:
         """Merge two parts of a cohort: the table of both together."""
@@ -66,7 +68,14 @@ class DayTable:
         return DayTable(
             _longer(self.persons, n_days) + _longer(other.persons, n_days),
             _longer(self.weights, n_days) + _longer(other.weights, n_days),
+            _longer(self.squares, n_days) + _longer(other.squares, n_days),
         )
+
+    def placed(self, cell: I8, day: I8, n_cells: int, n_days: int) -> DayTable:
+        """Return the table with its cells and days at other places of a larger table; those that meet add up."""
+        shape = (n_cells, n_days)
+        persons = _placed(self.persons, cell, day, shape)
+        return DayTable(persons, _placed(self.weights, cell, day, shape), _placed(self.squares, cell, day, shape))
 
     @property
     def n_censor(self) -> I8:
@@ -121,8 +130,15 @@ def fold(cell: I8, leave: I4, event: Flags, enter: I4, weight: F8 | None, n_cell
     """
     persons = count_days(cell, leave, event, enter, n_cells, n_days)
     if weight is None:
-        return DayTable(persons, persons.astype(np.float64))
-    return DayTable(persons, weigh_days(cell, leave, event, enter, weight, n_cells, n_days))
+        return unweighted(persons)
+    first, second = (weigh_days(cell, leave, event, enter, w, n_cells, n_days) for w in (weight, weight * weight))
+    return DayTable(persons, first, second)
+
+
+def unweighted(persons: I8) -> DayTable:
+    """Return the table of rows that each count once."""
+    weights = persons.astype(np.float64)
+    return DayTable(persons, weights, weights)
 
 
 def at_risk(kinds: Table) -> Table:
@@ -133,3 +149,10 @@ def at_risk(kinds: Table) -> Table:
 
 def _longer(kinds: Table, n_days: int) -> Table:
     return np.pad(kinds, ((0, 0), (0, 0), (0, n_days - kinds.shape[2])))
+
+
+def _placed(kinds: Table, cell: I8, day: I8, shape: tuple[int, int]) -> Table:
+    out = np.zeros((3, *shape), kinds.dtype)
+    for kind in range(3):
+        np.add.at(out[kind], (cell[:, None], day[None, :]), kinds[kind])
+    return out

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
     from rwe.survival.penalised import Penalised, ridge
+    from rwe.survival.tally import Tally, tally
 
 _OFFERS = {
     "auc": ("TimeDependentAuc", "time_dependent_auc"),
@@ -46,6 +47,7 @@ _OFFERS = {
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
     "penalised": ("Penalised", "ridge"),
+    "tally": ("Tally", "tally"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
@@ -66,6 +68,7 @@ __all__ = [
     "NelsonAalen",
     "NetSurvival",
     "Penalised",
+    "Tally",
     "TimeDependentAuc",
     "bootstrap",
     "brier_score",
@@ -84,6 +87,7 @@ __all__ = [
     "net_survival",
     "ridge",
     "rmst_difference",
+    "tally",
     "time_dependent_auc",
 ]
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8, Flags
-from rwe.kernels.days import DayTable
+from rwe.kernels._jit import F8, I8
+from rwe.kernels.days import DayTable, at_risk
 from rwe.kernels.product_limit import jackknife, product_limit
 from rwe.survival.clock import Clock
 from rwe.survival.data import Response
 from rwe.survival.intervals import survival_limits
+from rwe.survival.roles import Roles
+from rwe.survival.tally import Tally, from_response, gather, gather_rows
 
 PLATEAU = float(np.sqrt(np.finfo(np.float64).eps))  # R's tolerance for "S equals 1 - q"
 
@@ -38,8 +40,10 @@ class Curves:
         Last tick followed in each group.
     weighted
         Whether rows carry weights.
+    robust
+        Whether variances come from the infinitesimal jackknife.
     rows
-        The response, kept only where variances come from the infinitesimal jackknife.
+        The response, where that variance needs it.
     """
 
     clock: Clock
@@ -50,6 +54,7 @@ class Curves:
     var_hazard: F8
     last: I8
     weighted: bool
+    robust: bool
     rows: Response | None
 
     @property
@@ -68,27 +73,39 @@ def robust_rule(response: Response, *, asked: bool | None) -> bool:
     return (response.cluster is not None or not response.whole) if asked is None else asked
 
 
+def gathered(
+    frame: Any, roles: Roles, cluster: str | None, *, robust: bool | None
+) -> tuple[Tally, Response | None, bool]:
+    """Count a cohort; return its table, its rows where the robust variance cannot do without, and if it is robust."""
+    if cluster is None and (roles.entry is None or robust is False or not (robust or roles.weights)):
+        found = gather(frame, roles)
+        return found, None, not found.whole if robust is None else robust
+    found, rows = gather_rows(frame, roles, cluster)
+    return found, rows, robust_rule(rows, asked=robust)
+
+
 def curves(response: Response, *, robust: bool) -> Curves:
-    """Estimate the curves of each group."""
-    days = response.fold()
+    """Estimate the curves of each group of a response."""
+    roles = Roles("time", "event", weights=None if response.weight is None else "weights")
+    return curves_of(from_response(response, roles), response if robust else None, robust=robust)
+
+
+def curves_of(found: Tally, rows: Response | None, *, robust: bool) -> Curves:
+    """Estimate the curves of each group of a table, with the rows where robust variances need them."""
+    days = found.days
     n_risk, w_risk = days.n_risk, days.w_risk
-    shape = (4, *n_risk.shape)
-    out = np.empty(shape)
-    for g in range(response.group.n):
+    out = np.empty((4, *n_risk.shape))
+    for g in range(found.group.n):
         out[:, g] = product_limit(n_risk[g], days.n_event[g], w_risk[g], days.w_event[g])
-    survival, var_log, hazard, var_hazard = out
-    weighted = response.weight is not None
+    survival, var_log, _, var_hazard = out
     left = days.n_event + days.n_censor > 0
     last = left.shape[1] - 1 - np.argmax(left[:, ::-1], axis=1)
-    if robust:
-        for g in range(response.group.n):
-            member = response.group.code == g
-            stay, fail = survival_influence(days.w_event[g], w_risk[g], survival[g])
-            var_log[g] = np.where(survival[g] > 0, _by_day(response, member, stay, fail), np.inf)
-            stay, fail = _hazard_influence(days.w_event[g], w_risk[g])
-            var_hazard[g] = _by_day(response, member, stay, fail)
-    rows = response if robust else None
-    return Curves(response.clock, days, survival, var_log, hazard, var_hazard, last, weighted, rows)
+    c = Curves(found.clock, days, survival, var_log, out[2], var_hazard, last, found.weighted, robust, rows)
+    for g in range(found.group.n if robust else 0):
+        stay, fail = survival_influence(days.w_event[g], w_risk[g], survival[g])
+        var_log[g] = np.where(survival[g] > 0, _by_day(c, g, stay, fail), np.inf)
+        var_hazard[g] = _by_day(c, g, *_hazard_influence(days.w_event[g], w_risk[g]))
+    return c
 
 
 def survival_influence(w_event: F8, w_risk: F8, survival: F8, scale: F8 | float = 1.0) -> tuple[F8, F8]:
@@ -118,10 +135,18 @@ def _hazard_influence(w_event: F8, w_risk: F8) -> tuple[F8, F8]:
     return stay, stay + 1.0 / w_risk
 
 
-def _by_day(response: Response, member: Flags, stay: F8, fail: F8) -> F8:
-    """Return by day the sum over clusters of squared influences (rows are clusters where none are given)."""
-    weight, time, entry, event = (a[member] for a in (response.weights, response.time, response.entry, response.event))
-    cluster = np.arange(time.size) if response.cluster is None else response.cluster[member]
+def _by_day(c: Curves, g: int, stay: F8, fail: F8) -> F8:
+    """Return by day the sum of squared influences in a group: over clusters, or over rows where none are given.
+
+    Rows that were followed from the start are alike when they leave alike, so sums of squared weights do.
+    """
+    if c.rows is None:
+        censored, failed, _ = c.days.squares[:, g]
+        gone = np.cumsum(failed * fail**2 + censored * stay**2)
+        return np.asarray(gone + (at_risk(c.days.squares)[g] - failed - censored) * stay**2, np.float64)
+    rows, member = c.rows, c.rows.group.code == g
+    weight, time, entry, event = (a[member] for a in (rows.weights, rows.time, rows.entry, rows.event))
+    cluster = np.arange(time.size) if rows.cluster is None else rows.cluster[member]
     begin = np.where(entry >= 0, stay[entry], 0.0)
     end = np.where(event, fail[time], stay[time])
     day = np.concatenate([np.maximum(entry, 0), time]).astype(np.int32)
@@ -175,9 +200,12 @@ def restricted_mean(c: Curves, tau: float) -> tuple[F8, F8]:
 
 def _mean_variance(c: Curves, g: int, area: F8) -> float:
     w_event, w_risk = c.days.w_event[g], c.days.w_risk[g]
-    if c.rows is None:
+    if not c.robust:
         return float(np.diff(survival_influence(w_event, w_risk, c.survival[g], area**2)[0], prepend=0.0).sum())
     stay, fail = survival_influence(w_event, w_risk, c.survival[g], area)
+    if c.rows is None:
+        censored, failed, _ = c.days.squares[:, g]
+        return float(failed @ fail**2 + censored @ stay**2)
     rows, member = c.rows, c.rows.group.code == g
     time, entry, event = rows.time[member], rows.entry[member], rows.event[member]
     own = rows.weights[member] * (np.where(event, fail[time], stay[time]) - np.where(entry >= 0, stay[entry], 0.0))

@@ -285,7 +285,7 @@ def _events(column: pl.Series) -> Flags:
         return np.ascontiguousarray(column.to_numpy())
     number = numeric(column)
     advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
-    refuse(int((~number.is_in([0, 1])).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
+    refuse(int(((number != 0) & (number != 1)).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
     return np.ascontiguousarray((number == 1).to_numpy())
 
 

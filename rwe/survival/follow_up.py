@@ -13,9 +13,11 @@ import polars as pl
 
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import names, read, respond
+from rwe.survival.curves import gathered
+from rwe.survival.data import names
 from rwe.survival.intervals import ConfType
-from rwe.survival.kaplan_meier import KaplanMeier, from_response
+from rwe.survival.kaplan_meier import KaplanMeier, from_tally
+from rwe.survival.roles import Roles
 from rwe.survival.show import framed
 
 
@@ -71,15 +73,11 @@ def median_follow_up(
     Arguments and errors are those of `kaplan_meier`. The days of failure and of censoring are read as
     R reads ``Surv(time, 1 - event)``: on one day, the end of observation precedes the failure.
     """
-    response = respond(
-        read(frame, [time, event, *names(entry), *names(by), *names(weights)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights, clock=clock,
-    )  # fmt: skip
-    turned = replace(response, event=np.logical_not(response.event))
-    curve = from_response(turned, conf_level=conf_level, conf_type=conf_type, robust=None)
-    n = np.bincount(response.group.code, minlength=response.group.n)
-    n_censor = np.bincount(response.group.code[turned.event], minlength=response.group.n)
-    median = curve.quantile(0.5)
-    columns = {"n": n, "n_censor": n_censor} | {c: median[c] for c in ("time", "conf_low", "conf_high")}
-    table = response.group.spread(np.arange(response.group.n), columns)
-    return FollowUp(table, curve, tuple(response.group.labels()))
+    roles = Roles(time, event, entry=entry, by=names(by), weights=weights, clock=clock)
+    found, rows, robust = gathered(frame, roles, None, robust=None)
+    turned = None if rows is None else replace(rows, event=np.logical_not(rows.event))
+    curve = from_tally(found.turned(), turned, conf_level=conf_level, conf_type=conf_type, robust=robust)
+    n_censor, median = found.days.n_censor.sum(axis=1), curve.quantile(0.5)
+    columns = {"n": n_censor + found.days.n_event.sum(axis=1), "n_censor": n_censor}
+    columns |= {c: median[c] for c in ("time", "conf_low", "conf_high")}
+    return FollowUp(found.group.spread(np.arange(found.group.n), columns), curve, tuple(found.group.labels()))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,11 +15,13 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import I8, Flags
 from rwe.result import Result
 from rwe.survival.clock import ClockName
-from rwe.survival.curves import Curves, curves, limits, quantile, restricted_mean, robust_rule
-from rwe.survival.data import Levels, Response, names, read, respond
+from rwe.survival.curves import Curves, curves_of, gathered, limits, quantile, restricted_mean
+from rwe.survival.data import Levels, Response, names
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.long_form import long_form
+from rwe.survival.roles import Roles
 from rwe.survival.show import framed
+from rwe.survival.tally import Tally
 
 Times: TypeAlias = float | Sequence[float]
 
@@ -168,7 +170,9 @@ def kaplan_meier(
     Parameters
     ----------
     frame
-        Any data frame that narwhals takes, one row a person (or a stretch of a person's follow-up).
+        Any data frame that narwhals takes, one row a person (or a stretch of a person's follow-up); a
+        polars lazy frame or the path of a parquet file is read in batches. Also `rwe.execute.Parts` of
+        these, or a `Tally`.
     time, event
         Columns of the last day followed (whole days from day 0) and of failure on it (0 or 1).
     entry
@@ -203,28 +207,24 @@ def kaplan_meier(
     >>> km.table["survival"].to_list()
     [0.75, 0.5, 0.5]
     """
-    response = respond(
-        read(frame, [time, event, *names(entry), *names(by), *names(weights), *names(cluster)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    return from_response(response, conf_level=conf_level, conf_type=conf_type, robust=robust)
+    roles = Roles(time, event, entry=entry, by=names(by), weights=weights, clock=clock)
+    found, rows, robust = gathered(frame, roles, cluster, robust=robust)
+    return from_tally(found, rows, conf_level=conf_level, conf_type=conf_type, robust=robust)
 
 
-def from_response(response: Response, *, conf_level: float, conf_type: str, robust: bool | None) -> KaplanMeier:
-    """Estimate the curves of a validated response."""
-    robust = robust_rule(response, asked=robust)
-    c = curves(response, robust=robust)
+def from_tally(found: Tally, rows: Response | None, *, conf_level: float, conf_type: str, robust: bool) -> KaplanMeier:
+    """Estimate the curves of a counted cohort."""
+    c = curves_of(found, rows, robust=robust)
     group, day = np.nonzero(c.days.n_event + c.days.n_censor)
     n_risk, n_event, n_censor = (kind[group, day] for kind in c.daily)
     counts = {"time": c.clock.times(day), "n_risk": n_risk, "n_event": n_event, "n_censor": n_censor}
     columns = counts | limits(c.survival[group, day], c.var_log[group, day], conf_level, conf_type)
-    groups = replace(response.group, code=np.empty(0, np.int64))
-    table = groups.spread(group, columns)
-    return KaplanMeier(table, conf_level, conf_type, robust, _notes(response, c), groups, c)
+    table = found.group.spread(group, columns)
+    return KaplanMeier(table, conf_level, conf_type, robust, _notes(found, c), found.group, c)
 
 
-def _notes(response: Response, c: Curves) -> tuple[str, ...]:
-    notes = [f"{response.dropped} rows of weight 0 left out"] if response.dropped else []
+def _notes(found: Tally, c: Curves) -> tuple[str, ...]:
+    notes = [f"{found.dropped} rows of weight 0 left out"] if found.dropped else []
     early = ((c.survival == 0) & (c.days.n_risk > c.days.n_event)).any(axis=1)
     if early.any():
         notes.append(

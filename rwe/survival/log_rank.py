@@ -16,9 +16,10 @@ from rwe.kernels._jit import F8
 from rwe.kernels.log_rank import Daily, expected, observed
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import names, read, respond
+from rwe.survival.data import names
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import aliased, solve
+from rwe.survival.roles import Roles
 from rwe.survival.scores import Scores, day_weights, scores
 from rwe.survival.show import framed
 
@@ -120,12 +121,8 @@ def log_rank(
     """
     if not names(by):
         raise DefinitionError("log_rank needs the column that forms the groups: by")
-    columns = [time, event, *names(by), *names(strata), *names(weights), *names(entry), *names(cluster)]
-    response = respond(
-        read(frame, columns), time=time, event=event, entry=entry, by=names(by), strata=names(strata),
-        weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    found = scores(response, rule=variance)
+    roles = Roles(time, event, None, entry, names(by), names(strata), weights, clock)
+    found = scores(frame, roles, cluster, rule=variance)
     return _test(found, _Weights(day_weights, rho, gamma), trend)
 
 
@@ -138,7 +135,7 @@ class _Weights:
     gamma: float
 
     def of(self, found: Scores) -> F8:
-        return day_weights(found.daily, self.kind, self.rho, self.gamma, whole=found.response.whole)
+        return day_weights(found.daily, self.kind, self.rho, self.gamma, whole=found.table.whole)
 
     def settings(self) -> dict[str, Any]:
         powers = {"rho": self.rho, "gamma": self.gamma} if self.kind == "fleming_harrington" else {}
@@ -146,18 +143,18 @@ class _Weights:
 
 
 def _test(found: Scores, asked: _Weights, trend: Trend) -> LogRank:
-    factor, response = asked.of(found), found.response
+    factor, group = asked.of(found), found.table.group
     o, e, variance = observed(found.daily, factor), expected(found.daily, factor), found.covariance(factor, factor)
     contrast = _contrast(found.daily, trend)
     u, v = contrast @ (o - e), contrast @ variance @ contrast.T
     if aliased(v):
         raise NoValidAnswer("the groups cannot be told apart: their observed - expected events have no variance")
     statistic, df = float(u @ solve(v, u)), contrast.shape[0]
-    n = np.bincount(response.group.code, minlength=response.group.n)
+    n = found.table.persons_of_groups.sum(axis=0)
     columns = {"n": n, "observed": o, "expected": e, "variance": np.diag(variance)}
-    table = response.group.spread(np.arange(n.size), columns)
+    table = group.spread(np.arange(n.size), columns)
     settings = {**asked.settings(), "trend": bool(trend), "variance": found.rule, "robust": found.rule == "robust"}
-    return LogRank(statistic, df, chi_square_tail(statistic, df), table, settings, int(response.event.sum()))
+    return LogRank(statistic, df, chi_square_tail(statistic, df), table, settings, int(found.table.days.n_event.sum()))
 
 
 def _contrast(daily: Daily, trend: Trend) -> F8:

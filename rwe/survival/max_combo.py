@@ -17,7 +17,8 @@ from rwe.kernels.log_rank import expected, observed
 from rwe.result import Result, tidy
 from rwe.survival.boxes import PRIMES, largest_tail
 from rwe.survival.clock import ClockName
-from rwe.survival.data import names, read, respond
+from rwe.survival.data import names
+from rwe.survival.roles import Roles
 from rwe.survival.scores import Scores, fleming_harrington, scores
 from rwe.survival.show import framed
 
@@ -105,15 +106,14 @@ def max_combo(
     pairs = list(dict.fromkeys((float(rho), float(gamma)) for rho, gamma in tests))
     if not 1 <= len(pairs) <= len(PRIMES):
         raise DefinitionError(f"tests holds from 1 to {len(PRIMES)} pairs of rho and gamma")
-    columns = [time, event, *names(by), *names(strata), *names(weights), *names(entry), *names(cluster)]
-    response = respond(
-        read(frame, columns), time=time, event=event, entry=entry, by=names(by), strata=names(strata),
-        weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    if response.group.n != 2:
-        raise DefinitionError(f"max_combo compares two groups; the column given as by holds {response.group.n}")
-    z, correlation = _statistics(scores(response, rule="robust"), pairs)
-    return _largest(z, correlation, pairs, alternative, response.time.size, int(response.event.sum()))
+    found = scores(
+        frame, Roles(time, event, None, entry, names(by), names(strata), weights, clock), cluster, rule="robust"
+    )
+    if found.table.group.n != 2:
+        raise DefinitionError(f"max_combo compares two groups; the column given as by holds {found.table.group.n}")
+    z, correlation = _statistics(found, pairs)
+    n_censor, n_event = (int(kind.sum()) for kind in found.table.persons_of_groups)
+    return _largest(z, correlation, pairs, alternative, n_censor + n_event, n_event)
 
 
 def _statistics(found: Scores, pairs: list[tuple[float, float]]) -> tuple[F8, F8]:

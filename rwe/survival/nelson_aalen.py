@@ -13,9 +13,10 @@ import polars as pl
 
 from rwe.result import Result, tidy
 from rwe.survival.clock import Clock, ClockName
-from rwe.survival.curves import curves, robust_rule
-from rwe.survival.data import names, read, respond
+from rwe.survival.curves import curves_of, gathered
+from rwe.survival.data import names
 from rwe.survival.intervals import normal_quantile
+from rwe.survival.roles import Roles
 from rwe.survival.show import framed
 
 
@@ -80,12 +81,9 @@ def nelson_aalen(
     Arguments and errors are those of `kaplan_meier`. Variance: sum of d / n^2, or the infinitesimal
     jackknife. Limits: H exp(+-z se / H); null while H is 0.
     """
-    response = respond(
-        read(frame, [time, event, *names(entry), *names(by), *names(weights), *names(cluster)]),
-        time=time, event=event, entry=entry, by=names(by), weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    robust = robust_rule(response, asked=robust)
-    c = curves(response, robust=robust)
+    roles = Roles(time, event, entry=entry, by=names(by), weights=weights, clock=clock)
+    found, rows, robust = gathered(frame, roles, cluster, robust=robust)
+    c = curves_of(found, rows, robust=robust)
     group, day = index = np.nonzero(c.days.n_event + c.days.n_censor)
     hazard, error = c.hazard[index], np.sqrt(c.var_hazard[index])
     with np.errstate(all="ignore"):
@@ -93,7 +91,7 @@ def nelson_aalen(
         low, high = hazard / factor, hazard * factor
     counts = dict(zip(("n_risk", "n_event", "n_censor"), (a[index] for a in c.daily), strict=True))
     limits = {"cumulative_hazard": hazard, "std_error": error, "conf_low": low, "conf_high": high}
-    table = response.group.spread(group, {"time": c.clock.times(day), **counts, **limits})
-    labels = response.group.labels()
+    table = found.group.spread(group, {"time": c.clock.times(day), **counts, **limits})
+    labels = found.group.labels()
     persons = {"n": c.days.n_risk[index], "n_event": np.cumsum(c.days.n_event, axis=1)[index]}
     return NelsonAalen(table, conf_level, robust, tuple(labels[g] for g in group), pl.DataFrame(persons), c.clock)

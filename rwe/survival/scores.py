@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.kernels.log_rank import Daily, daily, influence, permutation_variance, pooled_survival, shrunk_survival
 from rwe.survival.data import Response
+from rwe.survival.roles import Roles
+from rwe.survival.tally import Tally, gather, gather_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,28 +23,28 @@ class Scores:
 
     Parameters
     ----------
-    response
-        The validated rows.
+    table, rows
+        The counted cohort, and its rows where the variance needs them.
     daily
-        Their numbers by stratum, group and day.
+        Its numbers by stratum, group and day.
     rule
         ``hypergeometric`` for rows that count once; for weighted or clustered rows ``robust`` or ``xie_liu``.
     """
 
-    response: Response
+    table: Tally
+    rows: Response | None
     daily: Daily
     rule: str
 
     def covariance(self, factor: F8, other: F8) -> F8:
         """Return the covariance of the groups' observed - expected under two weights of days."""
-        if self.rule != "robust":
+        if self.rule != "robust" or self.rows is None:
             return permutation_variance(self.daily, factor, other)
-        own = self.influence(factor)
-        return np.asarray(own.T @ (own if other is factor else self.influence(other)), np.float64)
+        own = self.influence(factor, self.rows)
+        return np.asarray(own.T @ (own if other is factor else self.influence(other, self.rows)), np.float64)
 
-    def influence(self, factor: F8) -> F8:
+    def influence(self, factor: F8, r: Response) -> F8:
         """Return the influence of each row (cluster, where given) on observed - expected of each group."""
-        r = self.response
         own = influence(self.daily, factor, r.strata.code, r.group.code, r.time, r.entry, r.event)
         own *= r.weights[:, None]
         if r.cluster is None:
@@ -49,8 +52,8 @@ class Scores:
         return np.stack([np.bincount(r.cluster, own[:, g]) for g in range(own.shape[1])], axis=1)
 
 
-def scores(response: Response, *, rule: str) -> Scores:
-    """Return the groups compared day by day.
+def scores(frame: Any, roles: Roles, cluster: str | None, *, rule: str) -> Scores:
+    """Count a cohort and return its groups compared day by day.
 
     Raises
     ------
@@ -61,16 +64,18 @@ def scores(response: Response, *, rule: str) -> Scores:
     """
     if rule not in ("robust", "xie_liu"):
         raise DefinitionError(f"variance '{rule}' is neither robust nor xie_liu")
-    if rule == "xie_liu" and (response.weight is None or response.cluster is not None):
+    if rule == "xie_liu" and (roles.weights is None or cluster is not None):
         raise DefinitionError("variance 'xie_liu' is for weighted rows without clusters")
-    if not response.event.any():
+    plain, rows = roles.weights is None and cluster is None, None
+    if plain or rule == "xie_liu":
+        table = gather(frame, roles)
+    else:
+        table, rows = gather_rows(frame, roles, cluster)
+    if not table.days.n_event.any():
         raise NoValidAnswer("there are no events: the groups cannot be compared")
-    cell, n_cells = response.strata.code * response.group.n + response.group.code, response.strata.n * response.group.n
-    days = squares = response.fold(cell, n_cells)
-    if rule == "xie_liu":
-        squares = replace(response, weight=response.weights**2).fold(cell, n_cells)
-    plain = response.weight is None and response.cluster is None
-    return Scores(response, daily(days, squares, response.group.n), "hypergeometric" if plain else rule)
+    squares = replace(table.days, weights=table.days.squares)
+    rule = "hypergeometric" if plain else rule
+    return Scores(table, rows, daily(table.days, squares, table.group.n), rule)
 
 
 def day_weights(days: Daily, kind: str, rho: float = 0.0, gamma: float = 0.0, *, whole: bool = True) -> F8:
