@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference
     from rwe.survival.elastic_net import ElasticNet, elastic_net
+    from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gray_test import GrayTest, gray_test
     from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
@@ -38,6 +39,7 @@ _OFFERS = {
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference"),
     "elastic_net": ("ElasticNet", "elastic_net"),
+    "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gray_test": ("GrayTest", "gray_test"),
     "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
@@ -59,6 +61,7 @@ __all__ = [
     "CumulativeIncidence",
     "Difference",
     "ElasticNet",
+    "FineGray",
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
@@ -76,6 +79,7 @@ __all__ = [
     "cox",
     "cumulative_incidence",
     "elastic_net",
+    "fine_gray",
     "gray_test",
     "kaplan_meier",
     "life_table",

@@ -300,7 +300,7 @@ def _causes(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
     else:
         refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
         column, censored = column.cast(pl.String), pl.Series([CENSORED])
-    causes = column.filter(~column.is_in(censored)).unique().sort()
+    causes = column.filter(column != censored[0]).unique().sort()
     code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
     return np.ascontiguousarray(code.to_numpy()), tuple(causes)
 
