@@ -123,7 +123,7 @@ class FineGray:
             pl.col(error).alias("std_error"),
             "conf_low", "conf_high", "statistic", "p_value",
         ).with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))  # fmt: skip
-        settings = {"of": str(self.of), "ties": self.ties, "censoring_ties": self.censoring_ties}
+        settings: dict[str, Any] = {"of": str(self.of), "ties": self.ties, "censoring_ties": self.censoring_ties}
         settings |= {"variance": self.variance, "conf_level": self.conf_level, "notes": list(self.notes)}
         settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null}
         return Result(tidy(ratios, analysis="fine_gray", population=population, outcome=outcome), settings)
