@@ -25,6 +25,7 @@ from rwe.kernels.risk_pass import risk_pass
 from rwe.survival.ascent import refuse_aliased, runaway
 from rwe.survival.data import Response
 from rwe.survival.linear import aliased, solve
+from rwe.survival.rows import total
 
 PART = 65_536  # rows of a part; threads take parts, merged in their order
 STEPS = 40
@@ -184,7 +185,7 @@ def _follow(response: Response, kind: I8, *, failures_first: bool) -> Follow:
     late = response.entry >= 0
     at = response.strata.code[late] * n_days + response.entry[late]
     entered = np.bincount(at, response.weights[late], n_groups * n_days).reshape(n_groups, n_days)
-    return follow(left.astype(np.float64), entered, failures_first=failures_first)
+    return follow(left.astype(np.float64), entered.astype(np.float64), failures_first=failures_first)
 
 
 def _refuse_unknown(found: Follow, cells: I8, n_days: int) -> None:
@@ -203,7 +204,8 @@ def _refuse_unknown(found: Follow, cells: I8, n_days: int) -> None:
 def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
     """Evaluate with one read; the information is exact where `hazard` is that of `beta`."""
     parts = run(lambda part: _read(data, beta, hazard, part), data.parts())
-    table, gram, lived = (sum((p[k] for p in parts[1:]), parts[0][k]) for k in range(3))
+    table, gram = (total([part[k] for part in parts]) for k in (0, 1))
+    lived = sum(part[2] for part in parts)
     at_risk, failing = _risk_sets(data, table)
     ties, loglik = _ties(data, at_risk[:, -1], failing[:, -1])
     h, g, u, v, z = ties
@@ -275,7 +277,7 @@ def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
 
 def _hazard_at_0(data: Risks) -> F8:
     """Return the hazard where no covariate has an effect, from weights alone."""
-    table = np.bincount(data.leave, data.weight, data.n_keys)
+    table = np.bincount(data.leave, data.weight, data.n_keys).astype(np.float64)
     if data.enter.size:
         table -= np.bincount(data.enter, data.weight, data.n_keys)
     at_risk, failing = _risk_sets(data, table[:, None])
