@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rwe.survival.concordance import Concordance, concordance
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
-    from rwe.survival.differences import Difference, milestone_difference, rmst_difference
+    from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
     from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from rwe.survival.life_table import LifeTable, life_table
     from rwe.survival.log_rank import LogRank, log_rank
     from rwe.survival.max_combo import MaxCombo, max_combo
+    from rwe.survival.medians import median_difference
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
+    from rwe.survival.one_sample import OneSample, one_sample_log_rank
     from rwe.survival.penalised import Penalised, ridge
+    from rwe.survival.pseudo_observations import pseudo_observations
+    from rwe.survival.rmst_regression import RmstRegression, rmst_regression
     from rwe.survival.tally import Tally, tally
+    from rwe.survival.turnbull import Turnbull, turnbull
 
 _OFFERS = {
     "auc": ("TimeDependentAuc", "time_dependent_auc"),
@@ -37,7 +42,7 @@ _OFFERS = {
     "concordance": ("Concordance", "concordance"),
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
-    "differences": ("Difference", "milestone_difference", "rmst_difference"),
+    "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
     "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
@@ -46,10 +51,15 @@ _OFFERS = {
     "life_table": ("LifeTable", "life_table"),
     "log_rank": ("LogRank", "log_rank"),
     "max_combo": ("MaxCombo", "max_combo"),
+    "medians": ("median_difference",),
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
+    "one_sample": ("OneSample", "one_sample_log_rank"),
     "penalised": ("Penalised", "ridge"),
+    "pseudo_observations": ("pseudo_observations",),
+    "rmst_regression": ("RmstRegression", "rmst_regression"),
     "tally": ("Tally", "tally"),
+    "turnbull": ("Turnbull", "turnbull"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
@@ -70,9 +80,12 @@ __all__ = [
     "MaxCombo",
     "NelsonAalen",
     "NetSurvival",
+    "OneSample",
     "Penalised",
+    "RmstRegression",
     "Tally",
     "TimeDependentAuc",
+    "Turnbull",
     "bootstrap",
     "brier_score",
     "concordance",
@@ -85,14 +98,20 @@ __all__ = [
     "life_table",
     "log_rank",
     "max_combo",
+    "median_difference",
     "median_follow_up",
     "milestone_difference",
     "nelson_aalen",
     "net_survival",
+    "one_sample_log_rank",
+    "pseudo_observations",
     "ridge",
     "rmst_difference",
+    "rmst_ratio",
+    "rmst_regression",
     "tally",
     "time_dependent_auc",
+    "turnbull",
 ]
 
 

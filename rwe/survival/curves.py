@@ -103,8 +103,8 @@ def curves_of(found: Tally, rows: Response | None, *, robust: bool) -> Curves:
     c = Curves(found.clock, days, survival, var_log, out[2], var_hazard, last, found.weighted, robust, rows)
     for g in range(found.group.n if robust else 0):
         stay, fail = survival_influence(days.w_event[g], w_risk[g], survival[g])
-        var_log[g] = np.where(survival[g] > 0, _by_day(c, g, stay, fail), np.inf)
-        var_hazard[g] = _by_day(c, g, *_hazard_influence(days.w_event[g], w_risk[g]))
+        var_log[g] = np.where(survival[g] > 0, influence_variance(c, g, stay, fail), np.inf)
+        var_hazard[g] = influence_variance(c, g, *_hazard_influence(days.w_event[g], w_risk[g]))
     return c
 
 
@@ -135,7 +135,7 @@ def _hazard_influence(w_event: F8, w_risk: F8) -> tuple[F8, F8]:
     return stay, stay + 1.0 / w_risk
 
 
-def _by_day(c: Curves, g: int, stay: F8, fail: F8) -> F8:
+def influence_variance(c: Curves, g: int, stay: F8, fail: F8) -> F8:
     """Return by day the sum of squared influences in a group: over clusters, or over rows where none are given.
 
     Rows that were followed from the start are alike when they leave alike, so sums of squared weights do.

@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Differences between two groups: of restricted mean survival time and of survival on given days."""
+"""Two groups compared: difference and ratio of restricted mean survival time, difference of survival on given days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.intervals import normal_quantile, two_sided
@@ -21,15 +21,16 @@ from rwe.survival.show import framed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """The second group less the first, in ascending order of the column that splits them.
+    """The second group less (or over) the first, in ascending order of the column that splits them.
 
     Parameters
     ----------
     table
         One row a day: time (days), group, reference, estimate, std_error, conf_low, conf_high,
-        statistic (z), p_value (two-sided). Null where a group's survival cannot be estimated.
+        statistic (z), p_value (two-sided). Null where a group's survival cannot be estimated. The error of
+        a ratio is that of its logarithm.
     estimand
-        ``rmst`` (days) or ``milestone`` (probability).
+        ``rmst`` (days), ``milestone`` (probability), ``median`` (days), ``rmst_ratio`` or ``rmtl_ratio``.
     curves
         The curves of the two groups.
     """
@@ -41,15 +42,19 @@ class Difference:
     _n_event: int
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return the difference in the long tidy form, under the group ``difference``."""
+        """Return it in the long tidy form, under the group ``difference`` or ``ratio``."""
         rows = self.table.drop("group", "reference").with_columns(n=pl.lit(self._n), n_event=pl.lit(self._n_event))
-        labels = {"population": population, "outcome": outcome, "estimand": self.estimand, "group": "difference"}
+        labels = {"population": population, "outcome": outcome, "estimand": self.estimand, "group": self._kind}
         first = self.table.row(0, named=True)
         settings = {"group": first["group"], "reference": first["reference"], "conf_level": self.curves.conf_level}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
     def _repr_html_(self) -> str:
-        return framed(f"Difference of {self.estimand}", self.table)
+        return framed(f"{self._kind.capitalize()}: {self.estimand}", self.table)
+
+    @property
+    def _kind(self) -> str:
+        return "ratio" if self.estimand.endswith("ratio") else "difference"
 
 
 def rmst_difference(
@@ -82,6 +87,46 @@ def rmst_difference(
     return _difference(km, "rmst", means["tau"].to_numpy(), means["rmst"].to_numpy(), means["std_error"].to_numpy())
 
 
+def rmst_ratio(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    by: str,
+    tau: float,
+    of: Literal["rmst", "rmtl"] = "rmst",
+    entry: str | None = None,
+    weights: str | None = None,
+    conf_level: float = 0.95,
+    clock: ClockName = "days",
+) -> Difference:
+    """Compare the mean time lived up to `tau`, or lost up to it, as a ratio; limits on the logarithm.
+
+    Arguments and errors are those of `rmst_difference` (Uno et al. 2014, J Clin Oncol 32:2380).
+
+    Parameters
+    ----------
+    of
+        ``rmst``: time lived; ``rmtl``: time lost, `tau` less time lived.
+
+    Raises
+    ------
+    NoValidAnswer
+        If a group is not followed to `tau`, or a mean is 0, so that the ratio has no logarithm.
+    """
+    if of not in ("rmst", "rmtl"):
+        raise DefinitionError(f"of '{of}' is neither rmst nor rmtl")
+    km = kaplan_meier(
+        frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock
+    )
+    means = km.rmst(tau)
+    mean = means["rmst"].to_numpy() if of == "rmst" else tau - means["rmst"].to_numpy()
+    if (mean <= 0).any():
+        raise NoValidAnswer(f"the time {'lived' if of == 'rmst' else 'lost'} up to tau is 0 in a group: no ratio")
+    log = _difference(km, f"{of}_ratio", means["tau"].to_numpy(), np.log(mean), means["std_error"].to_numpy() / mean)
+    return replace(log, table=log.table.with_columns(pl.col("estimate", "conf_low", "conf_high").exp()))
+
+
 def milestone_difference(
     frame: Any,
     *,
@@ -91,6 +136,7 @@ def milestone_difference(
     at: float | Sequence[float],
     entry: str | None = None,
     weights: str | None = None,
+    test: Literal["plain", "log-log"] = "plain",
     conf_level: float = 0.95,
     clock: ClockName = "days",
 ) -> Difference:
@@ -98,24 +144,42 @@ def milestone_difference(
 
     Arguments are those of `kaplan_meier`; `by` must hold two levels.
 
+    Parameters
+    ----------
+    test
+        Scale of statistic and p-value: ``plain``, or ``log-log``, nearer its level in small samples (Klein
+        et al. 2007, Stat Med 26:4505).
+
     Raises
     ------
     DefinitionError
         If `by` does not hold two levels.
     """
+    if test not in ("plain", "log-log"):
+        raise DefinitionError(f"test '{test}' is neither plain nor log-log")
     km = kaplan_meier(
         frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock
     )
     found = km.at(at)
-    return _difference(
-        km, "milestone", found["time"].to_numpy(), found["survival"].to_numpy(), found["std_error"].to_numpy()
-    )
+    days, survival, error = (found[c].to_numpy() for c in ("time", "survival", "std_error"))
+    plain = _difference(km, "milestone", days, survival, error)
+    if test == "plain":
+        return plain
+    with np.errstate(all="ignore"):
+        slope = survival * np.log(survival)
+        scaled = _difference(km, "milestone", days, np.log(-np.log(survival)), np.abs(error / slope))
+    return replace(plain, table=plain.table.with_columns(scaled.table["statistic", "p_value"]))
+
+
+def two_groups(km: KaplanMeier) -> tuple[str, str]:
+    """Return the two groups of curves as text."""
+    if len(km.labels) != 2:
+        raise DefinitionError(f"a difference needs two groups; the column given as by holds {len(km.labels)}")
+    return km.labels[0], km.labels[1]
 
 
 def _difference(km: KaplanMeier, estimand: str, time: Any, value: Any, error: Any) -> Difference:
-    labels = km.labels
-    if len(labels) != 2:
-        raise DefinitionError(f"a difference needs two groups; the column given as by holds {len(labels)}")
+    labels = two_groups(km)
     (v0, v1), (e0, e1) = np.split(value.astype(np.float64), 2), np.split(error.astype(np.float64), 2)
     estimate, error = v1 - v0, np.hypot(e0, e1)
     half = normal_quantile(km.conf_level) * error

@@ -1,19 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Nelson-Aalen: the cumulative hazard by group, with limits."""
+"""Nelson-Aalen and Fleming-Harrington: the cumulative hazard by group, with limits, and survival exp(-H)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from rwe.errors import DefinitionError
+from rwe.kernels._jit import F8
+from rwe.kernels.split_ties import split_ties
 from rwe.result import Result, tidy
 from rwe.survival.clock import Clock, ClockName
-from rwe.survival.curves import curves_of, gathered
+from rwe.survival.curves import Curves, curves_of, gathered, influence_variance
 from rwe.survival.data import names
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.roles import Roles
@@ -28,16 +31,20 @@ class NelsonAalen:
     ----------
     table
         One row a group and time at which someone left: the columns of ``by``, then time (days, or
-        numbers on a continuous clock), n_risk, n_event, n_censor, cumulative_hazard, std_error, conf_low, conf_high.
+        numbers on a continuous clock), n_risk, n_event, n_censor, cumulative_hazard, std_error, conf_low, conf_high,
+        and survival exp(-H), that of Breslow or, with split ties, of Fleming and Harrington.
     conf_level
         Of the pointwise limits, which are symmetric for the logarithm of the hazard.
     robust
         Whether variances come from the infinitesimal jackknife.
+    ties
+        nelson or fleming_harrington.
     """
 
     table: pl.DataFrame
     conf_level: float
     robust: bool
+    ties: str
     _labels: tuple[str, ...]
     _persons: pl.DataFrame
     _clock: Clock
@@ -56,7 +63,7 @@ class NelsonAalen:
             estimate="cumulative_hazard",
         )
         labels = {"population": population, "outcome": outcome, "estimand": "cumulative_hazard"}
-        settings = {"conf_level": self.conf_level, "conf_type": "log", "robust": self.robust}
+        settings = {"conf_level": self.conf_level, "conf_type": "log", "robust": self.robust, "ties": self.ties}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
     def _repr_html_(self) -> str:
@@ -74,24 +81,47 @@ def nelson_aalen(
     cluster: str | None = None,
     conf_level: float = 0.95,
     robust: bool | None = None,
+    ties: Literal["nelson", "fleming_harrington"] = "nelson",
     clock: ClockName = "days",
 ) -> NelsonAalen:
-    """Estimate cumulative hazards (Nelson 1969, Aalen 1978), ties as R ``survfit(ctype = 1)``.
+    """Estimate cumulative hazards (Nelson 1969, Aalen 1978).
 
-    Arguments and errors are those of `kaplan_meier`. Variance: sum of d / n^2, or the infinitesimal
-    jackknife. Limits: H exp(+-z se / H); null while H is 0.
+    Arguments and errors are those of `kaplan_meier`. Variance: sum of d / n^2 (of its terms, where ties
+    are split), or the infinitesimal jackknife. Limits: H exp(+-z se / H); null while H is 0.
+
+    Parameters
+    ----------
+    ties
+        What d failures among n on one day add: ``nelson`` d / n (R ``survfit(ctype = 1)``);
+        ``fleming_harrington`` 1 / n + 1 / (n - 1) + ... + 1 / (n - d + 1) (``ctype = 2``), as if they failed
+        one after another.
     """
+    if ties not in ("nelson", "fleming_harrington"):
+        raise DefinitionError(f"ties '{ties}' is neither nelson nor fleming_harrington")
     roles = Roles(time, event, entry=entry, by=names(by), weights=weights, clock=clock)
     found, rows, robust = gathered(frame, roles, cluster, robust=robust)
     c = curves_of(found, rows, robust=robust)
     group, day = index = np.nonzero(c.days.n_event + c.days.n_censor)
-    hazard, error = c.hazard[index], np.sqrt(c.var_hazard[index])
+    both = (c.hazard, c.var_hazard) if ties == "nelson" else _split(c)
+    hazard, error = both[0][index], np.sqrt(both[1][index])
     with np.errstate(all="ignore"):
         factor = np.exp(normal_quantile(conf_level) * error / hazard)
         low, high = hazard / factor, hazard * factor
     counts = dict(zip(("n_risk", "n_event", "n_censor"), (a[index] for a in c.daily), strict=True))
     limits = {"cumulative_hazard": hazard, "std_error": error, "conf_low": low, "conf_high": high}
-    table = found.group.spread(group, {"time": c.clock.times(day), **counts, **limits})
+    table = found.group.spread(group, {"time": c.clock.times(day), **counts, **limits, "survival": np.exp(-hazard)})
     labels = found.group.labels()
     persons = {"n": c.days.n_risk[index], "n_event": np.cumsum(c.days.n_event, axis=1)[index]}
-    return NelsonAalen(table, conf_level, robust, tuple(labels[g] for g in group), pl.DataFrame(persons), c.clock)
+    return NelsonAalen(table, conf_level, robust, ties, tuple(labels[g] for g in group), pl.DataFrame(persons), c.clock)
+
+
+def _split(c: Curves) -> tuple[F8, F8]:
+    """Return the hazard with failures of a day one after another, and its variance, by group and tick."""
+    n_event, w_event, w_risk = c.days.n_event, c.days.w_event, c.days.w_risk
+    step = np.stack([split_ties(n_event[g], w_event[g], w_risk[g]) for g in range(c.last.size)], axis=1)
+    hazard, variance = np.cumsum(step, axis=2)
+    if c.robust:
+        extra = np.divide(w_risk * step[1], w_event, where=w_event > 0, out=np.zeros_like(w_event))
+        for g in range(c.last.size):
+            variance[g] = influence_variance(c, g, -variance[g], extra[g] - variance[g])
+    return hazard, variance

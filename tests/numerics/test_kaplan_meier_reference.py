@@ -131,18 +131,21 @@ def test_restricted_mean(name: str) -> None:
         _close(name, "std_error", table["std_error"].to_list(), wanted["se"])
 
 
+@pytest.mark.parametrize("ties", ["nelson", "fleming_harrington"])
 @pytest.mark.parametrize("name", _named("na"))
-def test_nelson_aalen(name: str) -> None:
+def test_nelson_aalen(name: str, ties: str) -> None:
     frame, given = _given(name)
 
-    table = sv.nelson_aalen(frame, **given).table
+    table = sv.nelson_aalen(frame, **given, ties=ties).table
 
-    for group, wanted in CASES[name]["expect"]["nelson_aalen_ctype1"].items():
+    key = {"nelson": "nelson_aalen_ctype1", "fleming_harrington": "fleming_harrington_ctype2"}[ties]
+    for group, wanted in CASES[name]["expect"][key].items():
         part = _by_group(table, given)[group]
-        for time, hazard, error in zip(wanted["time"], wanted["cumhaz"], wanted["se_cumhaz"], strict=True):
+        for i, time in enumerate(wanted["time"]):
             upto = part.filter(pl.col("time") <= time).tail(1)
-            _close(name, "cumulative_hazard", upto["cumulative_hazard"].to_list() or [0.0], hazard)
-            _close(name, "std_error", upto["std_error"].to_list() or [0.0], error)
+            _close(name, "cumulative_hazard", upto["cumulative_hazard"].to_list() or [0.0], wanted["cumhaz"][i])
+            _close(name, "std_error", upto["std_error"].to_list() or [0.0], wanted["se_cumhaz"][i])
+            _close(name, "survival", upto["survival"].to_list() or [1.0], wanted["surv_exp_minus_H"][i])
 
 
 def test_robust_errors_of_weighted_curves() -> None:

@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Regression of the restricted mean survival time on covariates, censoring made up for by weights.
+
+Tian, Zhao & Wei (2014) Biostatistics 15:222. Who is seen to fail, or reaches tau, weighs 1 / G with G the
+probability of not being censored before; the error takes into account that G is estimated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.kernels._jit import F8, I8, Flags
+from rwe.result import Result, tidy
+from rwe.survival.clock import ClockName
+from rwe.survival.data import Levels, names, read, respond
+from rwe.survival.design import columns_of, design
+from rwe.survival.intervals import normal_quantile, two_sided
+from rwe.survival.linear import aliased, solve
+from rwe.survival.show import framed
+
+STEPS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RmstRegression:
+    """A fitted regression of the restricted mean.
+
+    Parameters
+    ----------
+    coefficients
+        One row a term, the intercept first: term, estimate, std_error, conf_low, conf_high, statistic (z),
+        p_value. With the log link estimates and limits are ratios, errors those of their logarithm.
+    covariance
+        Of the linear coefficients, shape (terms, terms).
+    tau, link, of, conf_level
+        Settings.
+    n, n_event
+        Rows, and rows that fail before tau.
+    """
+
+    coefficients: pl.DataFrame
+    covariance: F8
+    tau: float
+    link: str
+    of: str
+    conf_level: float
+    n: int
+    n_event: int
+
+    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
+        """Return the coefficients (stratum: the term) in the long tidy form."""
+        rows = self.coefficients.rename({"term": "stratum"}).with_columns(
+            n=pl.lit(self.n), n_event=pl.lit(self.n_event)
+        )
+        kind = "difference" if self.link == "identity" else "ratio"
+        labels = {"population": population, "outcome": outcome, "estimand": f"{self.of}_{kind}"}
+        settings = {"tau": self.tau, "link": self.link, "conf_level": self.conf_level}
+        return Result(tidy(rows, analysis="rmst_regression", **labels), settings)
+
+    def _repr_html_(self) -> str:
+        return framed(f"Regression of {self.of} up to {self.tau}, {self.link} link", self.coefficients)
+
+
+def rmst_regression(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    tau: float,
+    covariates: Sequence[str] | None = None,
+    formula: str | None = None,
+    link: Literal["identity", "log"] = "identity",
+    of: Literal["rmst", "rmtl"] = "rmst",
+    censoring: str | Sequence[str] | None = None,
+    reference: Mapping[str, str] | None = None,
+    conf_level: float = 0.95,
+    clock: ClockName = "days",
+) -> RmstRegression:
+    """Regress the mean time lived (or lost) up to `tau` on covariates, as R ``survRM2::rmst2`` with covariates.
+
+    Parameters
+    ----------
+    frame, time, event, clock
+        As in `kaplan_meier`.
+    covariates, formula, reference
+        As in `cox`.
+    link
+        ``identity``: coefficients are differences in time; ``log``: ratios.
+    of
+        ``rmst``: time lived; ``rmtl``: time lost.
+    censoring
+        Columns within whose levels censoring is estimated, for example the treatment (survRM2: the arm).
+
+    Raises
+    ------
+    DefinitionError
+        If arguments do not fit together.
+    NoValidAnswer
+        If nobody is followed to `tau` in a level of `censoring`, or terms are aliased.
+    """
+    if (covariates is None) == (formula is None):
+        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
+    if link not in ("identity", "log") or of not in ("rmst", "rmtl"):
+        raise DefinitionError("link is identity or log; of is rmst or rmtl")
+    model = formula if formula is not None else list(covariates or ())
+    cells = read(frame, [time, event, *names(censoring), *columns_of(model)])
+    response = respond(cells, time=time, event=event, strata=names(censoring), clock=clock)
+    until = float(response.clock.asked(tau, "tau")[0])
+    plan = design(cells, model, reference)
+    x = np.column_stack([np.ones(cells.height), plan.matrix(cells)])
+    left = np.asarray(response.clock.times(response.time), np.float64)
+    lived, seen = np.minimum(left, until), response.event | (left >= until)
+    weight = _weights(lived, seen, response.strata)
+    fit = _Fit(x, lived if of == "rmst" else until - lived, weight, log=link == "log")
+    terms = ["intercept", *plan.names]
+    beta = _solve(fit, terms)
+    bread = np.linalg.inv((x * fit.slope(beta)[:, None]).T @ x)
+    own = _influence(x * (weight * fit.residual(beta))[:, None], lived, seen, response.strata)
+    covariance = bread @ (own.T @ own) @ bread
+    coefficients = _coefficients(terms, beta, covariance, conf_level, exponential=fit.log)
+    before = int((response.event & (left <= until)).sum())
+    return RmstRegression(coefficients, covariance, until, link, of, conf_level, left.size, before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    x: F8
+    y: F8
+    weight: F8
+    log: bool
+
+    def mean(self, beta: F8) -> F8:
+        return np.exp(self.x @ beta) if self.log else self.x @ beta
+
+    def slope(self, beta: F8) -> F8:
+        return self.mean(beta) if self.log else np.ones(self.y.size)
+
+    def residual(self, beta: F8) -> F8:
+        return self.y - self.mean(beta)
+
+    def step(self, beta: F8) -> F8:
+        gram = (self.x * (self.weight * self.slope(beta))[:, None]).T @ self.x
+        return solve(gram, self.x.T @ (self.weight * self.residual(beta)))
+
+
+def _solve(fit: _Fit, terms: list[str]) -> F8:
+    """Return the coefficients at which the weighted residuals are orthogonal to the covariates."""
+    gram = (fit.x * fit.weight[:, None]).T @ fit.x
+    if odd := aliased(gram):
+        raise NoValidAnswer(f"terms {[terms[j] for j in odd]} say nothing that the terms before them do not")
+    if not fit.log:
+        return fit.step(np.zeros(len(terms)))
+    beta = np.zeros(len(terms))
+    mean = float(fit.weight @ fit.y / fit.weight.sum())
+    if mean <= 0:
+        raise NoValidAnswer("the mean time is 0: a ratio has no logarithm")
+    beta[0] = np.log(mean)
+    for _ in range(STEPS):
+        step = fit.step(beta)
+        beta = beta + step * min(1.0, 2.0 / max(float(np.abs(fit.x @ step).max()), 1e-300))
+        if np.abs(fit.x @ step).max() < 1e-13:
+            break
+    if not np.abs(fit.x @ step).max() < 1e-8:
+        raise NoValidAnswer("the regression does not converge: a term may have no finite estimate")
+    return beta
+
+
+def _weights(lived: F8, seen: Flags, strata: Levels) -> F8:
+    """Return 1 / G for who is seen to fail or reaches tau, 0 for the others."""
+    weight = np.zeros(lived.size)
+    for s in range(strata.n):
+        rows = np.flatnonzero(strata.code == s)
+        times, n_risk, n_censor = _censored(lived[rows], seen[rows])
+        free = np.cumprod(1.0 - n_censor / n_risk)[np.searchsorted(times, lived[rows])]
+        if (free[seen[rows]] <= 0).any() or not seen[rows].any():
+            raise NoValidAnswer("nobody is followed to tau in a level of censoring: choose an earlier tau")
+        weight[rows] = np.divide(1.0, free, where=seen[rows], out=np.zeros(rows.size))
+    return weight
+
+
+def _censored(lived: F8, seen: Flags) -> tuple[F8, I8, I8]:
+    """Return the distinct times, who is there still, and who is censored at each."""
+    times, code = np.unique(lived, return_inverse=True)
+    leave = np.bincount(code, minlength=times.size)
+    return times, np.cumsum(leave[::-1])[::-1], np.bincount(code[~seen], minlength=times.size)
+
+
+def _influence(score: F8, lived: F8, seen: Flags, strata: Levels) -> F8:
+    """Return the influence of each row on the sum of scores, what it does to the weights included."""
+    out = score.copy()
+    for s in range(strata.n):
+        rows = np.flatnonzero(strata.code == s)
+        times, n_risk, n_censor = _censored(lived[rows], seen[rows])
+        at = np.searchsorted(times, lived[rows])
+        sums = np.zeros((times.size, score.shape[1]))
+        np.add.at(sums, at, score[rows])
+        later = np.cumsum(sums[::-1], axis=0)[::-1] / n_risk[:, None]
+        drift = np.cumsum(later * (n_censor / n_risk)[:, None], axis=0)
+        out[rows] += np.where(seen[rows], 0.0, 1.0)[:, None] * later[at] - drift[at]
+    return out
+
+
+def _coefficients(terms: list[str], beta: F8, covariance: F8, conf_level: float, *, exponential: bool) -> pl.DataFrame:
+    error = np.sqrt(np.diag(covariance))
+    half = normal_quantile(conf_level) * error
+    z = beta / error
+    table = pl.DataFrame(
+        {
+            "term": terms, "estimate": beta, "std_error": error, "conf_low": beta - half, "conf_high": beta + half,
+            "statistic": z, "p_value": [two_sided(v) for v in z],
+        }
+    )  # fmt: skip
+    return table.with_columns(pl.col("estimate", "conf_low", "conf_high").exp()) if exponential else table
