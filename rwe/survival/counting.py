@@ -100,15 +100,20 @@ def _coder(column: pl.Series) -> _Coder | None:
     if isinstance(kind, pl.Enum):
         words = kind.categories
         return _Coder(_held(column.to_physical()), 0, words.len(), words.alias(name).cast(kind))
+    if kind == pl.String and column[:SAMPLE].n_unique() < WIDEST:
+        words = column.unique().sort()
+        coded = _Coder(_held(column.cast(pl.Enum(words)).to_physical()), 0, words.len(), words)
+        return coded if words.len() <= MOST_CODES else None
     if not kind.is_integer():
         found = levels(column.to_frame(), [name])
         return _Coder(found.code, 0, found.n, found.frame[name])
-    some = column[:: max(1, column.len() // SAMPLE)].to_numpy()
+    held, step = _held(column), max(1, column.len() // SAMPLE)
+    some = column.gather_every(step).to_numpy() if isinstance(held, pl.Series) else held[::step]
     low, high = int(some.min()), int(some.max())
     if high - low >= WIDEST:
         return None
     low = 0 if 0 <= low < WIDEST else low
-    return _Coder(_held(column), low, high - low + 1, pl.Series(name, range(low, high + 1), kind))
+    return _Coder(held, low, high - low + 1, pl.Series(name, range(low, high + 1), kind))
 
 
 def _table(days: list[Column], coders: list[_Coder], n_codes: int, rows: int) -> I8 | None:
@@ -182,7 +187,7 @@ def _told(table: I8, roles: Roles, coders: list[_Coder]) -> Counted:
     persons = np.stack([np.where(failed, 0, left), np.where(failed, left, 0), late])
     if roles.event is not None:
         return Counted(persons.sum(axis=3, keepdims=True), group, strata, ())
-    return Counted(persons, group, strata, tuple(coders[0].values.gather(codes[1:])))
+    return Counted(persons, group, strata, tuple(coders[0].values[codes[1:]]))
 
 
 def _causes(n: I8) -> I8:
@@ -190,11 +195,9 @@ def _causes(n: I8) -> I8:
 
 
 def _levels(coders: list[_Coder], n: I8) -> tuple[pl.DataFrame, I8]:
-    """Return the levels of some columns that occur, ascending, and the place of each among all."""
+    """Return the levels of some columns that occur, and the place of each among all: both ascend, as values do."""
     there = np.flatnonzero(n)
     if not coders:
         return pl.DataFrame(), there
     places = np.unravel_index(there, [c.size for c in coders])
-    frame = pl.DataFrame([c.values.gather(place) for c, place in zip(coders, places, strict=True)])
-    order = frame.with_row_index("_rwe_place").sort(frame.columns)["_rwe_place"].to_numpy()
-    return frame[order], there[order]
+    return pl.DataFrame([c.values[place] for c, place in zip(coders, places, strict=True)]), there

@@ -146,17 +146,16 @@ def influence_variance(c: Curves, g: int, stay: F8, fail: F8) -> F8:
         return np.asarray(gone + (at_risk(c.days.squares)[g] - failed - censored) * stay**2, np.float64)
     rows, member = c.rows, c.rows.group.code == g
     weight, time, entry, event = (a[member] for a in (rows.weights, rows.time, rows.entry, rows.event))
-    cluster = np.arange(time.size) if rows.cluster is None else rows.cluster[member]
     begin = np.where(entry >= 0, stay[entry], 0.0)
     end = np.where(event, fail[time], stay[time])
-    day = np.concatenate([np.maximum(entry, 0), time]).astype(np.int32)
-    both = np.concatenate([cluster, cluster]).astype(np.int64)
-    order = np.lexsort((day, both))
-    slope, level = (
-        np.concatenate([weight, -1.0 * weight])[order],
-        np.concatenate([-1.0 * weight * begin, weight * end])[order],
-    )
-    return np.maximum(jackknife(both[order], day[order], slope, level, stay, stay.size), 0.0)
+    day = np.stack([np.maximum(entry, 0), time], axis=1).astype(np.int32).ravel()
+    slope = np.stack([weight, -1.0 * weight], axis=1).ravel()
+    level = np.stack([-1.0 * weight * begin, weight * end], axis=1).ravel()
+    both = np.repeat(np.arange(time.size) if rows.cluster is None else rows.cluster[member], 2)
+    if rows.cluster is not None:
+        order = np.argsort(both * stay.size + day, kind="stable")
+        both, day, slope, level = both[order], day[order], slope[order], level[order]
+    return np.maximum(jackknife(both, day, slope, level, stay, stay.size), 0.0)
 
 
 def quantile(values: F8, level: float, times: F8) -> float:

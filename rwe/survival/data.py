@@ -141,6 +141,8 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
     DefinitionError
         If it is no frame, or a column is missing.
     """
+    if isinstance(frame, pl.DataFrame) and set(columns) <= set(frame.columns):
+        return pl.DataFrame([frame[column] for column in dict.fromkeys(columns)])
     found: pl.DataFrame = choose(frame, columns).collect("polars").to_native()
     return found
 
