@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""From columns to the numbers of a model: a small formula language, levels, interactions.
+"""From columns to the numbers of a model: terms, levels, interactions, as a design that plain JSON can hold.
 
-A formula is terms joined by ``+``: a column, ``C(column)`` (as levels), ``log(column)``, ``a:b`` (product)
-or ``a*b`` (both and their product); products come last, as in R. Text columns count as levels by
-themselves. A level's term is named ``column=level``; the first level in ascending order is the
-reference unless another is chosen.
+A formula is R's: columns, ``C(column)`` (as levels), arithmetic and functions of columns, bases of splines, joined by
+``+ - : * ^``; products come last. Sums of ``column``, ``C(column)``, ``log(column)``, ``a:b`` and ``a*b`` are read
+here at once; the rest is read by `rwe.survival.formula`. Text columns count as levels by themselves. A level's
+term is named ``column=level``; the first level in ascending order is the reference unless another is chosen.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import reduce
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -23,22 +23,44 @@ import polars as pl
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.data import numeric, refuse
+from rwe.survival.formula import columns_in, factors_of, values_of
 
-_FACTOR = re.compile(r"(?P<call>C|log)\((?P<inside>[^()]+)\)|(?P<plain>[^()]+)")
+_FACTOR = re.compile(r"(?P<call>C|log)\(\s*(?P<inside>[^\W\d]\w*|`[^`]+`)\s*\)|(?P<plain>[^\W\d]\w*|`[^`]+`)")
+Factor: TypeAlias = tuple[str, str]  # how a column (or an expression) enters: "", C, log or calc; and which
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One column as it enters a term: as a number, its logarithm, or whether it holds a level."""
+    """What is multiplied in a term: a column as a number, its logarithm, whether it holds a level, or a calculation.
+
+    Parameters
+    ----------
+    column
+        Name of the column, or the expression that is calculated.
+    kind
+        number, log, level or calculated.
+    level
+        The level.
+    index
+        Which of several columns of a calculation (a spline), from 1; 0 where there is one.
+    """
 
     column: str
-    kind: Literal["number", "log", "level"]
+    kind: Literal["number", "log", "level", "calculated"]
     level: str = ""
+    index: int = 0
 
     @property
     def name(self) -> str:
         """Name of the part in a term."""
-        return {"number": self.column, "log": f"log({self.column})", "level": f"{self.column}={self.level}"}[self.kind]
+        several = f"{self.column}[{self.index}]" if self.index else self.column
+        found = {"log": f"log({self.column})", "level": f"{self.column}={self.level}", "calculated": several}
+        return found.get(self.kind, self.column)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that it is made from."""
+        return columns_in(self.column) if self.kind == "calculated" else [self.column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +73,13 @@ class Design:
         Parts of each term.
     levels
         Levels known of each column that counts as levels, the reference first.
+    states
+        What each calculation needs to give other rows the same columns, for example the knots of a spline.
     """
 
     terms: tuple[tuple[Part, ...], ...]
     levels: Mapping[str, tuple[str, ...]]
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,7 +89,18 @@ class Design:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the terms are made from."""
-        return tuple(dict.fromkeys(part.column for term in self.terms for part in term))
+        return tuple(dict.fromkeys(name for term in self.terms for part in term for name in part.columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the design as plain values that JSON can hold."""
+        terms = [[asdict(part) for part in term] for term in self.terms]
+        return {"terms": terms, "levels": {c: list(v) for c, v in self.levels.items()}, "states": dict(self.states)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Design:
+        """Return the design that `to_dict` gave."""
+        terms = tuple(tuple(Part(**part) for part in term) for term in plain["terms"])
+        return cls(terms, {c: tuple(v) for c, v in plain["levels"].items()}, plain["states"])
 
     def values(self, frame: pl.DataFrame) -> list[F8]:
         """Return the values of each term.
@@ -77,7 +113,9 @@ class Design:
         for column, known in self.levels.items():
             odd = int((~frame[column].cast(pl.String).is_in(known)).sum())
             refuse(odd, frame.height, column, f"hold none of the {len(known)} levels of the model")
-        parts = {part: _values(frame, part) for part in dict.fromkeys(itertools.chain(*self.terms))}
+        needed = list(dict.fromkeys(itertools.chain(*self.terms)))
+        made = {text: values_of(text, frame, self.states[text])[0] for text in _calculated(needed)}
+        parts = {p: made[p.column][:, max(p.index - 1, 0)] if p.column in made else _values(frame, p) for p in needed}
         return [np.ascontiguousarray(reduce(np.multiply, [parts[p] for p in term])) for term in self.terms]
 
     def matrix(self, frame: pl.DataFrame) -> F8:
@@ -87,7 +125,8 @@ class Design:
 
 def columns_of(formula: str | Sequence[str]) -> list[str]:
     """Return the columns that a formula (or a list of columns) names."""
-    return list(dict.fromkeys(column for term in _parse(formula) for _, column in term))
+    factors = itertools.chain(*_parse(formula))
+    return list(dict.fromkeys(c for call, text in factors for c in (columns_in(text) if call == "calc" else [text])))
 
 
 def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping[str, str] | None = None) -> Design:
@@ -111,22 +150,36 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
     if lacking := [t for t in terms if len(t) > 1 and not all((factor,) in terms for factor in t)]:
         products = [":".join(c for _, c in t) for t in lacking]
         raise DefinitionError(f"products {products} need their columns as terms of their own: write a*b")
-    chosen, levels = dict(reference or {}), {}
+    chosen = dict(reference or {})
+    levels: dict[str, tuple[str, ...]] = {}
+    states: dict[str, dict[str, Any]] = {}
+    widths: dict[str, int] = {}
     for call, column in dict.fromkeys(itertools.chain(*terms)):
         if call == "C" or (not call and not _is_number(frame[column])):
             levels[column] = _levels(frame[column], chosen.pop(column, None))
+        if call == "calc":
+            values, states[column] = values_of(column, frame)
+            widths[column] = values.shape[1]
     if chosen:
         raise DefinitionError(f"reference names {sorted(chosen)}, which are not levels of this model")
-    expanded = [itertools.product(*(_parts(call, column, levels) for call, column in term)) for term in terms]
-    return Design(tuple(itertools.chain(*expanded)), levels)
+    expanded = [itertools.product(*(_parts(call, column, levels, widths) for call, column in term)) for term in terms]
+    return Design(tuple(itertools.chain(*expanded)), levels, states)
 
 
-def _parse(formula: str | Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
+def _parse(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:
     if not isinstance(formula, str):
         return [(("", column),) for column in formula]
-    terms: list[tuple[tuple[str, str], ...]] = []
-    for text in formula.split("+"):
-        factors = [tuple(_factor(f) for f in part.split(":")) for part in text.split("*")]
+    texts = [[part.strip().split(":") for part in text.split("*")] for text in formula.split("+")]
+    if all(_FACTOR.fullmatch(f.strip()) for text in texts for part in text for f in part):
+        return _few(texts)
+    return [tuple(_factor(text) for text in term) for term in factors_of(formula)]
+
+
+def _few(texts: list[list[list[str]]]) -> list[tuple[Factor, ...]]:
+    """Return the terms of a sum of products."""
+    terms: list[tuple[Factor, ...]] = []
+    for text in texts:
+        factors = [tuple(_factor(f.strip()) for f in part) for part in text]
         for size in range(1, len(factors) + 1):
             for chosen in itertools.combinations(factors, size):
                 term = tuple(itertools.chain(*chosen))
@@ -135,11 +188,13 @@ def _parse(formula: str | Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
     return sorted(terms, key=len)
 
 
-def _factor(text: str) -> tuple[str, str]:
-    match = _FACTOR.fullmatch(text.strip())
-    if not match:
-        raise DefinitionError(f"'{text.strip()}' is not a term: write column, C(column), log(column), a:b or a*b")
-    return match["call"] or "", (match["inside"] or match["plain"]).strip()
+def _factor(text: str) -> Factor:
+    match = _FACTOR.fullmatch(text)
+    if match:
+        return match["call"] or "", (match["inside"] or match["plain"]).strip("`")
+    if text.startswith("C("):
+        raise DefinitionError(f"'{text}' is not a term: C() takes one column; choose its reference with `reference`")
+    return "calc", text
 
 
 def _is_number(column: pl.Series) -> bool:
@@ -155,9 +210,17 @@ def _levels(column: pl.Series, reference: str | None) -> tuple[str, ...]:
     return (first, *(level for level in found if level != first))
 
 
-def _parts(call: str, column: str, levels: Mapping[str, tuple[str, ...]]) -> list[Part]:
+def _calculated(parts: Sequence[Part]) -> list[str]:
+    return list(dict.fromkeys(part.column for part in parts if part.kind == "calculated"))
+
+
+def _parts(call: str, column: str, levels: Mapping[str, tuple[str, ...]], widths: Mapping[str, int]) -> list[Part]:
     if call == "log":
         return [Part(column, "log")]
+    if call == "calc":
+        return [
+            Part(column, "calculated", index=i) for i in (range(1, widths[column] + 1) if widths[column] > 1 else [0])
+        ]
     return [Part(column, "level", v) for v in levels[column][1:]] if column in levels else [Part(column, "number")]
 
 
