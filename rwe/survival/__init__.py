@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from rwe.survival.penalised import Penalised, ridge
     from rwe.survival.pseudo_observations import pseudo_observations
     from rwe.survival.rmst_regression import RmstRegression, rmst_regression
+    from rwe.survival.scenario import Scenario
+    from rwe.survival.simulation import Simulation, simulate
     from rwe.survival.tally import Tally, tally
     from rwe.survival.turnbull import Turnbull, turnbull
 
@@ -60,6 +62,8 @@ _OFFERS = {
     "rmst_regression": ("RmstRegression", "rmst_regression"),
     "tally": ("Tally", "tally"),
     "turnbull": ("Turnbull", "turnbull"),
+    "scenario": ("Scenario",),
+    "simulation": ("Simulation", "simulate"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
@@ -83,6 +87,8 @@ __all__ = [
     "OneSample",
     "Penalised",
     "RmstRegression",
+    "Scenario",
+    "Simulation",
     "Tally",
     "TimeDependentAuc",
     "Turnbull",
@@ -109,6 +115,7 @@ __all__ = [
     "rmst_difference",
     "rmst_ratio",
     "rmst_regression",
+    "simulate",
     "tally",
     "time_dependent_auc",
     "turnbull",
