@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import exp, inf, isfinite, log
 
 import numpy as np
@@ -89,7 +90,7 @@ class Scenario:
     @property
     def numbers(self) -> tuple[F8, F8, F8, F8]:
         """Rates, cuts, effects and the other numbers, as the kernels take them."""
-        p = (self.shape, log(self.hazard_ratio), self.delay, self._loss(), self.follow_up, self.grid, self.latest_entry)
+        p = (self.shape, log(self.hazard_ratio), self.delay, _loss(self), self.follow_up, self.grid, self.latest_entry)
         tail = (self.confounder, self.other, self.share)
         parts = (self.rates, self.cuts, self.effects, (*p, *tail))
         rates, cuts, effects, rest = (np.array(part, np.float64) for part in parts)
@@ -130,20 +131,22 @@ class Scenario:
         days = np.arange(tau) // self.grid * self.grid
         return float(self.survival(days.astype(np.float64), arm).sum())
 
-    def _loss(self) -> float:
-        """Return the rate of loss to follow-up that takes the share asked for."""
-        if not self.censoring:
-            return 0.0
-        from scipy.optimize import brentq
 
-        rates, cuts = np.array(self.rates), np.array(self.cuts)
-        spread = -np.log((np.arange(400) + 0.5) / 400)
-        before = hazard_up_to(self.delay, rates, cuts, self.shape)
-        late = np.where(spread <= before, spread, before + (spread - before) / self.hazard_ratio)
-        zero, one = (np.array([time_of(float(h), rates, cuts, self.shape) for h in arm]) for arm in (spread, late))
+@cache
+def _loss(scenario: Scenario) -> float:
+    """Return the rate of loss to follow-up that takes the share asked for."""
+    if not scenario.censoring:
+        return 0.0
+    from scipy.optimize import brentq
 
-        def excess(log_rate: float) -> float:
-            stay = [float(np.exp(-exp(log_rate) * t).mean()) for t in (zero, one)]
-            return (1 - self.share) * stay[0] + self.share * stay[1] - (1 - self.censoring)
+    rates, cuts, share = np.array(scenario.rates), np.array(scenario.cuts), scenario.share
+    spread = -np.log((np.arange(400) + 0.5) / 400)
+    before = hazard_up_to(scenario.delay, rates, cuts, scenario.shape)
+    late = np.where(spread <= before, spread, before + (spread - before) / scenario.hazard_ratio)
+    zero, one = (np.array([time_of(float(h), rates, cuts, scenario.shape) for h in arm]) for arm in (spread, late))
 
-        return exp(brentq(excess, log(1e-12), log(1e3)))
+    def excess(log_rate: float) -> float:
+        stay = [float(np.exp(-exp(log_rate) * t).mean()) for t in (zero, one)]
+        return (1 - share) * stay[0] + share * stay[1] - (1 - scenario.censoring)
+
+    return exp(brentq(excess, log(1e-12), log(1e3)))
