@@ -52,17 +52,18 @@ class CoxModel:
             ties=options.ties,
             reference=_first(inputs, options),
         )
-        fitted = model.to_result(population=inputs.population, outcome=options.endpoint)
+        labels = {"population": inputs.population, "outcome": options.endpoint}
+        fitted = model.to_result(**labels)
+        tested = model.proportional_hazards().to_result(**labels).table
+        found = pl.concat([fitted.table, _counted(tested, fitted.table)])
         left_out = tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")
         baseline = _baseline(people, time, event, model.baseline())
-        others = pl.concat([left_out, baseline]).with_columns(
-            pl.lit(inputs.population).alias("population"), pl.lit(options.endpoint).alias("outcome")
-        )
+        others = pl.concat([left_out, baseline]).with_columns(pl.lit(text).alias(name) for name, text in labels.items())
         settings = {
             "terms": [_term(name, options) for name in model.design.names],
             "levels": {column: list(levels) for column, levels in model.design.levels.items()},
         }
-        table = pl.concat([_per_level(fitted.table, people, event), others])
+        table = pl.concat([_per_level(found, people, event), others])
         return Result(table, dict(fitted.settings) | settings)
 
 
@@ -76,6 +77,12 @@ def _first(inputs: Inputs, options: Options) -> dict[str, str]:
 def _term(name: str, options: Options) -> dict[str, Any]:
     unit = options.units.get(name)
     return {"term": name, "scale": unit.by if unit else 1.0, "title": unit.title.model_dump() if unit else None}
+
+
+def _counted(tested: pl.DataFrame, fitted: pl.DataFrame) -> pl.DataFrame:
+    """Return the test of proportional hazards as part of the model, with the persons that it rests on."""
+    persons = fitted.select("analysis", "n", "n_event").head(1)
+    return tested.drop("analysis", "n", "n_event").join(persons, how="cross").select(fitted.columns)
 
 
 def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.DataFrame:

@@ -85,3 +85,28 @@ def efron(x: F8, days: F8, event: F8, weight: F8) -> tuple[float, float]:
     )
     error = jackknife_error(lambda w: efron_score(beta, x, days, event, w), weight, 1e-4)
     return beta, error / abs(slope)
+
+
+def proportional(x: F8, days: F8, event: F8, beta: F8) -> list[float]:
+    """Return the score tests of each slope over 1 - Kaplan-Meier, and of all: failure by failure, ties after Efron."""
+    p, left = x.shape[1], 1.0
+    g: dict[float, float] = {}
+    for day in np.unique(days[event == 1]):
+        g[day] = 1 - left
+        left *= 1 - ((days == day) & (event == 1)).sum() / (days >= day).sum()
+    mean = np.mean([g[day] for day in days[event == 1]])
+    score, information = np.zeros(p), np.zeros((2 * p, 2 * p))
+    for day, value in g.items():
+        fails, slope = (days == day) & (event == 1), value - mean
+        for k in range(fails.sum()):
+            r = (days >= day) * np.exp(x @ beta) * np.where(fails, 1 - k / fails.sum(), 1.0)
+            centre = r @ x / r.sum()
+            spread = ((x - centre) * r[:, None]).T @ (x - centre) / r.sum()
+            score += slope * (x[fails].mean(axis=0) - centre)
+            information += np.kron([[1, slope], [slope, slope**2]], spread)
+    tests = []
+    for of in [*([j] for j in range(p)), list(range(p))]:
+        kept = [*range(p), *(p + j for j in of)]
+        u = np.concatenate([np.zeros(p), score[of]])
+        tests.append(float(u @ np.linalg.solve(information[np.ix_(kept, kept)], u)))
+    return tests

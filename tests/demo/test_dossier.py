@@ -356,6 +356,8 @@ def test_no_other_number_stands_in_the_text(
     known |= {w.number(row["statistic"], 1) for row in test} | tokens(" ".join(w.p(row["p_value"]) for row in test))
     concordance = book.one("cox", estimand="concordance")
     known |= {w.count(concordance["n"]), w.count(concordance["n_event"]), w.ratio(concordance["estimate"])}
+    slopes = book.all("cox", estimand="proportional_hazards")
+    known |= {w.number(row["statistic"], 1) for row in slopes} | tokens(" ".join(w.p(row["p_value"]) for row in slopes))
     shown = {text for table in found.tables for line in table.lines for text in line}
     started = tokens(" ".join(re.findall(r"\d{1,2} \w+ \d{4}, \d\d:\d\d UTC", texts[lang])))
 

@@ -144,6 +144,11 @@ def test_cox(demo: Any, node_positive: pl.DataFrame) -> None:
         # lifelines stops a few 1e-9 short of the optimum
         assert_allclose(math.log(ratio), model.params_[term], rtol=1e-6, atol=1e-8, err_msg=term)
         assert_allclose(error, model.standard_errors_[term], rtol=1e-6, err_msg=f"{term} error")
+    x = np.column_stack(list(matrix.values()))
+    wanted = plain.proportional(x, days, event, model.params_[list(matrix)].to_numpy())
+    tested = demo.exact("cox_rfs").filter(estimand="proportional_hazards")
+    for term, chi in zip([*matrix, ""], wanted, strict=True):
+        assert_allclose(one(tested, "statistic", stratum=term), chi, rtol=1e-5, err_msg=f"{term} proportional")
     concordance = one(demo.exact("cox_rfs"), estimand="concordance")
     assert_allclose(concordance, model.concordance_index_, atol=1e-6, err_msg="concordance")
 

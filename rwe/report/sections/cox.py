@@ -12,6 +12,8 @@ from rwe.report.blocks import Block, Figure, Kind, Line, Section, Table
 from rwe.report.page import Page, Row
 from rwe.report.sections.population import population_name
 
+CLEAR = 0.05  # the words of the page name it too
+
 
 def cox(page: Page) -> Section | None:
     """Return the chapter, None where no model was fitted."""
@@ -37,9 +39,8 @@ def _model(page: Page, rows: list[Row], population: str, endpoint: str) -> Itera
     caption = Caption(f"fig-cox-{endpoint}", title, page.words("cox.description"))
     yield Figure(title, forest(list(_forest(page, own)), words, caption))
     head = [page.words(f"cox.{column}", level=page.level) for column in ("term", "ratio", "p")]
-    yield Table(
-        page.words("cox.table", endpoint=name), head, list(_lines(page, own)), _note(page, population, endpoint)
-    )
+    note = f"{_note(page, population, endpoint)} {_proportional(page, population, endpoint)}".strip()
+    yield Table(page.words("cox.table", endpoint=name), head, list(_lines(page, own)), note)
 
 
 def _axis_number(page: Page) -> Callable[[float], str]:
@@ -90,3 +91,24 @@ def _note(page: Page, population: str, endpoint: str) -> str:
         events=page.value(row, "count", "n_event"),
         concordance=page.value(row, "ratio"),
     )
+
+
+def _proportional(page: Page, population: str, endpoint: str) -> str:
+    """Say what the test of proportional hazards found, of all terms together and of those that stand out."""
+    labels = {"population": population, "outcome": endpoint, "estimand": "proportional_hazards"}
+    tested = [row for row in page.rows(analysis="cox", **labels) if row["p_value"] is not None]
+    whole = [row for row in tested if not row["stratum"]]
+    if not whole:
+        return ""
+    clear = [row for row in tested if row["stratum"] and row["p_value"] < CLEAR]
+    each = page.words("cox.changing" if clear else "cox.steady", terms="; ".join(_tested(page, row) for row in clear))
+    statistic = page.numbers.one(whole[0]["statistic"])
+    return (
+        page.words("cox.proportional", statistic=statistic, p=page.numbers.p_equals(whole[0]["p_value"])) + " " + each
+    )
+
+
+def _tested(page: Page, row: Row) -> str:
+    variable, level = page.term(row["stratum"])
+    name = f"{variable}: {level}" if level else variable
+    return f"{name} (p {page.numbers.p_equals(row['p_value'])})"
