@@ -82,9 +82,39 @@ def test_e06_failures_on_day_0_count_and_censored_on_day_0_leave() -> None:
     assert table["survival"].to_list() == pytest.approx([3 / 4, 3 / 8, 0])
 
 
-def test_e07_fractions_are_not_taken_for_days() -> None:
+def test_e07_times_equal_but_for_rounding_are_one_time() -> None:
+    rows = _rows([0.1 + 0.2, 0.3, 0.5, 0.7], [1, 1, 1, 0])
+
+    table = _km(rows, clock="continuous").table
+
+    assert table.select("time", "n_risk", "n_event").row(0) == (pytest.approx(0.3), 4, 2)
+    assert table["survival"].to_list() == pytest.approx([1 / 2, 1 / 4, 1 / 4], rel=1e-15)
     with pytest.raises(DataError, match="column 't': 4 of 4 rows are not whole days"):
-        _km(_rows([0.1 + 0.2, 0.3, 0.5, 0.7], [1, 1, 1, 0]))
+        _km(rows)
+
+
+def test_e08_days_and_years_have_the_same_ties() -> None:
+    """Follow-up as the difference of two ages in years: ten lengths of stay become more in floating point."""
+    start = np.arange(30) * 7 + 9000
+    days = _rows((np.arange(30) % 10 + 51).tolist(), [1, 1, 0] * 10, g=[0, 1] * 15)
+    years = days.with_columns(t=(start + days["t"].to_numpy()) / 365.25 - start / 365.25)
+
+    tables = [_km(f, clock="continuous").table for f in (days, years)]
+    tests = [sv.log_rank(f, **RESPONSE, by="g", clock="continuous").statistic for f in (days, years)]
+
+    assert years["t"].n_unique() > 10 == tables[1].height
+    assert tables[1]["survival"].to_list() == tables[0]["survival"].to_list()
+    assert tests[1] == tests[0]
+    with pytest.raises(DataError, match="column 't': 30 of 30 rows are not whole days"):
+        _cox(years, ["g"])
+
+
+def test_e09_log_rank_with_times_equal_but_for_rounding() -> None:
+    rows = _rows([0.1 + 0.2, 0.5, 0.7, 0.3, 0.6, 0.9], [1] * 6, g=list("aaabbb"))
+
+    found = sv.log_rank(rows, **RESPONSE, by="g", clock="continuous")
+
+    assert found.statistic == pytest.approx(40 / 101, rel=1e-13)
 
 
 def test_e10_a_risk_set_that_runs_empty_early_is_told() -> None:
@@ -189,9 +219,15 @@ def test_e21_the_baseline_hazard_after_efron_is_efrons() -> None:
 SEPARATED = _rows([1, 2, 3, 4, 5, 6, 7, 8], [1] * 4 + [0] * 4, x=[1] * 4 + [0] * 4)
 
 
-def test_e22_complete_separation_is_refused_by_name() -> None:
+def test_e22_complete_separation_is_refused_by_name_and_answered_by_firth() -> None:
     with pytest.raises(NoValidAnswer, match=r"\['x'\] have no finite estimate"):
         _cox(SEPARATED, ["x"])
+
+    firth = _cox(SEPARATED, ["x"], penalty="firth").row(0, named=True)
+
+    assert firth["estimate"] == pytest.approx(2.948199, abs=1e-6)
+    assert np.log([firth["conf_low"], firth["conf_high"]]) == pytest.approx([0.624945, 7.856570], abs=1e-5)
+    assert sv.log_rank(SEPARATED, **RESPONSE, by="x").statistic == pytest.approx(7.3444, abs=5e-5)
 
 
 def test_e23_a_covariate_that_repeats_another_is_refused_by_name() -> None:
@@ -250,16 +286,61 @@ def test_e28_gaps_in_the_follow_up_of_a_person_are_allowed() -> None:
     assert _cox(rows, ["x"], entry="a")["estimate"][0] == pytest.approx(math.log(1 / 2), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("transform", "statistics"),
+    [("km", [0.243609, 2.475480, 2.353046, 4.974744]), ("rank", [0.165054, 2.231295, 2.943920])],
+)
+def test_e29_proportional_hazards_by_the_score_test(transform: Any, statistics: list[float]) -> None:
+    fit = sv.cox(WHOLE, **REAL, formula="age + sex + ph_ecog")
+
+    found = fit.proportional_hazards(transform).table["statistic"].to_list()
+
+    assert found[: len(statistics)] == pytest.approx(statistics, abs=5e-7)
+
+
+def test_e30_causes_tied_on_one_day_share_it() -> None:
+    """Days 2 and 3 hold two exits each: F_a is 1/7 + 1/7 + 3/14 and F_b 1/7 + 1/7, whatever the order of rows."""
+    rows = pl.DataFrame({"t": [1, 2, 2, 3, 3, 4, 5], "c": [1, 1, 2, 2, 0, 1, 0]})
+
+    for order in (rows, rows.reverse(), rows.sample(fraction=1, shuffle=True, seed=1)):
+        found = sv.cumulative_incidence(order, time="t", cause="c").at(5)
+        assert found["incidence"].to_list() == pytest.approx([1 / 2, 2 / 7], rel=1e-14)
+
+
+def test_e32_peto_peto_is_not_harrington_fleming_with_rho_1() -> None:
+    """Peto & Peto weigh a day by a survival estimate of their own, Harrington & Fleming by Kaplan-Meier before it."""
+    power = sv.log_rank(LUNG, **REAL, by="sex", rho=1).statistic
+    peto = sv.log_rank(LUNG, **REAL, by="sex", day_weights="peto_peto").statistic
+
+    assert [power, peto] == pytest.approx([12.7142, 12.7078], abs=5e-5)
+
+
 def test_e33_nelson_aalen_with_ties() -> None:
     hazard = sv.nelson_aalen(_rows([1, 2, 2, 3], [1, 1, 1, 0]), **RESPONSE).table["cumulative_hazard"]
 
     assert hazard[1] == pytest.approx(1 / 4 + 2 / 3, rel=1e-15)
 
 
+def test_e34_censoring_weights_of_a_failure_are_those_just_before_it() -> None:
+    """On day 2 one fails and one is censored: G is 1 just before and 2/3 after; pairs of day 3 count 1 / (2/3)^2."""
+    rows = _rows([1, 2, 2, 3, 4], [1, 1, 0, 1, 0], score=[3.0, 1.0, 2.0, 2.5, 0.0])
+
+    found = sv.concordance(rows, **RESPONSE, score="score", weighting="uno").table["concordance"].item()
+
+    assert found == pytest.approx((4 + 1 + 9 / 4) / (4 + 3 + 9 / 4), rel=1e-14)
+
+
 def test_e35_concordance_with_ties_in_time_and_score_and_within_strata() -> None:
     alone = sv.cox(WHOLE, time="m", event="event", covariates=["ph_ecog"])
+    given: dict[str, Any] = {"time": "m", "event": "event", "score": "ph_ecog"}
 
+    all_pairs, within = (sv.concordance(WHOLE, **given, **more).counts for more in ({}, {"strata": "sex"}))
+
+    kinds = ["concordant", "discordant", "tied_x"]
+    assert all_pairs.select(kinds).row(0) == (8142, 3845, 6777)
     assert alone.concordance == pytest.approx((8142 + 6777 / 2) / (8142 + 3845 + 6777), rel=1e-12)
+    apart = [sv.concordance(WHOLE.filter(sex=sex), **given).counts.select(kinds).row(0) for sex in (1, 2)]
+    assert within.select(kinds).rows() == apart
 
 
 def test_e36_reports_round_halves_away_from_nought() -> None:
