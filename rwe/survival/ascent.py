@@ -15,7 +15,8 @@ from rwe.kernels._jit import F8, Flags
 from rwe.survival.linear import aliased, solve
 
 STILL = 1e-11  # a step of this share of the coefficients ends the climb
-LEVEL = 1e-10  # where so little is left of the curvature at the start, the hill goes on for ever
+LEVEL = 1e-6  # where so little is left of the curvature at the start, in any direction, the hill goes on for ever
+LOST = 1e-4  # a step of this share of the coefficients that cannot be taken is no rounding: there is no top
 FLAT = 1e-12  # so much of the value may be lost to rounding
 
 
@@ -54,17 +55,23 @@ def climb(hill: Hill, start: F8, terms: Sequence[str], *, free: Flags | None = N
     now, step, block = hill(start), np.zeros(start.size), np.ix_(moving, moving)
     if not moving.any():
         return now
-    curved = np.diag(now.curve)[moving]
+    first = now.curve[block]
     for _ in range(steps):
         full = np.zeros(start.size)
         full[moving] = solve(now.curve[block], now.slope[moving])
         now, step = _ahead(hill, now, full)
-        if (np.diag(now.curve)[moving] < LEVEL * curved).any() or aliased(now.curve[block]):
+        size = max(1.0, float(np.abs(now.beta).max()))
+        if spent(now.curve[block], first) or (not step.any() and np.abs(full).max() > LOST * size):
             step = full
             break
-        if np.abs(step).max() <= STILL * max(1.0, float(np.abs(now.beta).max())):
+        if np.abs(step).max() <= STILL * size:
             return now
     raise NoValidAnswer(runaway(terms, step))
+
+
+def spent(curve: F8, first: F8) -> bool:
+    """Return whether, in some direction, hardly anything is left of the curvature at the start."""
+    return bool(aliased(curve)) or float(np.linalg.eigvals(solve(first, curve)).real.min()) < LEVEL
 
 
 def refuse_aliased(curve: F8, terms: Sequence[str]) -> None:

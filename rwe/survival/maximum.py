@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
-from rwe.survival.ascent import Hill, Spot, refuse_aliased, runaway
+from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased, spent
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, evaluate, point
 
@@ -24,6 +23,9 @@ LAG = 1e-11  # largest step in standard errors, by event, after which the hazard
 def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
     """Return the partial likelihood at 0 and at its maximum (Newton-Raphson with halved steps).
 
+    A step that leads nowhere, or to where hardly any information is left, may be the fault of the hazard of the step
+    before, with which the information is weighed: the hill is then climbed again by reads that owe nothing to it.
+
     Raises
     ------
     NoValidAnswer
@@ -35,16 +37,17 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
     lag = min(LAG * float(data.occasions.n_event.sum()), CLOSE)
     now, step = approach(data, null) or (null, solve(null.information, null.score))
     for _ in range(ITERATIONS):
-        now, step = _forward(data, now, step)
+        ahead = _forward(data, now, step)
+        if ahead is None:
+            break
+        now, step = ahead
         moved = np.sqrt(abs(step @ now.information @ step))
-        if aliased(now.information):
-            now = evaluate(data, now.beta)
-            if aliased(now.information):
-                break
+        if spent(now.information, null.information):
+            break
         step = solve(now.information, now.score)
         if np.abs(step).max() < STEP * max(1.0, float(np.abs(now.beta).max())) and moved < lag:
             return null, replace(now, beta=now.beta + step)
-    raise NoValidAnswer(runaway(names, step))
+    return null, evaluate(data, climb(plain_hill(data), null.beta, names).beta)
 
 
 def plain_hill(data: Cohort) -> Hill:
@@ -101,13 +104,11 @@ def _of_sample(part: Cohort) -> tuple[Point, Point] | None:
     return None
 
 
-def _forward(data: Cohort, now: Point, step: F8) -> tuple[Point, F8]:
-    """Take a step, halved until the likelihood does not fall."""
+def _forward(data: Cohort, now: Point, step: F8) -> tuple[Point, F8] | None:
+    """Take a step, halved until the likelihood does not fall; None where no step serves."""
     for _ in range(20):
         new = point(data, now.beta + step, now.hazard)
         if np.isfinite(new.loglik) and new.loglik >= now.loglik - 1e-9 * abs(now.loglik):
             return new, step
         step = step / 2
-    raise NoValidAnswer(
-        "the partial likelihood cannot be raised further, nor is it at a maximum: look at the covariates"
-    )
+    return None
