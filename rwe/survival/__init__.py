@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from rwe.survival.bootstrap import Bootstrap, bootstrap
     from rwe.survival.brier import BrierScore, brier_score
     from rwe.survival.concordance import Concordance, concordance
+    from rwe.survival.counts import Tally
     from rwe.survival.cox import Cox, cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
     from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
+    from rwe.survival.gather import tally
     from rwe.survival.gray_test import GrayTest, gray_test
     from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
     from rwe.survival.life_table import LifeTable, life_table
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from rwe.survival.rmst_regression import RmstRegression, rmst_regression
     from rwe.survival.scenario import Scenario
     from rwe.survival.simulation import Simulation, simulate
-    from rwe.survival.tally import Tally, tally
     from rwe.survival.turnbull import Turnbull, turnbull
 
 _OFFERS = {
@@ -43,12 +44,14 @@ _OFFERS = {
     "bootstrap": ("Bootstrap", "bootstrap"),
     "brier": ("BrierScore", "brier_score"),
     "concordance": ("Concordance", "concordance"),
+    "counts": ("Tally",),
     "cox": ("Cox", "cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
     "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
+    "gather": ("tally",),
     "gray_test": ("GrayTest", "gray_test"),
     "kaplan_meier": ("KaplanMeier", "kaplan_meier"),
     "life_table": ("LifeTable", "life_table"),
@@ -62,7 +65,6 @@ _OFFERS = {
     "penalised": ("Penalised", "ridge"),
     "pseudo_observations": ("pseudo_observations",),
     "rmst_regression": ("RmstRegression", "rmst_regression"),
-    "tally": ("Tally", "tally"),
     "turnbull": ("Turnbull", "turnbull"),
     "scenario": ("Scenario",),
     "simulation": ("Simulation", "simulate"),

@@ -14,10 +14,11 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.days import DayTable, at_risk
 from rwe.kernels.product_limit import jackknife, product_limit
 from rwe.survival.clock import Clock
+from rwe.survival.counts import Tally
 from rwe.survival.data import Response
+from rwe.survival.gather import from_response, gather, gather_rows
 from rwe.survival.intervals import survival_limits
 from rwe.survival.roles import Roles
-from rwe.survival.tally import Tally, from_response, gather, gather_rows
 
 PLATEAU = float(np.sqrt(np.finfo(np.float64).eps))  # R's tolerance for "S equals 1 - q"
 

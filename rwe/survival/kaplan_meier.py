@@ -15,13 +15,13 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import I8, Flags
 from rwe.result import Result
 from rwe.survival.clock import ClockName
+from rwe.survival.counts import Tally
 from rwe.survival.curves import Curves, curves_of, gathered, limits, quantile, restricted_mean
 from rwe.survival.data import Levels, Response, names
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.long_form import long_form
 from rwe.survival.roles import Roles
 from rwe.survival.show import framed
-from rwe.survival.tally import Tally
 
 Times: TypeAlias = float | Sequence[float]
 

@@ -12,9 +12,10 @@ import numpy as np
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.kernels.log_rank import Daily, daily, influence, permutation_variance, pooled_survival, shrunk_survival
+from rwe.survival.counts import Tally
 from rwe.survival.data import Response
+from rwe.survival.gather import gather, gather_rows
 from rwe.survival.roles import Roles
-from rwe.survival.tally import Tally, gather, gather_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,9 +24,10 @@ from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.execute import Parts
 from rwe.survival import counting, stream
+from rwe.survival.counts import Tally
 from rwe.survival.data import respond
+from rwe.survival.gather import from_response
 from rwe.survival.roles import Roles
-from rwe.survival.tally import Tally, from_response
 
 GIVEN: dict[str, Any] = {"time": "t", "event": "e", "entry": "a", "by": "g"}
 WEIGHTED = GIVEN | {"weights": "w", "entry": None}
