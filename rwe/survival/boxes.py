@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 
 from rwe.kernels._jit import F8
 
-POINTS = 1 << 16
+POINTS = 1 << 14
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
 SINGULAR = 1e-10  # variance left over below which a variable is determined by those before it
 
