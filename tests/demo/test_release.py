@@ -242,7 +242,7 @@ KNOWN = {
     r"(methods|settings\.\w+)\.refused\.\d+\.n": "published by the trial",
     r"agreement\.terms\.\d+\.settings\.|settings\.settlement\.min_cell": "clauses of the contract",
     r"policy\.|settings\.\w+\.policy\.": "the release rules",
-    r"(methods|settings\.\w+)\.conf_level|settings\.\w+\.(rho|terms\.\d+\.scale)": "how it was estimated",
+    r"(methods|settings\.\w+)\.conf_level|settings\.\w+\.(rho|gamma|terms\.\d+\.scale)": "how it was estimated",
     r"settings\.cox_rfs\.loglik(_null)?": "fit of the model",
     r"provenance\.data\.[\w/]+\.commit": "how often a stream was landed",
 }

@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from rwe import survival as sv
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.survival.concordance import COUNTS
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
@@ -125,3 +126,55 @@ def test_concordance_equals_r(name: str) -> None:
     assert_allclose(until.counts.select(COUNTS[:compared]).to_numpy().T, counts, rtol=1e-12, atol=1e-9)
     assert fit.concordance == pytest.approx(wanted["n"]["concordance"], rel=1e-12)
     assert fit.concordance_std_error == pytest.approx(wanted["n"]["se"], rel=1e-11)
+
+
+def test_what_cannot_be_said_is_refused_by_name() -> None:
+    frame = pl.read_csv(FOLDER / "lung.csv").drop_nulls("ph_ecog")
+    asked: dict[str, Any] = {"time": "time", "event": "event"}
+    fit = sv.cox(frame, **asked, **LUNG)
+    other: Any = "partial"
+    exact = sv.cox(frame, **asked, covariates=["age"], ties="exact")
+    firth = sv.cox(frame, **asked, covariates=["age"], penalty="firth")
+    early = frame.with_columns(pl.when(pl.int_range(pl.len()) == 0).then(0).otherwise("time").alias("time"))
+
+    with pytest.raises(DefinitionError, match="kind 'partial' is not one of"):
+        fit.residuals(other)
+    with pytest.raises(DefinitionError, match="collapse sums the residuals of a cluster"):
+        fit.residuals("score", collapse=True)
+    with pytest.raises(DefinitionError, match="schoenfeld residuals belong to events"):
+        _fit("months.efron").residuals("schoenfeld", collapse=True)
+    with pytest.raises(DefinitionError, match="no weighted form"):
+        fit.residuals("deviance", weighted=True)
+    with pytest.raises(DefinitionError, match="score residuals do not exist for exact ties"):
+        exact.residuals("score")
+    with pytest.raises(DefinitionError, match="do not exist for exact ties"):
+        exact.proportional_hazards()
+    with pytest.raises(DefinitionError, match="without a penalty"):
+        firth.proportional_hazards()
+    with pytest.raises(DefinitionError, match="transform 'partial' is not one of"):
+        fit.proportional_hazards(other)
+    with pytest.raises(NoValidAnswer, match="1 events at time 0 have no logarithm"):
+        sv.cox(early, **asked, covariates=["age"]).proportional_hazards("log")
+    with pytest.raises(DefinitionError, match=r"column \['row'\] has the name of a result column"):
+        sv.cox(frame.rename({"age": "row"}), **asked, covariates=["row"]).residuals("score")
+
+
+def test_rows_of_weight_0_have_no_residual_and_the_others_keep_their_place() -> None:
+    frame = pl.read_csv(FOLDER / "lung.csv").with_columns(w=(pl.int_range(pl.len()) % 3).cast(pl.Int64))
+
+    found = sv.cox(frame, time="time", event="event", covariates=["age"], weights="w").residuals("martingale")
+
+    assert found["row"].to_list() == [i for i in range(frame.height) if i % 3]
+
+
+def test_the_test_is_tidy_and_keeps_what_its_picture_needs() -> None:
+    found = _fit("strata.efron").proportional_hazards()
+
+    assert found.residuals.columns == ["sex", "row", "time", "transformed", "age", "ph_ecog"]
+    table = found.to_result(population="all", outcome="os").table
+    assert table.select("estimand", "stratum").rows() == [("proportional_hazards", t) for t in ("age", "ph_ecog", "")]
+    assert table["statistic"].to_list() == found.table["statistic"].to_list()
+    assert "Test of proportional hazards, time as km" in found._repr_html_()
+    assert _fit("months.efron").proportional_hazards().notes == (
+        "the test takes rows as independent and weights as counts",
+    )
