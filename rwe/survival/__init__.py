@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rwe.survival.auc import TimeDependentAuc, time_dependent_auc
     from rwe.survival.bootstrap import Bootstrap, bootstrap
     from rwe.survival.brier import BrierScore, brier_score
+    from rwe.survival.cause_specific import CauseSpecific, cause_specific
     from rwe.survival.concordance import Concordance, concordance
     from rwe.survival.counts import Tally
     from rwe.survival.cox import Cox, cox
@@ -43,6 +44,7 @@ _OFFERS = {
     "auc": ("TimeDependentAuc", "time_dependent_auc"),
     "bootstrap": ("Bootstrap", "bootstrap"),
     "brier": ("BrierScore", "brier_score"),
+    "cause_specific": ("CauseSpecific", "cause_specific"),
     "concordance": ("Concordance", "concordance"),
     "counts": ("Tally",),
     "cox": ("Cox", "cox"),
@@ -74,6 +76,7 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 __all__ = [
     "Bootstrap",
     "BrierScore",
+    "CauseSpecific",
     "Concordance",
     "Cox",
     "CumulativeIncidence",
@@ -99,6 +102,7 @@ __all__ = [
     "Turnbull",
     "bootstrap",
     "brier_score",
+    "cause_specific",
     "concordance",
     "cox",
     "cumulative_incidence",

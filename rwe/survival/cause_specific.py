@@ -1,0 +1,223 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A Cox model for each cause of failure, and the absolute risk that they predict together.
+
+Prentice et al. (1978) Biometrics 34:541; Benichou & Gail (1990) Biometrics 46:813. The risk of a cause sums, over its
+failures, its hazard times the probability to be free of all causes just before, which is the product over days of one
+less all hazards (Andersen, Borgan, Gill & Keiding 1993, sec. VII.2.3), so that risks and that probability add up to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import NoValidAnswer
+from rwe.kernels._jit import F8, I8
+from rwe.result import Result
+from rwe.survival.baseline import strata_of
+from rwe.survival.clock import whole_days
+from rwe.survival.cox import Cox, cox
+from rwe.survival.data import names, read, respond, text
+from rwe.survival.design import columns_of
+from rwe.survival.intervals import ConfType, survival_limits
+from rwe.survival.show import framed
+
+FAILED = "_rwe_failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CauseSpecific:
+    """Cox models of all causes.
+
+    Parameters
+    ----------
+    models
+        The model of each cause, by its name.
+    coefficients
+        Their coefficients one below the other: cause, then the columns of `Cox.coefficients`.
+    conf_level
+        Of the limits.
+    """
+
+    models: Mapping[Any, Cox]
+    coefficients: pl.DataFrame
+    conf_level: float
+
+    def predict_incidence(
+        self, new: Any, times: int | Sequence[int], *, conf_type: ConfType = "log-log"
+    ) -> pl.DataFrame:
+        """Return the absolute risk of each cause that the models predict for the persons of `new` by these days.
+
+        Parameters
+        ----------
+        new
+            Frame with the columns of the covariates and of the strata.
+        times
+            Days.
+        conf_type
+            Scale of the limits of 1 less the incidence.
+
+        Returns
+        -------
+        polars.DataFrame
+            row (of `new`, from 0), cause, time, incidence, std_error, conf_low, conf_high. Null after the last day
+            followed in the stratum. Error and limits (delta method over all models) are null where the variance is
+            robust: that of the baseline hazards is then not known.
+        """
+        days, causes = np.array(whole_days(times, "times"), np.int64), list(self.models)
+        any_model = self.models[causes[0]]
+        frame = read(new, [*any_model.design.columns, *any_model._strata.frame.columns])
+        people = [self._person(frame, i) for i in range(frame.height)]
+        found = [[_risk(person, c, days) for c in range(len(causes))] for person in people]
+        value, variance = (np.array([[cell[k] for cell in row] for row in found]).ravel() for k in (0, 1))
+        row, cause, at = (a.ravel() for a in np.indices((frame.height, len(causes), days.size)))
+        low, high = survival_limits(1 - value, variance / (1 - value) ** 2, self.conf_level, conf_type)
+        where = {"row": row, "cause": pl.Series([causes[c] for c in cause]), "time": days[at], "incidence": value}
+        limits = {"std_error": np.sqrt(variance), "conf_low": 1 - high, "conf_high": 1 - low}
+        return pl.DataFrame(where | limits, nan_to_null=True)
+
+    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
+        """Return the hazard ratios of all causes in the long tidy form; the outcome is followed by the cause."""
+        results = [
+            model.to_result(population=population, outcome=f"{outcome} {text(cause)}".strip())
+            for cause, model in self.models.items()
+        ]
+        return Result(pl.concat([result.table for result in results]), results[0].settings)
+
+    def _person(self, frame: pl.DataFrame, row: int) -> list[Path]:
+        return [_path(model, frame[row]) for model in self.models.values()]
+
+    def _repr_html_(self) -> str:
+        notes = [f"{text(cause)}: {note}" for cause, model in self.models.items() for note in model.notes]
+        return framed(f"Cause-specific Cox regression, {len(self.models)} causes", self.coefficients, notes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """The hazard of one cause for one person, by the days of its failures.
+
+    Parameters
+    ----------
+    day, jump, spread
+        Days, increments of the cumulative hazard, and of its variance at fixed coefficients.
+    slope
+        Derivative of the increments by the coefficients, shape (days, terms).
+    covariance
+        Of the coefficients; None where the variance is robust.
+    last
+        Last day followed.
+    """
+
+    day: I8
+    jump: F8
+    spread: F8
+    slope: F8
+    covariance: F8 | None
+    last: int
+
+
+def _path(model: Cox, person: pl.DataFrame) -> Path:
+    z, stratum = model._hazard, int(strata_of(person, model._strata)[0])
+    mine = z.stratum == stratum
+    x = model.design.matrix(person)[0] - model._mean
+    risk = float(np.exp(x @ model.coefficients["estimate"].to_numpy()))
+    slope = risk * (z.jump[mine][:, None] * x - z.drift[mine])
+    covariance = None if model.robust else model.covariance
+    return Path(z.day[mine], risk * z.jump[mine], risk**2 * z.spread[mine], slope, covariance, int(z.last[stratum]))
+
+
+def _risk(paths: list[Path], cause: int, days: I8) -> tuple[F8, F8]:
+    """Return the risk of a cause by each day and its variance.
+
+    A jump of the hazard of any cause on a day takes from the risk what comes after it; a jump of the cause itself
+    adds the probability to be free just before. Hazards of a day that exceed 1 together leave nobody free.
+    """
+    every = np.unique(np.concatenate([path.day for path in paths]))
+    jumps = np.zeros((len(paths), every.size))
+    for m, path in enumerate(paths):
+        jumps[m, np.searchsorted(every, path.day)] = path.jump
+    stay = np.maximum(1.0 - jumps.sum(axis=0), 0.0)
+    free = np.concatenate([[1.0], np.cumprod(stay)[:-1]])
+    curve = np.concatenate([[0.0], np.cumsum(free * np.minimum(jumps[cause], 1.0))])
+    value = curve[np.searchsorted(every, days, side="right")]
+    after = np.where(days[:, None] >= every, value[:, None] - curve[1:], 0.0) / np.where(stay > 0, stay, 1.0)
+    adds = np.where(days[:, None] >= every, free, 0.0)
+    variance = np.zeros(days.size)
+    for m, path in enumerate(paths):
+        variance += _variance(path, (adds if m == cause else 0.0) - after, np.searchsorted(every, path.day))
+    known = days <= paths[cause].last
+    return np.where(known, value, np.nan), np.where(known, variance, np.nan)
+
+
+def _variance(path: Path, derivative: F8, at: I8) -> F8:
+    if path.covariance is None:
+        return np.full(derivative.shape[0], np.nan)
+    weight = derivative[:, at]
+    slope = weight @ path.slope
+    return np.asarray(weight**2 @ path.spread + np.einsum("ti,ij,tj->t", slope, path.covariance, slope), np.float64)
+
+
+def cause_specific(
+    frame: Any,
+    *,
+    time: str,
+    cause: str,
+    covariates: Sequence[str] | None = None,
+    formula: str | None = None,
+    entry: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    cluster: str | None = None,
+    ties: Literal["efron", "breslow"] = "efron",
+    robust: bool | None = None,
+    reference: Mapping[str, str] | None = None,
+    conf_level: float = 0.95,
+) -> CauseSpecific:
+    """Fit a Cox model for each cause of failure; failures of the others count as censored.
+
+    Parameters
+    ----------
+    cause
+        Column of the cause of failure: whole numbers, 0 is censored; or words, "censored" is.
+    frame, time, covariates, formula, entry, strata, weights, cluster, ties, robust, reference, conf_level
+        As in `cox`, alike for all causes.
+
+    Raises
+    ------
+    DefinitionError, DataError, NoValidAnswer
+        As `cox` does; NoValidAnswer also if nobody fails.
+
+    Examples
+    --------
+    >>> rows = {"days": [1, 2, 3, 4, 5, 6, 7, 8], "why": [1, 2, 1, 2, 0, 1, 2, 1], "x": [0, 1, 1, 0, 1, 0, 1, 1]}
+    >>> list(cause_specific(pl.DataFrame(rows), time="days", cause="why", covariates=["x"]).models)
+    [1, 2]
+    """
+    model = formula if formula is not None else list(covariates or ())
+    columns = [time, cause, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
+    table = read(frame, columns)
+    response = respond(table, time=time, cause=cause, entry=entry, weights=weights)
+    if not response.causes:
+        raise NoValidAnswer("nobody fails of any cause: there is nothing to model")
+    models = {
+        name: cox(
+            table.with_columns((pl.col(cause).cast(type_of(name)) == name).alias(FAILED)),
+            time=time, event=FAILED, covariates=covariates, formula=formula, entry=entry, strata=strata,
+            weights=weights, cluster=cluster, ties=ties, robust=robust, reference=reference, conf_level=conf_level,
+        )
+        for name in response.causes
+    }  # fmt: skip
+    parts = [
+        fit.coefficients.select(pl.lit(name).alias("cause"), pl.all().exclude("cause")) for name, fit in models.items()
+    ]
+    return CauseSpecific(models, pl.concat(parts), conf_level)
+
+
+def type_of(name: Any) -> pl.DataType:
+    """Return the type of a column of causes from the name of one."""
+    return pl.Int64() if isinstance(name, int) else pl.String()
