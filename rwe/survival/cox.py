@@ -30,7 +30,7 @@ from rwe.survival.proportional_hazards import ProportionalHazards, Transform, pr
 from rwe.survival.residuals import Kind, residuals
 from rwe.survival.robust import robust_variance
 from rwe.survival.show import framed
-from rwe.survival.standard import matrix_of, rows
+from rwe.survival.standard import matrix_of, refuse_units, rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +225,13 @@ class Cox:
         order = {"estimate": [self.concordance], "std_error": [self.concordance_std_error]}
         fit = pl.DataFrame({"estimand": ["concordance"], "stratum": [""]} | order, nan_to_null=True)
         both = pl.concat([ratios, fit], how="diagonal").with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
-        settings = {"ties": self.ties, "robust": self.robust, "conf_level": self.conf_level, "notes": list(self.notes)}
+        settings: dict[str, Any] = {
+            "ties": self.ties,
+            "penalty": self.penalty or "none",
+            "robust": self.robust,
+            "conf_level": self.conf_level,
+            "notes": list(self.notes),
+        }
         settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null, "strata": list(self._strata.frame.columns)}
         return Result(tidy(both, analysis="cox", population=population, outcome=outcome), settings)
 
@@ -326,6 +332,7 @@ def cox(
     table = table.filter(response.kept)
     plan = design(table, model, reference)
     data = rows(response, matrix_of(plan, table), efron=ties == "efron")
+    refuse_units(data, plan.names)
     null, best = kind.maximise(data, plan.names)
     model_variance = solve(best.information, np.eye(best.beta.size))
     is_robust = robust_rule(response, asked=robust)

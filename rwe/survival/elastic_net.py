@@ -20,6 +20,7 @@ from rwe.survival.penalised import Penalised, penalised
 from rwe.survival.regression import Regression, regression
 from rwe.survival.show import framed
 from rwe.survival.shrinkage import Problem, path, problem
+from rwe.survival.standard import refuse_units
 
 NET = 1e-4  # smallest penalty of the path as a share of the largest; 0.01 where terms outnumber rows
 
@@ -137,6 +138,7 @@ def elastic_net(
     if constant := [base.design.names[j] for j in np.flatnonzero(np.ptp(base.x, axis=0) == 0)]:
         raise NoValidAnswer(f"terms {constant} are constant: leave them out")
     whole = problem(base.response, base.x, l1_ratio)
+    refuse_units(whole.data, base.design.names)
     sizes = _penalties(penalties, whole)
     found = path(whole, sizes)
     grid = {"penalty": np.repeat(sizes, found.shape[1]), "term": list(base.design.names) * sizes.size}

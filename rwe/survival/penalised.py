@@ -29,7 +29,7 @@ from rwe.survival.partial import Point, evaluate
 from rwe.survival.regression import regression
 from rwe.survival.rows import Rows
 from rwe.survival.show import framed
-from rwe.survival.standard import rows
+from rwe.survival.standard import refuse_units, rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,8 +184,10 @@ def ridge(
         frame, covariates=covariates, formula=formula, reference=reference,
         time=time, event=event, entry=entry, strata=strata, weights=weights,
     )  # fmt: skip
-    spread = base.x.var(axis=0, ddof=1)
+    with np.errstate(over="ignore"):
+        spread = base.x.var(axis=0, ddof=1)
     data = rows(base.response, base.x, efron=ties == "efron")
+    refuse_units(data, base.design.names)
     weight = theta * (spread if scale else np.ones(spread.size)) / data.scale**2
     terms = base.design.names
     hill, start = _held(plain_hill(data), weight), np.zeros(len(terms))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -44,6 +46,9 @@ def _fill(plan: Design, frame: pl.DataFrame, x: F8, first: int, last: int) -> No
             interleave(column[start:end], x, first + start, j)
 
 
+LEAST = 1e-140  # smallest spread of a covariate, and its inverse the largest: squares must be numbers too
+
+
 def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     """Standardise the covariates, in place, and find the occasions.
 
@@ -63,13 +68,26 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     mean = sums[:-1] / sums[-1]
     scale = np.sqrt(total(run(lambda b: column_squares(x, weight, mean, *b), parts)) / sums[-1])
     least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((1, np.minimum), (2, np.maximum)))
-    scale[(least == most) | (scale == 0)] = 1.0
+    scale[(least != most) & ~((scale > LEAST) & (scale < 1 / LEAST))] = np.nan  # see `refuse_units`
+    scale[least == most] = 1.0
     x_event = total(run(lambda b: standardise(x, weight, mean, scale, response.event, *b), parts))
     borne = response.weights[response.event] @ offset[response.event] if offset.size else 0.0
     order, by_enter = _by_key(when, leave, enter, x.shape[1])
     return Rows(
         x, mean, scale, leave, enter, response.event, weight, offset, x_event, float(borne), when, order, by_enter
     )
+
+
+def refuse_units(data: Rows, terms: Sequence[str]) -> None:
+    """Refuse terms whose spread no double precision number holds.
+
+    Raises
+    ------
+    DataError
+        Naming the terms.
+    """
+    if odd := [terms[int(j)] for j in np.flatnonzero(np.isnan(data.scale))]:
+        raise DataError(f"terms {odd} are too large or too small to be squared: give their columns in another unit")
 
 
 def _by_key(when: Occasions, leave: I4, enter: I4, p: int) -> tuple[I4, I4 | None]:
