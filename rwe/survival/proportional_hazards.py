@@ -10,7 +10,7 @@ failures, and the information of (beta, theta) is that of beta with the variance
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -20,7 +20,6 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import weighted_gram
 from rwe.result import Result, tidy
-from rwe.survival.curves import curves
 from rwe.survival.data import Response
 from rwe.survival.design import Design
 from rwe.survival.fitted import Fitted
@@ -108,9 +107,7 @@ def transformed(response: Response, transform: str) -> F8:
     ``km`` is 1 - S(t-) of all rows together, unweighted; ``rank`` the rank among the times of all rows.
     """
     if transform == "km":
-        plain = replace(response, weight=None, cluster=None)
-        survival = curves(plain, robust=False).survival[0]
-        return 1 - np.concatenate([[1.0], survival])[response.time]
+        return _failed_before(response)[response.time]
     if transform == "rank":
         upto = np.cumsum(np.bincount(response.time))
         count = np.diff(upto, prepend=0)
@@ -121,6 +118,17 @@ def transformed(response: Response, transform: str) -> F8:
     if early := int((response.event & (time <= 0)).sum()):
         raise NoValidAnswer(f"{early} events at time 0 have no logarithm: take another transform")
     return np.log(np.maximum(time, np.finfo(np.float64).tiny))
+
+
+def _failed_before(response: Response) -> F8:
+    """Return 1 - S(t-) by tick: all rows together, each counted once."""
+    size = response.n_days
+    left = np.bincount(response.time, minlength=size)
+    entered = np.cumsum(np.bincount(response.entry + 1, minlength=size)[:size])  # at risk from the tick after entry
+    at_risk = entered - np.concatenate([[0], np.cumsum(left)[:-1]])
+    failed = np.bincount(response.time[response.event], minlength=size)
+    survival = np.cumprod(1 - np.divide(failed, at_risk, where=failed > 0, out=np.zeros(size)))
+    return np.asarray(1 - np.concatenate([[1.0], survival[:-1]]), np.float64)
 
 
 def _information(fit: Fitted, at: F8) -> F8:
