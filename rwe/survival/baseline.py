@@ -12,9 +12,9 @@ import polars as pl
 from rwe.errors import DataError
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.keys import last_days
+from rwe.survival.clock import Clock
 from rwe.survival.data import INDEX, Levels, Response
 from rwe.survival.partial import Point
-from rwe.survival.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +31,8 @@ class Hazard:
         Increment times the mean covariates of those at risk, shape (occasions, terms).
     last
         Last day followed in each stratum.
+    clock
+        What days stand for.
     """
 
     stratum: I8
@@ -39,15 +41,21 @@ class Hazard:
     spread: F8
     drift: F8
     last: I8
+    clock: Clock
 
 
-def hazard_of(response: Response, data: Rows, best: Point) -> Hazard:
+def hazard_of(best: Point, scale: F8, last: I8, clock: Clock) -> Hazard:
     """Return the baseline hazard at the maximum of the partial likelihood, ties as in the model."""
     h, _, u, v, _ = best.ties
-    drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * data.scale
+    drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * scale
+    return Hazard(best.occasions.stratum, best.occasions.day, h, u, drift, last, clock)
+
+
+def last_followed(response: Response) -> I8:
+    """Return the last day followed in each stratum."""
     last = np.zeros(response.strata.n, np.int64)
     last_days(response.strata.code, response.time, last)
-    return Hazard(data.stratum, data.day, h, u, drift, last)
+    return last
 
 
 def strata_of(frame: pl.DataFrame, strata: Levels) -> I8:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cox regression: hazard ratios with model and robust errors, baseline hazard, predicted survival."""
+"""Cox regression from a frame in memory, from a file read in batches, or from parts in several places."""
 
 from __future__ import annotations
 
@@ -12,256 +12,44 @@ import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
-from rwe.kernels._jit import F8, I8
-from rwe.result import Result, tidy
+from rwe.execute import Parts
+from rwe.kernels._jit import F8
 from rwe.survival.ascent import Spot
-from rwe.survival.baseline import Hazard, hazard_of, strata_of
-from rwe.survival.clock import whole_days
+from rwe.survival.baseline import Hazard, hazard_of, last_followed
+from rwe.survival.clock import Clock, ClockName
 from rwe.survival.curves import robust_rule
-from rwe.survival.data import Levels, names, read, respond
+from rwe.survival.data import Levels, names, read
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of, tests_of
 from rwe.survival.fitted import Fitted
-from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
+from rwe.survival.intervals import normal_quantile
 from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
+from rwe.survival.maximum import maximise
+from rwe.survival.model import Cox
+from rwe.survival.partial import Point
 from rwe.survival.profile import Profile
-from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
-from rwe.survival.residuals import Kind, residuals
-from rwe.survival.robust import robust_variance
-from rwe.survival.show import framed
+from rwe.survival.robust import robust_variance, sandwich
+from rwe.survival.spread import spread
 from rwe.survival.standard import matrix_of, refuse_units, rows
+from rwe.survival.stream import streamed
+from rwe.survival.stretches import stretches
+from rwe.survival.survey import DAY, Outcome, designed
+
+__all__ = ["Cox", "cox"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cox:
-    """A fitted Cox model.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked for beside the columns."""
 
-    Parameters
-    ----------
-    coefficients
-        One row a term: term, estimate (log hazard ratio), std_error (model), robust_std_error (null
-        unless the variance is robust), hazard_ratio, conf_low, conf_high (hazard ratio scale),
-        statistic (z), p_value. Limits and tests rest on the robust error where there is one.
-    covariance
-        Covariance of the estimates, robust where `robust`; shape (terms, terms).
-    loglik, loglik_null
-        Log partial likelihood of the model and of no effect.
-    tests
-        Of no effect at all: likelihood_ratio, wald, score; statistic, df, p_value. The likelihood
-        ratio and score tests assume independent rows with weights that are counts: null where robust.
-    n, n_event
-        Rows and events used.
-    ties, penalty, robust, conf_level
-        Settings.
-    notes
-        What a reader must know, for example rows of weight 0 left out.
-    design
-        Terms and levels, to make the same covariates from other data.
-    """
-
-    coefficients: pl.DataFrame
-    covariance: F8
-    loglik: float
-    loglik_null: float
-    tests: pl.DataFrame
-    n: int
-    n_event: int
-    ties: str
-    penalty: str | None
-    robust: bool
+    outcome: Outcome
+    model: str | Sequence[str]
+    reference: Mapping[str, str] | None
+    ties: Ties
+    penalty: Literal["firth"] | None
+    robust: bool | None
     conf_level: float
-    notes: tuple[str, ...]
-    design: Design
-    _mean: F8
-    _strata: Levels
-    _hazard: Hazard
-    _profile: Profile
-    _fitted: Fitted | None
-
-    @property
-    def concordance(self) -> float:
-        """Share of comparable pairs that the model puts in the right order (Harrell's C)."""
-        return self._rows("the concordance").agreement.estimate
-
-    @property
-    def concordance_std_error(self) -> float:
-        """Standard error of the concordance (infinitesimal jackknife, by cluster where there are clusters)."""
-        return self._rows("the concordance").agreement.std_error
-
-    def baseline(self) -> pl.DataFrame:
-        """Return the cumulative hazard where all covariates are 0 (levels: the reference), by stratum.
-
-        One row an event day: the columns of ``strata``, time (days), cumulative_hazard. Ties as in the
-        model: Efron's increments with Efron (R ``basehaz(centered = FALSE)``).
-        """
-        z = self._hazard
-        total = np.cumsum(z.jump) * np.exp(-self._mean @ self._beta)
-        before = np.concatenate([[0.0], total])[np.searchsorted(z.stratum, z.stratum)]
-        return self._strata.spread(z.stratum, {"time": z.day, "cumulative_hazard": total - before})
-
-    def profile_intervals(self) -> pl.DataFrame:
-        """Return the coefficients with limits and tests from the profile of the likelihood.
-
-        One row a term: term, estimate, hazard_ratio, conf_low, conf_high (hazard ratio scale), statistic
-        (signed root of the likelihood ratio), p_value. Better than limits from the standard error where
-        the likelihood is lopsided (Venzon & Moolgavkar 1988).
-
-        Raises
-        ------
-        DefinitionError
-            If the fit is robust: the likelihood of weighted or dependent rows measures no distance.
-        """
-        if self.robust:
-            raise DefinitionError("profile intervals need independent rows: this fit has a robust variance")
-        found = self.coefficients.select("term", "estimate", "hazard_ratio")
-        return self._profile.table(found, normal_quantile(self.conf_level))
-
-    def predict_survival(
-        self, new: Any, times: int | Sequence[int], *, conf_type: ConfType = "log-log"
-    ) -> pl.DataFrame:
-        """Return the survival that the model predicts for the persons of `new` on these days.
-
-        Parameters
-        ----------
-        new
-            Frame with the columns of the covariates and of the strata.
-        times
-            Days.
-        conf_type
-            Scale of the limits.
-
-        Returns
-        -------
-        polars.DataFrame
-            row (of `new`, from 0), time, survival, std_error, conf_low, conf_high. Null after the last
-            day followed in the stratum. Error and limits are null where the variance is robust: that
-            of the baseline hazard is then not known.
-        """
-        days = np.array(whole_days(times, "times"), np.int64)
-        frame = read(new, [*self.design.columns, *self._strata.frame.columns])
-        x, stratum = self.design.matrix(frame) - self._mean, strata_of(frame, self._strata)
-        both = np.empty((2, frame.height, days.size))
-        for level in np.unique(stratum):
-            mine = stratum == level
-            both[:, mine] = self._predict(x[mine], int(level), days)
-        survival, var_log = both.reshape(2, -1)
-        low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
-        error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
-        position = {"row": np.repeat(np.arange(frame.height), days.size), "time": np.tile(days, frame.height)}
-        limits = {"survival": survival, "std_error": error, "conf_low": low, "conf_high": high}
-        return pl.DataFrame(position | limits, nan_to_null=True)
-
-    def residuals(self, kind: Kind, *, weighted: bool | None = None, collapse: bool = False) -> pl.DataFrame:
-        """Return residuals, as R ``residuals.coxph``, in time linear in the rows.
-
-        Parameters
-        ----------
-        kind
-            ``martingale`` and ``deviance``: one number a row. ``score``: its part in the score, by term.
-            ``dfbeta``: by how much it moves the estimates, ``dfbetas`` in units of their (model) errors.
-            ``schoenfeld``: by event, its covariates less the mean of those at risk; ``scaled_schoenfeld``:
-            times the covariance and the number of events, plus the estimates.
-        weighted
-            Multiply by the weight of the row; by default for dfbeta and dfbetas only.
-        collapse
-            Sum within clusters (persons).
-
-        Returns
-        -------
-        polars.DataFrame
-            row (of the frame given to `cox`, from 0; rows of weight 0 have none) or, where collapsed, the column
-            of clusters; then one column, named as the kind, or one a term. By event: columns of the strata, row,
-            time, terms; ordered by stratum and time.
-
-        Raises
-        ------
-        DefinitionError
-            If the kind is unknown, does not exist for exact ties, or the model was not fitted from a frame.
-        """
-        return residuals(self._rows("a residual"), kind, weighted=weighted, collapse=collapse)
-
-    def proportional_hazards(self, transform: Transform = "km", *, by_column: bool = False) -> ProportionalHazards:
-        """Test whether hazards are proportional, as R ``cox.zph`` (survival 3.0 and later).
-
-        Parameters
-        ----------
-        transform
-            The function of time along which a coefficient might change: ``km`` (1 less Kaplan-Meier, default),
-            ``identity``, ``rank`` or ``log``.
-        by_column
-            Test the levels of one column together (R ``terms=TRUE``).
-
-        Returns
-        -------
-        ProportionalHazards
-            Tests by term and of all together, and the scaled Schoenfeld residuals to look at.
-
-        Raises
-        ------
-        DefinitionError
-            If the transform is unknown, ties are exact, there is a penalty, or the model was not fitted from a frame.
-        NoValidAnswer
-            If an event at time 0 has no logarithm.
-        """
-        if self.penalty:
-            raise DefinitionError("the test rests on the score at the maximum: fit the model without a penalty")
-        notes = ("the test takes rows as independent and weights as counts",) if self.robust else ()
-        return proportional_hazards(self._rows("the test"), transform, by_column=by_column, notes=notes)
-
-    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return hazard ratios (stratum: the term) and concordance in the long tidy form."""
-        error = "robust_std_error" if self.robust else "std_error"
-        ratios = self.coefficients.select(
-            pl.lit("hazard_ratio").alias("estimand"),
-            pl.col("term").alias("stratum"),
-            pl.col("hazard_ratio").alias("estimate"),
-            pl.col(error).alias("std_error"),
-            "conf_low",
-            "conf_high",
-            "statistic",
-            "p_value",
-        )
-        order = {"estimate": [self.concordance], "std_error": [self.concordance_std_error]}
-        fit = pl.DataFrame({"estimand": ["concordance"], "stratum": [""]} | order, nan_to_null=True)
-        both = pl.concat([ratios, fit], how="diagonal").with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
-        settings: dict[str, Any] = {
-            "ties": self.ties,
-            "penalty": self.penalty or "none",
-            "robust": self.robust,
-            "conf_level": self.conf_level,
-            "notes": list(self.notes),
-        }
-        settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null, "strata": list(self._strata.frame.columns)}
-        return Result(tidy(both, analysis="cox", population=population, outcome=outcome), settings)
-
-    @property
-    def _beta(self) -> F8:
-        return self.coefficients["estimate"].to_numpy()
-
-    def _rows(self, what: str) -> Fitted:
-        if self._fitted is None:
-            raise DefinitionError(f"{what} needs the rows of the model: fit it with cox() from one frame in memory")
-        return self._fitted
-
-    def _predict(self, x: F8, stratum: int, days: I8) -> tuple[F8, F8]:
-        """Return survival and var(log S) of persons of one stratum, shape (persons, days)."""
-        z = self._hazard
-        mine = z.stratum == stratum
-        upto = np.searchsorted(z.day[mine], days, side="right")
-        risk = np.exp(x @ self._beta)[:, None]
-        hazard, spread = (np.concatenate([[0.0], np.cumsum(a[mine])])[upto] for a in (z.jump, z.spread))
-        drift = np.vstack([np.zeros(x.shape[1]), np.cumsum(z.drift[mine], axis=0)])[upto]
-        known, variance = days <= z.last[stratum], np.full((x.shape[0], days.size), np.nan)
-        if not self.robust:
-            for t, (of_hazard, of_mean) in enumerate(zip(hazard, drift, strict=True)):
-                q = of_hazard * x - of_mean
-                variance[:, t] = risk[:, 0] ** 2 * (spread[t] + ((q @ self.covariance) * q).sum(axis=1))
-        return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
-
-    def _repr_html_(self) -> str:
-        title = f"Cox regression, {self.n} rows, {self.n_event} events, ties {self.ties}"
-        return framed(title, self.coefficients, self.notes)
 
 
 def cox(
@@ -275,18 +63,25 @@ def cox(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
+    person: str | None = None,
+    offset: str | None = None,
     ties: Ties = "efron",
     penalty: Literal["firth"] | None = None,
     robust: bool | None = None,
     reference: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
+    clock: ClockName = "days",
 ) -> Cox:
     """Fit a Cox proportional hazards model, as R ``coxph``.
 
     Parameters
     ----------
-    frame, time, event, entry
-        As in `kaplan_meier`; several rows a person (changing covariates) need `entry` and `cluster`.
+    frame
+        Any frame that narwhals takes, held in memory; a polars lazy frame or the path of a parquet file, read in
+        batches at each step and never held; or `Parts`, read where they are. Where rows are not held there are
+        no residuals, no concordance and no clusters, and times are days.
+    time, event, entry, clock
+        As in `kaplan_meier`; several rows a person (changing covariates) need `entry`, and `person` or `cluster`.
     covariates
         Columns; text columns count as levels.
     formula
@@ -297,6 +92,11 @@ def cox(
         Column of weights; rows of weight 0 are left out and counted.
     cluster
         Column that tells which rows belong together.
+    person
+        Column that tells whose stretch of follow-up a row is: stretches of one person that overlap are refused,
+        gaps between them are counted in the notes.
+    offset
+        Column added to the predictor as it is.
     ties
         efron (default), breslow, or exact: the discrete logistic partial likelihood, without weights or
         robust variance, its baseline hazard that of Breslow at these coefficients.
@@ -324,42 +124,112 @@ def cox(
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
     model = formula if formula is not None else list(covariates or ())
-    columns = [time, event, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
-    table = read(frame, columns)
-    stratify = names(strata)
-    response = respond(table, time=time, event=event, entry=entry, strata=stratify, weights=weights, cluster=cluster)
-    kind = likelihood(response, ties=ties, penalty=penalty, robust=robust)
-    table = table.filter(response.kept)
-    plan = design(table, model, reference)
-    data = rows(response, matrix_of(plan, table), efron=ties == "efron")
-    refuse_units(data, plan.names)
+    outcome = Outcome(time, event, entry, names(strata), weights, cluster, offset, clock)
+    asked = _Asked(outcome, model, reference, ties, penalty, robust, conf_level)
+    if isinstance(frame, Parts) or streamed(frame):
+        return _unheld(frame if isinstance(frame, Parts) else Parts([frame]), asked, person)
+    return _held(frame, asked, person)
+
+
+def _held(frame: Any, asked: _Asked, person: str | None) -> Cox:
+    """Fit a frame in memory."""
+    outcome, cluster = asked.outcome, asked.outcome.cluster
+    table = read(frame, [*outcome.columns, *names(person), *columns_of(asked.model)])
+    table, response = outcome.read(table)
+    kind = likelihood(response, ties=asked.ties, penalty=asked.penalty, robust=asked.robust)
+    plan = design(table, asked.model, asked.reference)
+    known = outcome.known(table)
+    data = rows(response, matrix_of(plan, table), efron=asked.ties == "efron", offset=known, own=True)
+    refuse_units(data.scale, plan.names)
     null, best = kind.maximise(data, plan.names)
-    model_variance = solve(best.information, np.eye(best.beta.size))
-    is_robust = robust_rule(response, asked=robust)
-    variance = robust_variance(response.cluster, data, best, model_variance) if is_robust else model_variance
-    unit, z = np.outer(data.scale, data.scale), normal_quantile(conf_level)
+    model = solve(best.information, np.eye(best.beta.size))
+    robust = robust_rule(response, asked=asked.robust)
+    variance = robust_variance(response.cluster, data, best, model) if robust else model
     top = Spot(best.beta, best.loglik, best.score, best.information)
     profile = Profile(kind.hill(data), top, plan.names, kind.steps, data.scale)
-    found = coefficients_of(
-        plan.names, best.beta / data.scale, model_variance / unit, variance / unit, robust=is_robust, z=z
-    )
+    unit = np.outer(data.scale, data.scale)
+    held = Fitted(response, data, best, plan, model / unit, asked.ties, table[cluster] if cluster else None)
+    strata = Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n)
+    hazard = hazard_of(best, data.scale, last_followed(response), response.clock)
+    notes = _weightless(response.dropped) + (stretches(response, table[person]) if person else ())
+    where = _Where(plan, data.mean, data.scale, strata, hazard, data.leave.size, notes)
+    return _said(asked, where, (null, best), model, variance, robust=robust, profile=profile, fitted=held)
+
+
+def _unheld(parts: Parts, asked: _Asked, person: str | None) -> Cox:
+    """Fit rows that are read anew at each step."""
+    outcome = asked.outcome
+    if person or outcome.cluster or asked.penalty or asked.ties == "exact" or outcome.clock != "days":
+        raise DefinitionError(
+            "person, cluster, penalty, ties='exact' and a continuous clock need rows held in memory: collect the frame"
+        )
+    if asked.ties not in ("efron", "breslow"):
+        raise DefinitionError(f"ties '{asked.ties}' is not one of efron, breslow, exact")
+    plan = designed(parts.frames, asked.model, asked.reference)
+    cohort = spread(parts.frames, parts.executor, outcome, plan, efron=asked.ties == "efron")
+    refuse_units(cohort.model.scale, plan.names)
+    null, best = maximise(cohort, plan.names)
+    found, scale = cohort.found, cohort.model.scale
+    model = solve(best.information, np.eye(best.beta.size))
+    robust = not found.whole if asked.robust is None else asked.robust
+    variance = sandwich(cohort.squares(best), model, found.n) if robust else model
+    last = found.last.sort(outcome.strata) if outcome.strata else found.last
+    days = last[DAY].to_numpy().astype(np.int64)
+    hazard = hazard_of(best, scale, days, Clock(cohort.model.n_days))
+    where = _Where(plan, cohort.model.mean, scale, cohort.model.strata, hazard, found.n, _weightless(found.dropped))
+    return _said(asked, where, (null, best), model, variance, robust=robust, profile=None, fitted=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Where:
+    """What a result says of its cohort."""
+
+    plan: Design
+    mean: F8
+    scale: F8
+    strata: Levels
+    hazard: Hazard
+    n: int
+    notes: tuple[str, ...]
+
+
+def _said(
+    asked: _Asked,
+    of: _Where,
+    points: tuple[Point, Point],
+    model: F8,
+    variance: F8,
+    *,
+    robust: bool,
+    profile: Profile | None,
+    fitted: Fitted | None,
+) -> Cox:
+    """Return the result of a fit in the units of the data."""
+    (null, best), unit, z = points, np.outer(of.scale, of.scale), normal_quantile(asked.conf_level)
+    found = coefficients_of(of.plan.names, best.beta / of.scale, model / unit, variance / unit, robust=robust, z=z)
+    tests = tests_of(null, best, variance, robust=robust)
     return Cox(
-        coefficients=profile.table(found, z) if penalty else found,
+        coefficients=profile.table(found, z) if profile and asked.penalty else found,
         covariance=variance / unit,
         loglik=best.loglik,
         loglik_null=null.loglik,
-        tests=tests_of(null, best, variance, robust=is_robust).filter((pl.col("test") != "score") | (penalty is None)),
-        n=response.time.size,
-        n_event=int(response.event.sum()),
-        ties=ties,
-        penalty=penalty,
-        robust=is_robust,
-        conf_level=conf_level,
-        notes=(f"{response.dropped} rows of weight 0 left out",) if response.dropped else (),
-        design=plan,
-        _mean=data.mean,
-        _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
-        _hazard=hazard_of(response, data, best),
+        tests=tests.filter((pl.col("test") != "score") | (asked.penalty is None)),
+        n=of.n,
+        n_event=int(best.occasions.n_event.sum()),
+        ties=asked.ties,
+        penalty=asked.penalty,
+        robust=robust,
+        conf_level=asked.conf_level,
+        notes=of.notes,
+        design=of.plan,
+        _mean=of.mean,
+        _strata=of.strata,
+        _hazard=of.hazard,
         _profile=profile,
-        _fitted=Fitted(response, data, best, plan, model_variance / unit, ties, table[cluster] if cluster else None),
+        _fitted=fitted,
+        _offset=asked.outcome.offset,
     )
+
+
+def _weightless(dropped: int) -> tuple[str, ...]:
+    return (f"{dropped} rows of weight 0 left out",) if dropped else ()

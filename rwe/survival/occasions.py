@@ -107,7 +107,11 @@ def occasions(response: Response, *, efron: bool) -> Occasions:
         occasion, first = np.unique(key, return_inverse=True)
         n_event = np.bincount(first)
     w_event = n_event if response.weight is None else np.bincount(first, response.weight[failed])
-    stratum, day = np.divmod(occasion, span)
+    return numbered(*np.divmod(occasion, span), n_event, w_event, efron=efron)
+
+
+def numbered(stratum: I8, day: I8, n_event: I8, w_event: F8 | I8, *, efron: bool) -> Occasions:
+    """Return occasions that stand in the order of stratum and day."""
     tied = efron & (n_event > 1)
     return Occasions(
         stratum=stratum,

@@ -16,7 +16,7 @@ from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor
 from rwe.result import Result, tidy
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
-from rwe.survival.baseline import Hazard, hazard_of, strata_of
+from rwe.survival.baseline import Hazard, hazard_of, last_followed, strata_of
 from rwe.survival.clock import whole_days
 from rwe.survival.concordance import agreement, ranks
 from rwe.survival.data import Levels, Response, read
@@ -130,7 +130,7 @@ def penalised(
         design=plan,
         _mean=data.mean,
         _strata=Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n),
-        _hazard=hazard_of(response, data, at),
+        _hazard=hazard_of(at, data.scale, last_followed(response), response.clock),
     )
 
 

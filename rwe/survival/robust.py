@@ -25,6 +25,12 @@ def robust_variance(cluster: I8 | None, data: Rows, best: Point, model: F8) -> F
     NoValidAnswer
         If there are too few clusters for the terms.
     """
+    clusters = data.leave.size if cluster is None else np.unique(cluster).size
+    return sandwich(squares(cluster, data, best), model, clusters)
+
+
+def squares(cluster: I8 | None, data: Rows, best: Point) -> F8:
+    """Return the sum of the squared influences on the score of rows or clusters, shape (terms, terms)."""
     code = np.empty(0, np.int64) if cluster is None else cluster
     order = NOBODY if cluster is None else np.argsort(code, kind="stable").astype(np.int32)
     n = data.leave.size
@@ -37,8 +43,18 @@ def robust_variance(cluster: I8 | None, data: Rows, best: Point, model: F8) -> F
         influence_gram(*rows, *bounds, best.hazard, path, mean, turned, gram)
         return whole_gram(gram, data.terms)
 
-    variance = np.asarray(model @ total(run(part, parts)) @ model, np.float64)
+    return total(run(part, parts))
+
+
+def sandwich(square: F8, model: F8, clusters: int) -> F8:
+    """Return squared influences between two model variances.
+
+    Raises
+    ------
+    NoValidAnswer
+        If there are too few clusters for the terms.
+    """
+    variance = np.asarray(model @ square @ model, np.float64)
     if aliased(variance) or (np.diag(variance) < 1e-12 * np.diag(model)).any():
-        clusters = n if cluster is None else np.unique(code).size
-        raise NoValidAnswer(f"{clusters} clusters are too few for a robust variance of {data.terms} terms")
+        raise NoValidAnswer(f"{clusters} clusters are too few for a robust variance of {model.shape[0]} terms")
     return variance

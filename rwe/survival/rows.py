@@ -169,7 +169,15 @@ class Rows:
         every = self.n // max(self.n // SHARE, ENOUGH * self.terms) | 1
         if self.n < MANY or every < 4:
             return None
-        order = self.order[::every] if self.order.size else np.arange(0, self.n, every, dtype=np.int32)
+        order = (
+            np.ascontiguousarray(self.order[::every])
+            if self.order.size
+            else np.arange(0, self.n, every, dtype=np.int32)
+        )
+        return self.only(order)
+
+    def only(self, order: I4) -> Rows:
+        """Return some of the rows, with the failures among them."""
         fails = order[self.event[order]]
         where, w = (
             self._at(self.leave)[fails],
@@ -179,14 +187,8 @@ class Rows:
         w_event = np.bincount(where, w, minlength=self.occasions.n).astype(np.float64)
         when = replace(self.occasions, n_event=n_event, w_event=w_event)
         borne = float(w @ self.offset[fails]) if self.offset.size else 0.0
-        return replace(
-            self,
-            order=order,
-            by_enter=None,
-            occasions=when,
-            x_event=np.einsum("i,ij->j", w, self.x[fails]),
-            offset_event=borne,
-        )
+        x_event = np.einsum("i,ij->j", w, self.x[fails])
+        return replace(self, order=order, by_enter=None, occasions=when, x_event=x_event, offset_event=borne)
 
     def _read(self, beta: F8, hazard: F8, bounds: tuple[int, int], table: F8, risk: F8, *, gram: bool) -> Sums:
         turned, square = room(self.terms)

@@ -49,8 +49,8 @@ def _fill(plan: Design, frame: pl.DataFrame, x: F8, first: int, last: int) -> No
 LEAST = 1e-140  # smallest spread of a covariate, and its inverse the largest: squares must be numbers too
 
 
-def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
-    """Standardise the covariates, in place, and find the occasions.
+def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE, own: bool = False) -> Rows:
+    """Standardise the covariates (in place where they are `own`ed by the caller) and find the occasions.
 
     Raises
     ------
@@ -59,6 +59,7 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     """
     if not response.event.any():
         raise NoValidAnswer("there are no events: a Cox model has no answer")
+    x = x if own else x.copy()
     weight = NONE if response.weight is None else response.weight
     when = occasions(response, efron=efron)
     leave, enter = when.keys(response)
@@ -68,8 +69,7 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     mean = sums[:-1] / sums[-1]
     scale = np.sqrt(total(run(lambda b: column_squares(x, weight, mean, *b), parts)) / sums[-1])
     least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((1, np.minimum), (2, np.maximum)))
-    scale[(least != most) & ~((scale > LEAST) & (scale < 1 / LEAST))] = np.nan  # see `refuse_units`
-    scale[least == most] = 1.0
+    scale = held(scale, least, most)
     x_event = total(run(lambda b: standardise(x, weight, mean, scale, response.event, *b), parts))
     borne = response.weights[response.event] @ offset[response.event] if offset.size else 0.0
     order, by_enter = _by_key(when, leave, enter, x.shape[1])
@@ -78,7 +78,13 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE) -> Rows:
     )
 
 
-def refuse_units(data: Rows, terms: Sequence[str]) -> None:
+def held(scale: F8, least: F8, most: F8) -> F8:
+    """Return the unit of each covariate: 1 where it is constant, NaN where no number holds its square."""
+    odd = (least != most) & ~((scale > LEAST) & (scale < 1 / LEAST))
+    return np.where(least == most, 1.0, np.where(odd, np.nan, scale))
+
+
+def refuse_units(scale: F8, terms: Sequence[str]) -> None:
     """Refuse terms whose spread no double precision number holds.
 
     Raises
@@ -86,7 +92,7 @@ def refuse_units(data: Rows, terms: Sequence[str]) -> None:
     DataError
         Naming the terms.
     """
-    if odd := [terms[int(j)] for j in np.flatnonzero(np.isnan(data.scale))]:
+    if odd := [terms[int(j)] for j in np.flatnonzero(np.isnan(scale))]:
         raise DataError(f"terms {odd} are too large or too small to be squared: give their columns in another unit")
 
 

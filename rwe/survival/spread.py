@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A Cox cohort whose rows are not held: each step reads batches, in one place or in several, and adds up.
+
+What travels between the places is the coefficients and the hazard one way, sums by occasion the other way; with
+places as strata the sums of each are its own, and the fit is that of the pooled rows stratified by place.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import NoValidAnswer
+from rwe.execute import cuts, merge, run
+from rwe.kernels._jit import F8
+from rwe.kernels.columns import standardise
+from rwe.survival.baseline import strata_of
+from rwe.survival.data import Levels
+from rwe.survival.design import Design
+from rwe.survival.occasions import PART, Occasions, numbered
+from rwe.survival.partial import Point
+from rwe.survival.robust import squares
+from rwe.survival.rows import NONE, Rows, Sums
+from rwe.survival.standard import matrix_of
+from rwe.survival.stream import batches
+from rwe.survival.survey import BATCH, DAY, EVENTS, WEIGHT, Outcome, Survey, placed, strata_levels, survey
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What each place must know to make rows of its frame.
+
+    Parameters
+    ----------
+    outcome, plan
+        Columns of the response, and terms.
+    strata, n_days
+        Of the whole cohort.
+    mean, scale
+        What is taken off the covariates, and their unit.
+    occasions
+        Days with failures of the whole cohort.
+    """
+
+    outcome: Outcome
+    plan: Design
+    strata: Levels
+    n_days: int
+    mean: F8
+    scale: F8
+    occasions: Occasions
+
+    def rows(self, batch: pl.DataFrame) -> Rows:
+        """Return the rows of a batch, its covariates on the scale of the whole."""
+        frame, response = self.outcome.read(batch)
+        response = placed(response, frame, self.strata, self.n_days)
+        weight = NONE if response.weight is None else response.weight
+        leave, enter = self.occasions.keys(response)
+        x, known = matrix_of(self.plan, frame), self.outcome.known(frame)
+        run(lambda b: standardise(x, weight, self.mean, self.scale, response.event, *b), cuts(frame.height, PART))
+        nothing = np.zeros(x.shape[1])
+        where = (leave, enter, response.event, weight, known, nothing, 0.0, self.occasions)
+        return Rows(x, self.mean, self.scale, *where)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """A cohort in one or more places.
+
+    Parameters
+    ----------
+    frames
+        Frames, lazy frames or paths.
+    executor
+        What works on them; None: one after the other, each with the threads of this process.
+    model, found
+        What is known from the first read.
+    """
+
+    frames: Sequence[Any]
+    executor: Executor | None
+    model: Model
+    found: Survey
+
+    @property
+    def occasions(self) -> Occasions:
+        """Days with failures."""
+        return self.model.occasions
+
+    @property
+    def terms(self) -> int:
+        """Number of covariates."""
+        return self.model.mean.size
+
+    @property
+    def x_event(self) -> F8:
+        """Weighted sum of the covariates of those who fail."""
+        return np.asarray(self.found.moments.event_sum / self.model.scale, np.float64)
+
+    @property
+    def offset_event(self) -> float:
+        """Weighted sum of the offsets of those who fail."""
+        return self.found.offset_event
+
+    def weigh(self) -> F8:
+        """Return the weights by key."""
+        return merge(np.add, everywhere(partial(_weigh, self.model), self.frames, self.executor))
+
+    def sums(self, beta: F8, hazard: F8, *, gram: bool) -> Sums:
+        """Read the rows once, wherever they are."""
+        read = partial(_sums, self.model, beta, hazard, gram=gram)
+        return merge(Sums.__add__, everywhere(read, self.frames, self.executor))
+
+    def sample(self) -> Rows | None:
+        """Return rows kept from the first read."""
+        if self.found.sample.height < 1000 * self.terms:
+            return None
+        rows = self.model.rows(self.found.sample)
+        return rows.only(np.arange(rows.leave.size, dtype=np.int32))
+
+    def squares(self, best: Point) -> F8:
+        """Return the sum of the squared influences of rows."""
+        return merge(np.add, everywhere(partial(_squares, self.model, best), self.frames, self.executor))
+
+
+def spread(frames: Sequence[Any], executor: Executor | None, outcome: Outcome, plan: Design, *, efron: bool) -> Spread:
+    """Read the cohort for the first time.
+
+    Raises
+    ------
+    NoValidAnswer
+        If there are no rows or no events.
+    """
+    look = partial(_survey, outcome, plan, sample=executor is None)
+    there = [found for found in everywhere(look, frames, executor) if found is not None]
+    if not there:
+        raise NoValidAnswer("no rows are left to analyse")
+    found = merge(Survey.__add__, there)
+    if not found.failures.height:
+        raise NoValidAnswer("there are no events: a Cox model has no answer")
+    strata = strata_levels(found, outcome.strata)
+    code = strata_of(found.failures, strata)
+    failures = found.failures.with_columns(_code=pl.Series(code)).sort("_code", DAY)
+    day, n_event, w_event = (failures[column].to_numpy() for column in (DAY, EVENTS, WEIGHT))
+    when = numbered(failures["_code"].to_numpy(), day, n_event, w_event, efron=efron)
+    n_days = int(np.max(found.last[DAY].to_numpy())) + 1
+    model = Model(outcome, plan, strata, n_days, found.moments.mean, found.moments.scale, when)
+    return Spread(frames, executor, model, found)
+
+
+def everywhere(read: Callable[[Any], Answer], frames: Sequence[Any], executor: Executor | None) -> list[Answer]:
+    """Return the answer of each place, in their order."""
+    return [read(frame) for frame in frames] if executor is None else run(read, frames, executor=executor)
+
+
+def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Survey | None:
+    return survey(frame, outcome, plan, sample=sample)
+
+
+def _rows(model: Model, frame: Any) -> Iterator[Rows]:
+    for batch in batches(frame, [*model.outcome.columns, *model.plan.columns], BATCH):
+        try:
+            yield model.rows(batch)
+        except NoValidAnswer:  # a batch of rows of weight 0
+            continue
+
+
+def _sums(model: Model, beta: F8, hazard: F8, frame: Any, *, gram: bool) -> Sums:
+    p = beta.size
+    empty = Sums(np.zeros((model.occasions.nowhere + 1, p + 1)), np.zeros((p, p) if gram else (0, 0)), 0.0)
+    found = (rows.sums(beta, hazard, gram=gram) for rows in _rows(model, frame))
+    return merge(Sums.__add__, itertools.chain([empty], found))
+
+
+def _weigh(model: Model, frame: Any) -> F8:
+    found = (rows.weigh() for rows in _rows(model, frame))
+    return merge(np.add, itertools.chain([np.zeros(model.occasions.nowhere + 1)], found))
+
+
+def _squares(model: Model, best: Point, frame: Any) -> F8:
+    p = best.beta.size
+    found = (squares(None, rows, best) for rows in _rows(model, frame))
+    return merge(np.add, itertools.chain([np.zeros((p, p))], found))

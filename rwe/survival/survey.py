@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The first read of a cohort that is not held in memory: its failures by day, its scale, and a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import NoValidAnswer
+from rwe.kernels._jit import F8
+from rwe.survival.baseline import strata_of
+from rwe.survival.clock import Clock, ClockName
+from rwe.survival.data import Levels, Response, numeric, respond
+from rwe.survival.design import Design, columns_of, design
+from rwe.survival.standard import held, matrix_of
+from rwe.survival.stream import batches
+
+BATCH = 1 << 18  # rows in memory at once: 100 MB with 50 covariates, twice that with the frame they come from
+EVERY = 17  # one row in so many goes into the sample: odd, so that rows that take turns are all met
+SAMPLE = 400_000  # rows of a sample at most
+DAY, EVENTS, WEIGHT = "_rwe_day", "_rwe_events", "_rwe_weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Names of the columns of a response."""
+
+    time: str
+    event: str
+    entry: str | None
+    strata: tuple[str, ...]
+    weights: str | None
+    cluster: str | None
+    offset: str | None
+    clock: ClockName = "days"
+
+    @property
+    def columns(self) -> list[str]:
+        """All of them."""
+        one = (self.time, self.event, self.entry, *self.strata, self.weights, self.cluster, self.offset)
+        return [column for column in one if column is not None]
+
+    def read(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Response]:
+        """Return the rows that count, and their validated response."""
+        response = respond(
+            frame,
+            time=self.time,
+            event=self.event,
+            entry=self.entry,
+            strata=self.strata,
+            weights=self.weights,
+            cluster=self.cluster,
+            clock=self.clock,
+        )
+        return frame.filter(response.kept) if response.dropped else frame, response
+
+    def known(self, frame: pl.DataFrame) -> F8:
+        """Return the part of the predictor that is known, by row; empty where there is none."""
+        return np.empty(0) if self.offset is None else numeric(frame[self.offset]).cast(pl.Float64).to_numpy()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Weight, mean and sum of squares of covariates, and their weighted sum over failures less the mean.
+
+    Differences from the mean are what is kept, so that numbers far from 0 lose no digits.
+    """
+
+    weight: float
+    mean: F8
+    squares: F8
+    least: F8
+    most: F8
+    event_weight: float
+    event_sum: F8
+
+    def __add__(self, other: Moments) -> Moments:
+        """Merge two parts (Chan, Golub & LeVeque 1983, Am Stat 37:242)."""
+        whole, apart = self.weight + other.weight, other.mean - self.mean
+        mean = self.mean + apart * (other.weight / whole)
+        return Moments(
+            whole,
+            mean,
+            self.squares + other.squares + apart**2 * (self.weight * other.weight / whole),
+            np.minimum(self.least, other.least),
+            np.maximum(self.most, other.most),
+            self.event_weight + other.event_weight,
+            self.event_sum
+            + self.event_weight * (self.mean - mean)
+            + other.event_sum
+            + other.event_weight * (other.mean - mean),
+        )
+
+    @property
+    def scale(self) -> F8:
+        """Standard deviation; see `held`."""
+        return held(np.sqrt(self.squares / self.weight), self.least, self.most)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What is known of a cohort after one read; surveys of parts add up.
+
+    Parameters
+    ----------
+    failures
+        By strata and day: failures and their weight.
+    last
+        By strata: last day followed.
+    moments
+        Of the covariates.
+    offset_event
+        Weighted sum of the offsets of those who fail.
+    n, dropped
+        Rows used, and left out for their weight of 0.
+    whole
+        Whether the weights are whole numbers.
+    sample
+        Some rows, with all columns.
+    """
+
+    failures: pl.DataFrame
+    last: pl.DataFrame
+    moments: Moments
+    offset_event: float
+    n: int
+    dropped: int
+    whole: bool
+    sample: pl.DataFrame
+
+    def __add__(self, other: Survey) -> Survey:
+        """Merge two parts of a cohort."""
+        return Survey(
+            _summed(pl.concat([self.failures, other.failures])),
+            _latest(pl.concat([self.last, other.last])),
+            self.moments + other.moments,
+            self.offset_event + other.offset_event,
+            self.n + other.n,
+            self.dropped + other.dropped,
+            self.whole and other.whole,
+            _thinned(pl.concat([self.sample, other.sample])),
+        )
+
+
+def survey(frame: Any, outcome: Outcome, plan: Design, *, sample: bool) -> Survey | None:
+    """Read a part once; None where it holds no rows.
+
+    Raises
+    ------
+    DataError
+        If rows break the contract of a column; counts are those of a batch.
+    """
+    found: Survey | None = None
+    for batch in batches(frame, [*outcome.columns, *plan.columns], BATCH):
+        try:
+            now = _surveyed(batch, outcome, plan, sample=sample)
+        except NoValidAnswer:
+            continue
+        found = now if found is None else found + now
+    return found
+
+
+def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bool) -> Survey:
+    frame, response = outcome.read(batch)
+    x, w, fails = matrix_of(plan, frame), response.weights, response.event
+    mean = w @ x / w.sum()
+    x -= mean
+    columns = {DAY: response.time.astype(np.int64), EVENTS: fails.astype(np.int64), WEIGHT: w * fails}
+    days = response.strata.spread(response.strata.code, columns)
+    low, high = (reach(x, axis=0) + mean if x.size else mean for reach in (np.min, np.max))
+    known = outcome.known(frame)
+    return Survey(
+        _summed(days.filter(fails)),
+        _latest(days.drop(EVENTS, WEIGHT)),
+        Moments(float(w.sum()), mean, w @ x**2, low, high, float(w[fails].sum()), w[fails] @ x[fails]),
+        float(w[fails] @ known[fails]) if known.size else 0.0,
+        frame.height,
+        response.dropped,
+        response.whole,
+        frame.gather_every(EVERY) if sample else frame.clear(),
+    )
+
+
+def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mapping[str, str] | None) -> Design:
+    """Return the design of a model; levels are looked for in all parts."""
+    columns = columns_of(model)
+    first = next((batch for frame in frames for batch in batches(frame, columns, 1024)), None)
+    if first is None or not first.height:
+        raise NoValidAnswer("no rows are left to analyse")
+    wanted = list(design(first, model).levels)
+    if not wanted:
+        return design(first, model, reference)
+    seen: dict[str, pl.Series] = {}
+    for frame in frames:
+        for batch in batches(frame, wanted, BATCH):
+            for column in wanted:
+                held = [seen[column]] if column in seen else []
+                seen[column] = pl.concat([*held, batch[column].unique()]).unique()
+    size = max(values.len() for values in seen.values())
+    cycled = {column: values.gather(np.arange(size) % values.len()) for column, values in seen.items()}
+    others = {c: pl.Series(c, [0] * size, first[c].dtype) for c in columns if c not in seen}
+    return design(pl.DataFrame(cycled | others), model, reference)
+
+
+def placed(response: Response, frame: pl.DataFrame, strata: Levels, n_days: int) -> Response:
+    """Return a response whose strata and days are those of the whole cohort."""
+    code = strata_of(frame, strata)
+    return replace(response, strata=Levels(strata.frame, code, strata.n), clock=Clock(n_days))
+
+
+def strata_levels(found: Survey, strata: Sequence[str]) -> Levels:
+    """Return the strata of a cohort in ascending order."""
+    if not strata:
+        return Levels(pl.DataFrame(), np.empty(0, np.int64), 1)
+    frame = found.last.select(strata).sort(strata)
+    return Levels(frame, np.empty(0, np.int64), frame.height)
+
+
+def _summed(days: pl.DataFrame) -> pl.DataFrame:
+    on = [c for c in days.columns if c not in (EVENTS, WEIGHT)]
+    return days.group_by(on).agg(pl.col(EVENTS, WEIGHT).sum()).sort(on)
+
+
+def _latest(days: pl.DataFrame) -> pl.DataFrame:
+    on = [c for c in days.columns if c != DAY]
+    return days.group_by(on).agg(pl.col(DAY).max()).sort(on) if on else days.select(pl.col(DAY).max())
+
+
+def _thinned(sample: pl.DataFrame) -> pl.DataFrame:
+    return sample.gather_every(3) if sample.height > SAMPLE else sample

@@ -1,0 +1,257 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""One Cox fit however its rows are read: threads, parts, batches, places, stretches; with offsets and weights."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from rwe import survival as sv
+from rwe.errors import DataError, DefinitionError
+from rwe.execute import Parts
+from rwe.kernels._jit import F8
+from rwe.kernels.exponential import exponentials
+from rwe.kernels.matrix import add_gram, room, turn_block, whole_gram
+from rwe.survival import rows as reading
+from rwe.survival import standard, survey
+from rwe.survival.data import respond
+from rwe.survival.partial import Point, evaluate
+
+FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
+FORMULA = "x + y + C(z)"
+MODEL: dict[str, Any] = {"time": "t", "event": "e", "formula": FORMULA}
+
+
+def _cohort(n: int, seed: int = 1) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, y, z = rng.normal(size=n), rng.integers(0, 2, n), rng.choice(["a", "b", "c"], n)
+    t = (rng.exponential(60 / np.exp(0.5 * x - 0.3 * y + 0.2 * (z == "b")))).astype(np.int64) + 2
+    entry = (t * rng.uniform(0, 0.7, n)).astype(np.int64)
+    columns = {"x": x, "y": y, "z": z, "t": t, "e": rng.uniform(size=n) < 0.6, "entry": entry}
+    more = {"w": rng.uniform(0.2, 2, n), "site": rng.choice(["S", "T"], n), "o": rng.normal(size=n) / 3}
+    return pl.DataFrame(columns | more | {"id": rng.integers(0, n // 3, n)})
+
+
+def _numbers(fit: sv.Cox) -> F8:
+    found = fit.coefficients.select(pl.selectors.numeric()).fill_null(0.0).to_numpy().ravel()
+    return np.concatenate([found, fit.covariance.ravel(), [fit.loglik, fit.loglik_null]])
+
+
+def test_exponential_and_gram_blocks() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-700, 700, 4000), [0.0, -800.0, 720.0, np.inf, -np.inf, np.nan]])
+    out, y = np.empty(x.size), rng.normal(size=(200, 7))
+    turned, gram = room(7)
+
+    exponentials(x, x.size, np.empty(x.size, np.int64), out)
+    turn_block(y, np.arange(200), 200, np.full(200, 2.0), turned)
+    add_gram(turned, 200, gram)
+
+    with np.errstate(over="ignore"):
+        wanted = np.exp(x)
+    np.testing.assert_allclose(out, wanted, rtol=5e-16, atol=0)
+    np.testing.assert_allclose(whole_gram(gram, 7), 4 * y.T @ y, rtol=1e-13)
+
+
+def _small_parts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reading, "PART", 500)
+    patch.setattr(standard, "PART", 700)
+
+
+@pytest.mark.parametrize("cache", [10, standard.CACHE])
+def test_same_bits_on_any_number_of_threads(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _small_parts(monkeypatch)
+    monkeypatch.setattr(standard, "CACHE", cache)
+    monkeypatch.setattr(reading, "MANY", 2000)
+    monkeypatch.setattr(reading, "ENOUGH", 100)
+    frame, found = _cohort(9000), []
+
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("RWE_THREADS", threads)
+        found.append(_numbers(sv.cox(frame, **MODEL, entry="entry", weights="w", strata="site", offset="o")))
+
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+@pytest.mark.parametrize("more", [{}, {"entry": "entry"}, {"weights": "w", "strata": "site"}, {"cluster": "id"}])
+def test_tables_too_large_for_a_cache_and_samples_change_nothing(more: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _cohort(6000)
+    plain = sv.cox(frame, **MODEL, **more)
+
+    _small_parts(monkeypatch)
+    monkeypatch.setattr(standard, "CACHE", 10)
+    sorted_ = sv.cox(frame, **MODEL, **more)
+    monkeypatch.setattr(reading, "MANY", 2000)
+    monkeypatch.setattr(reading, "ENOUGH", 100)
+    sampled = sv.cox(frame, **MODEL, **more)
+
+    np.testing.assert_allclose(_numbers(sorted_), _numbers(plain), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(_numbers(sampled), _numbers(plain), rtol=1e-8, atol=1e-11)
+    assert sampled.coefficients["estimate"].to_list() == pytest.approx(
+        plain.coefficients["estimate"].to_list(), rel=1e-10
+    )
+
+
+def _plain_point(frame: pl.DataFrame, beta: F8) -> tuple[float, F8, F8]:
+    """Return value, score and information of Efron's partial likelihood, failure by failure."""
+    x = frame.select("x", "y").to_numpy().astype(float)
+    t, a, e, w = (frame[c].to_numpy() for c in ("t", "entry", "e", "w"))
+    r = w * np.exp(x @ beta)
+    value, score, information = 0.0, np.zeros(2), np.zeros((2, 2))
+    for day in np.unique(t[e]):
+        risk, fail = (a < day) & (day <= t), (t == day) & e
+        d, m = int(fail.sum()), w[fail].mean()
+        value, score = value + float(w[fail] @ (x[fail] @ beta)), score + w[fail] @ x[fail]
+        for k in range(d):
+            share = r * (risk - k / d * fail)
+            mean = share @ x / share.sum()
+            value, score = value - m * np.log(share.sum()), score - m * mean
+            information += m * ((x * share[:, None]).T @ x / share.sum() - np.outer(mean, mean))
+    return value, score, information
+
+
+@given(seed=st.integers(0, 10_000))
+def test_a_point_is_its_definition(seed: int) -> None:
+    frame = _cohort(40, seed)
+    if not frame["e"].any() or frame["y"].n_unique() < 2:
+        return
+    response = respond(frame, time="t", event="e", entry="entry", weights="w")
+    data = standard.rows(response, frame.select("x", "y").to_numpy().astype(np.float64), efron=True)
+    beta = np.array([0.4, -0.7])
+
+    at: Point = evaluate(data, beta * data.scale)
+
+    value, score, information = _plain_point(frame, beta)
+    shift = float((frame["w"] * frame["e"]).sum()) * 0.0
+    assert at.loglik == pytest.approx(
+        value - float((frame["w"].to_numpy() * frame["e"].to_numpy()).sum()) * shift, rel=1e-11
+    )
+    np.testing.assert_allclose(at.score * data.scale, score, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(at.information * np.outer(data.scale, data.scale), information, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"entry": "entry", "weights": "w"}, {"strata": "site", "ties": "breslow", "offset": "o"}]
+)
+def test_streamed_and_partitioned_equal_one_pass(more: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _cohort(3000)
+    frame.write_parquet(tmp_path / "rows.parquet")
+    whole = sv.cox(frame, **MODEL, **more)
+    monkeypatch.setattr(survey, "BATCH", 700)
+
+    pieces = [frame[:100], frame[100:2000].lazy(), frame[2000:]]
+    for source in (tmp_path / "rows.parquet", frame.lazy(), Parts(pieces)):
+        found = sv.cox(source, **MODEL, **more)
+
+        np.testing.assert_allclose(_numbers(found), _numbers(whole), rtol=1e-10, atol=1e-11)
+        assert (found.n, found.n_event, found.robust) == (whole.n, whole.n_event, whole.robust)
+        assert_frame_equal(found.baseline(), whole.baseline(), rel_tol=1e-9)
+        new = frame.head(3)
+        assert_frame_equal(found.predict_survival(new, [10, 40]), whole.predict_survival(new, [10, 40]), rel_tol=1e-8)
+        assert found.to_result().table.height == whole.to_result().table.height - 1
+        with pytest.raises(DefinitionError, match="needs the rows of the model"):
+            found.residuals("martingale")
+
+
+def test_two_hospitals_send_sums_and_get_the_stratified_fit(tmp_path: Path) -> None:
+    frame = _cohort(1500)
+    paths = []
+    for site in ("S", "T"):
+        paths.append(tmp_path / f"{site}.parquet")
+        frame.filter(pl.col("site") == site).write_parquet(paths[-1])
+
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        found = sv.cox(Parts(paths, executor), **MODEL, strata="site")
+
+    np.testing.assert_allclose(_numbers(found), _numbers(sv.cox(frame, **MODEL, strata="site")), rtol=1e-10, atol=1e-11)
+
+
+def test_what_needs_all_rows_is_refused_where_they_are_not_held() -> None:
+    with pytest.raises(DefinitionError, match="need rows held in memory"):
+        sv.cox(_cohort(50).lazy(), **MODEL, cluster="id")
+
+
+@given(cuts=st.lists(st.integers(1, 40), max_size=4), seed=st.integers(0, 50))
+def test_follow_up_cut_in_stretches_gives_the_same_fit(cuts: list[int], seed: int) -> None:
+    frame = _cohort(60, seed).with_row_index("person").with_columns(entry=pl.lit(-1, pl.Int64))
+    pieces = [frame]
+    for day in cuts:
+        before, after = pieces.pop(), None
+        inside = (pl.col("entry") < day) & (day < pl.col("t"))
+        first = before.filter(inside).with_columns(t=pl.lit(day, pl.Int64), e=pl.lit(value=False))
+        after = before.filter(inside).with_columns(entry=pl.lit(day, pl.Int64))
+        pieces.append(pl.concat([before.filter(~inside), first, after]))
+    cut = pieces[0].with_columns(entry=pl.col("entry").clip(0) if cuts else 0)
+
+    whole = sv.cox(frame, time="t", event="e", covariates=["x", "y"])
+    found = sv.cox(cut, time="t", event="e", covariates=["x", "y"], entry="entry", person="person")
+
+    np.testing.assert_allclose(_numbers(found), _numbers(whole), rtol=1e-9, atol=1e-11)
+    assert found.notes == ()
+
+
+def test_stretches_that_overlap_are_refused_and_gaps_are_said() -> None:
+    frame = pl.DataFrame({"a": [0, 5, 0, 3, 0], "t": [5, 9, 4, 8, 7], "e": [0, 1, 0, 1, 1], "x": [1.0, 1, 2, 0, 1]})
+    gap = frame.with_columns(a=pl.Series([0, 6, 0, 5, 0]), p=pl.Series([1, 1, 2, 2, 3]))
+
+    fit = sv.cox(gap, time="t", event="e", covariates=["x"], entry="a", person="p")
+
+    assert fit.notes == ("2 gaps between the stretches of a person: nobody is at risk in them",)
+    with pytest.raises(DataError, match="'p': 1 of 5 rows begin before the row before of the same person has ended"):
+        sv.cox(
+            frame.with_columns(p=pl.Series([1, 1, 2, 2, 3])),
+            time="t",
+            event="e",
+            covariates=["x"],
+            entry="a",
+            person="p",
+        )
+
+
+def test_offset_equals_r() -> None:
+    """R 4.2.2, survival 3.5-3: coxph(Surv(time, event) ~ sex + offset(0.02 * age))."""
+    lung = pl.read_csv(FOLDER / "lung.csv").with_columns(o=0.02 * pl.col("age"))
+
+    fit = sv.cox(lung, time="time", event="event", covariates=["sex"], offset="o")
+
+    assert fit.coefficients.select("estimate", "std_error").row(0) == pytest.approx(
+        (-0.51028552480735, 0.16721011207787861), rel=1e-6
+    )
+    assert [fit.loglik_null, fit.loglik] == pytest.approx([-747.7990132751867, -742.899358482312], rel=1e-9)
+
+
+def test_an_offset_is_a_term_whose_coefficient_is_known() -> None:
+    frame = _cohort(400)
+    free = sv.cox(frame, time="t", event="e", covariates=["x", "y"])
+    b = free.coefficients["estimate"][0]
+    new = frame.head(5).with_columns(o=pl.col("x") * b)
+
+    held = sv.cox(frame.with_columns(o=pl.col("x") * b), time="t", event="e", covariates=["y"], offset="o")
+
+    assert held.coefficients["estimate"][0] == pytest.approx(free.coefficients["estimate"][1], rel=1e-9)
+    assert held.loglik == pytest.approx(free.loglik, rel=1e-12)
+    ours, theirs = (f.predict_survival(new, [20, 50])["survival"].to_list() for f in (held, free))
+    assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_continuous_clock_is_that_of_days_in_another_unit() -> None:
+    frame = _cohort(800)
+    years = frame.with_columns(t=pl.col("t") / 365.25, entry=pl.col("entry") / 365.25)
+
+    days = sv.cox(frame, **MODEL, entry="entry")
+    found = sv.cox(years, **MODEL, entry="entry", clock="continuous")
+
+    np.testing.assert_allclose(_numbers(found), _numbers(days), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.baseline()["time"] * 365.25, days.baseline()["time"], rtol=1e-12)
+    at = found.predict_survival(frame.head(2), [20 / 365.25, 60 / 365.25])
+    assert_frame_equal(at.drop("time"), days.predict_survival(frame.head(2), [20, 60]).drop("time"))
