@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rwe.survival.log_rank import LogRank, log_rank
     from rwe.survival.max_combo import MaxCombo, max_combo
     from rwe.survival.medians import median_difference
+    from rwe.survival.multi_state import MultiState, multi_state
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
     from rwe.survival.one_sample import OneSample, one_sample_log_rank
@@ -59,6 +60,7 @@ _OFFERS = {
     "log_rank": ("LogRank", "log_rank"),
     "max_combo": ("MaxCombo", "max_combo"),
     "medians": ("median_difference",),
+    "multi_state": ("MultiState", "multi_state"),
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
     "one_sample": ("OneSample", "one_sample_log_rank"),
@@ -87,6 +89,7 @@ __all__ = [
     "LifeTable",
     "LogRank",
     "MaxCombo",
+    "MultiState",
     "NelsonAalen",
     "NetSurvival",
     "OneSample",
@@ -113,6 +116,7 @@ __all__ = [
     "median_difference",
     "median_follow_up",
     "milestone_difference",
+    "multi_state",
     "nelson_aalen",
     "net_survival",
     "one_sample_log_rank",

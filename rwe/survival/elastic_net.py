@@ -138,7 +138,7 @@ def elastic_net(
     if constant := [base.design.names[j] for j in np.flatnonzero(np.ptp(base.x, axis=0) == 0)]:
         raise NoValidAnswer(f"terms {constant} are constant: leave them out")
     whole = problem(base.response, base.x, l1_ratio)
-    refuse_units(whole.data, base.design.names)
+    refuse_units(whole.data.scale, base.design.names)
     sizes = _penalties(penalties, whole)
     found = path(whole, sizes)
     grid = {"penalty": np.repeat(sizes, found.shape[1]), "term": list(base.design.names) * sizes.size}

@@ -187,7 +187,7 @@ def ridge(
     with np.errstate(over="ignore"):
         spread = base.x.var(axis=0, ddof=1)
     data = rows(base.response, base.x, efron=ties == "efron")
-    refuse_units(data, base.design.names)
+    refuse_units(data.scale, base.design.names)
     weight = theta * (spread if scale else np.ones(spread.size)) / data.scale**2
     terms = base.design.names
     hill, start = _held(plain_hill(data), weight), np.zeros(len(terms))

@@ -204,7 +204,7 @@ def _refuse_unknown(found: Follow, cells: I8, n_days: int) -> None:
 def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
     """Evaluate with one read; the information is exact where `hazard` is that of `beta`."""
     parts = run(lambda part: _read(data, beta, hazard, part), data.parts())
-    table, gram = (total([part[k] for part in parts]) for k in (0, 1))
+    table, gram = total([part[0] for part in parts]), total([part[1] for part in parts])
     lived = sum(part[2] for part in parts)
     at_risk, failing = _risk_sets(data, table)
     ties, loglik = _ties(data, at_risk[:, -1], failing[:, -1])
