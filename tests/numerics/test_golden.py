@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from rwe import survival as sv
+from rwe.errors import NoValidAnswer
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 GOLDEN = {case["case"]: case["expect"] for case in json.loads((FOLDER / "golden.json").read_text("utf-8"))["cases"]}
@@ -282,3 +283,47 @@ def test_recurrent_models_as_compared_between_programs(model: str, ratio: float,
 
     row = fit.coefficients.row(0, named=True)
     assert [row["hazard_ratio"], row["robust_std_error"]] == pytest.approx([ratio, error], abs=5e-4)
+
+
+def _mgus() -> pl.DataFrame:
+    """First of progression (cause 1) and death (cause 2), months."""
+    progressed = pl.col("pstat") == 1
+    return pl.read_csv(FOLDER / "mgus2.csv").with_columns(
+        time=pl.when(progressed).then("ptime").otherwise("futime"),
+        cause=pl.when(progressed).then(1).otherwise(2 * pl.col("death")),
+    )
+
+
+def test_progression_of_gammopathy_against_death() -> None:
+    wanted = GOLDEN["golden.mgus2.aalen_johansen"]
+
+    found = sv.cumulative_incidence(_mgus(), time="time", cause="cause").at(wanted["time"])
+
+    for cause, name in ((1, "pcm"), (2, "death")):
+        part = found.filter(cause=cause)
+        assert part["incidence"].to_list() == pytest.approx(wanted[name], rel=1e-12)
+        assert part["std_error"].to_list() == pytest.approx(wanted[f"{name}_se"], rel=1e-8)
+
+
+@pytest.mark.parametrize("cause", [1, 2])
+def test_gammopathy_of_men_and_women(cause: int) -> None:
+    test, wanted = sv.gray_test(_mgus(), time="time", cause="cause", by="male", of=cause), GOLDEN["golden.mgus2.gray"]
+
+    assert test.statistic == pytest.approx(wanted["statistic"][cause - 1], rel=1e-10)
+    assert test.p_value == pytest.approx(wanted["p"][cause - 1], rel=1e-9)
+
+
+def test_nearly_collinear_covariates_are_solved_or_refused() -> None:
+    """Age beside itself with a last digit of its own: solved while the difference can be told, refused beyond it."""
+    names = ["age", "near"]
+    slight, lost = (
+        LUNG.with_columns(near=pl.col("age") + size * (pl.col("sex") + pl.col("wt_int"))) for size in (1e-3, 1e-13)
+    )
+    split = LUNG.with_columns(near=pl.col("sex") + pl.col("wt_int"))
+
+    solved, plain = (sv.cox(f, **RESPONSE, covariates=names) for f in (slight, split))
+
+    assert solved.loglik == pytest.approx(plain.loglik, rel=1e-12)
+    assert solved.coefficients["estimate"][1] * 1e-3 == pytest.approx(plain.coefficients["estimate"][1], rel=1e-6)
+    with pytest.raises(NoValidAnswer, match=r"\['near'\] are constant or a combination"):
+        sv.cox(lost, **RESPONSE, covariates=names)
