@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from rwe.compare.balance import Balance, balance
 from rwe.compare.contrast import contrast
+from rwe.compare.logistic import Logistic, logistic
 from rwe.compare.rake import Raked, effective_sample_size, rake
 from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
 
 __all__ = [
     "Balance",
+    "Logistic",
     "Margin",
     "Raked",
     "TrialBaseline",
@@ -19,5 +21,6 @@ __all__ = [
     "contrast",
     "effective_sample_size",
     "load_trial",
+    "logistic",
     "rake",
 ]
