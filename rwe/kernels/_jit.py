@@ -8,11 +8,17 @@ C-contiguous: polars hands out read-only arrays, and one declaration then serves
 arithmetic is kept, because NaN and infinity carry meaning here; the one liberty, asked for loop by loop,
 is that a long sum may be added up in another order (``reassociate``), which lets it run in vector
 registers. Kernels are serial and release the interpreter's lock: `rwe.execute` runs several at once.
+
+numba asks of kept code only whether its own file has changed, and a kernel holds the code of the kernels
+it calls: kept code is therefore stamped with the text of all the kernel files that it rests on.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -46,6 +52,7 @@ f8_in2, i8_in2 = array_in(number, 2), array_in(integer, 2)
 f8_out, f8_out2, i8_out, i8_out2 = number[::1], number[:, ::1], integer[::1], integer[:, ::1]  # filled for the caller
 u8_out, i4_out = word[::1], _types.int32[::1]
 u2_out, u4_out2 = _types.uint16[::1], _types.uint32[:, ::1]
+_IMPORTED = re.compile(r"^from rwe\.kernels\.(\w+) import", re.MULTILINE)
 REASSOCIATE = {"reassoc", "contract", "nsz"}
 
 
@@ -67,6 +74,7 @@ def kernel(*arguments: Any, reassociate: bool = False) -> Callable[[Function], F
         dispatcher = numba.njit(**options)(function)
         try:
             dispatcher.enable_caching()
+            dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
             folder = Path(cast(str, dispatcher.stats.cache_path))
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "rwe-kernels.lock"):
@@ -78,3 +86,11 @@ def kernel(*arguments: Any, reassociate: bool = False) -> Callable[[Function], F
         return cast(Function, dispatcher)
 
     return compile_
+
+
+@cache
+def _stamp(file: Path) -> str:
+    """Return a digest of a kernel file and of the kernel files that it imports."""
+    text = file.read_text("utf-8")
+    below = sorted(set(_IMPORTED.findall(text)))
+    return sha256("".join([text, *(_stamp(file.with_name(f"{name}.py")) for name in below)]).encode()).hexdigest()
