@@ -72,11 +72,13 @@ class Rows:
 
 def rows_of(response: Response, group: int, of: Counts) -> Rows:
     """Return the rows of a group; alike and independent ones as one, of the root of their summed squared weights."""
-    member = response.group.code == group
     assert response.cause is not None
+    member = response.group.code == group
     if response.cluster is None and not (response.entry >= 0).any():
-        squares = _squares(response, member, of.n_leave[group].shape)
         code, day = np.nonzero(of.n_leave[group])
+        squares = (
+            _squares(response, member, of.n_leave[group].shape) if response.weight is not None else of.w_leave[group]
+        )
         return Rows(np.sqrt(squares[code, day]), np.full(code.size, -1), day, code, None)
     cluster = None if response.cluster is None else response.cluster[member]
     time, entry = response.time[member].astype(np.int64), response.entry[member].astype(np.int64)
@@ -85,8 +87,9 @@ def rows_of(response: Response, group: int, of: Counts) -> Rows:
 
 def _squares(response: Response, member: Flags, shape: tuple[int, ...]) -> F8:
     assert response.cause is not None
+    assert response.weight is not None
     at = response.cause[member] * shape[1] + response.time[member]
-    squares = None if response.weight is None else response.weight[member] ** 2
+    squares = response.weight[member] ** 2
     return np.bincount(at, squares, shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 

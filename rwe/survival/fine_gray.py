@@ -23,6 +23,7 @@ from rwe.survival.intervals import ConfType, chi_square_tail, normal_quantile, s
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.linear import solve
 from rwe.survival.show import framed
+from rwe.survival.standard import matrix_of, refuse_units
 from rwe.survival.subdistribution import Risks, Top, maximise, risks
 from rwe.survival.subdistribution_influence import moments, sandwich
 
@@ -229,7 +230,8 @@ def fine_gray(
     table = table.filter(response.kept)
     plan, code = design(table, model, reference), number_of(response, of)
     first = censoring_ties == "failures_first"
-    data = risks(response, code, plan.matrix(table), efron=ties == "efron", failures_first=first)
+    data = risks(response, code, matrix_of(plan, table), efron=ties == "efron", failures_first=first)
+    refuse_units(data.scale, plan.names)
     null, best = maximise(data, plan.names)
     own, none = solve(best.information, np.eye(best.beta.size)), np.empty(0, np.int64)
     found = own

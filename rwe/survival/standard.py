@@ -11,7 +11,7 @@ import polars as pl
 
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, run
-from rwe.kernels._jit import F8, I4, I8
+from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.columns import column_squares, column_sums, interleave, standardise
 from rwe.survival.data import Response
 from rwe.survival.design import Design
@@ -63,6 +63,16 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE, own: bool
     weight = NONE if response.weight is None else response.weight
     when = occasions(response, efron=efron)
     leave, enter = when.keys(response)
+    mean, scale, x_event = on_scale(x, weight, response.event)
+    borne = response.weights[response.event] @ offset[response.event] if offset.size else 0.0
+    order, by_enter = _by_key(when, leave, enter, x.shape[1])
+    return Rows(
+        x, mean, scale, leave, enter, response.event, weight, offset, x_event, float(borne), when, order, by_enter
+    )
+
+
+def on_scale(x: F8, weight: F8, event: Flags) -> tuple[F8, F8, F8]:
+    """Put covariates on their scale, in place; return mean, scale, and the weighted sums over those who fail."""
     parts = cuts(x.shape[0], PART)
     found = run(lambda b: column_sums(x, weight, *b), parts)
     sums = total([part[0] for part in found])
@@ -70,12 +80,7 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE, own: bool
     scale = np.sqrt(total(run(lambda b: column_squares(x, weight, mean, *b), parts)) / sums[-1])
     least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((1, np.minimum), (2, np.maximum)))
     scale = held(scale, least, most)
-    x_event = total(run(lambda b: standardise(x, weight, mean, scale, response.event, *b), parts))
-    borne = response.weights[response.event] @ offset[response.event] if offset.size else 0.0
-    order, by_enter = _by_key(when, leave, enter, x.shape[1])
-    return Rows(
-        x, mean, scale, leave, enter, response.event, weight, offset, x_event, float(borne), when, order, by_enter
-    )
+    return mean, scale, total(run(lambda b: standardise(x, weight, mean, scale, event, *b), parts))
 
 
 def held(scale: F8, least: F8, most: F8) -> F8:

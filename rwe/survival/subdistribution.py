@@ -26,6 +26,7 @@ from rwe.survival.ascent import refuse_aliased, runaway
 from rwe.survival.data import Response
 from rwe.survival.linear import aliased, solve
 from rwe.survival.rows import total
+from rwe.survival.standard import on_scale
 
 PART = 65_536  # rows of a part; threads take parts, merged in their order
 STEPS = 40
@@ -49,8 +50,8 @@ class Risks:
         Keys of each row; `enter` is empty where nobody enters late.
     days, n_event, w_event, x_event
         Of the occasions: day, failures, their weight; and their summed covariates.
-    late_from, late_group, boost
-        Of each key of competing failures: the first occasion they stay for, their group, and what their weight
+    late_from, late_group, late_day, boost
+        Of each key of competing failures: the first occasion they stay for, their group and day, and what their weight
         is divided by to be 1 on their own day.
     groups, follow, keep
         Group of each row, the probabilities to be followed, and these on each occasion, shape (groups, occasions).
@@ -72,6 +73,7 @@ class Risks:
     x_event: F8
     late_from: I8
     late_group: I8
+    late_day: I8
     boost: F8
     groups: I8
     follow: Follow
@@ -125,6 +127,8 @@ class Top:
         Sums of r x by occasion over those at risk and those who fail (the sum of r last).
     ties
         Rows h, g, u, v, z of `tie_sums`.
+    late
+        Sums of r x by key of competing failures (the sum of r last).
     hazard
         By key, what a row has lived through.
     """
@@ -136,11 +140,12 @@ class Top:
     at_risk: F8
     failing: F8
     ties: F8
+    late: F8
     hazard: F8
 
 
 def risks(response: Response, code: int, x: F8, *, efron: bool, failures_first: bool) -> Risks:
-    """Standardise the covariates, estimate the follow-up, and find occasions and keys.
+    """Standardise the covariates in place, estimate the follow-up, and find occasions and keys.
 
     Raises
     ------
@@ -150,32 +155,35 @@ def risks(response: Response, code: int, x: F8, *, efron: bool, failures_first: 
     assert response.cause is not None
     kind = np.where(response.cause == code, 1, np.where(response.cause > 0, 2, 0))
     weight, groups, n_days = response.weights, response.strata.code, response.n_days
-    mean = np.average(x, axis=0, weights=weight)
-    scale = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
-    scale = np.where((np.ptp(x, axis=0) == 0) | (scale == 0), 1.0, scale)
-    standard = np.ascontiguousarray((x - mean) / scale)
     found = _follow(response, kind, failures_first=failures_first)
     event, late = kind == 1, kind == 2
-    days, own = np.unique(response.time[event], return_inverse=True)
+    mean, scale, x_event = on_scale(x, weight, event)
+    days, own = _distinct(response.time[event], n_days)
     upto = np.searchsorted(days, np.arange(-1, n_days), side="right")  # occasions to each day, from day -1
     stop, n = upto[response.time + 1], days.size
     place = groups[late] * n_days + response.time[late]
-    cells, at = np.unique(place, return_inverse=True)
+    cells, at = _distinct(place, response.strata.n * n_days)
     _refuse_unknown(found, cells, n_days)
     leave = stop.copy()
     leave[event], leave[late] = n + 1 + own, 2 * n + 1 + at
     enters = (response.entry >= 0).any()
     return Risks(
-        x=standard, mean=mean, scale=scale, weight=weight, event=event, kind=kind,
+        x=x, mean=mean, scale=scale, weight=weight, event=event, kind=kind,
         leave=leave.astype(np.int32),
         enter=upto[response.entry + 1].astype(np.int32) if enters else NOBODY,
         days=days.astype(np.int64), n_event=np.bincount(own),
         w_event=np.bincount(own, weight[event]).astype(np.float64),
-        x_event=np.einsum("i,ij->j", weight[event], standard[event]),
-        late_from=upto[cells % n_days + 1], late_group=cells // n_days,
+        x_event=x_event,
+        late_from=upto[cells % n_days + 1], late_group=cells // n_days, late_day=cells % n_days,
         boost=1.0 / found.keep[cells // n_days, cells % n_days],
         groups=groups, follow=found, keep=found.keep[:, days], efron=efron,
     )  # fmt: skip
+
+
+def _distinct(values: I8 | I4, below: int) -> tuple[I8, I8]:
+    """Return the distinct of some small numbers, ascending, and which of them each is."""
+    there = np.bincount(values, minlength=below) > 0
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
 
 
 def _follow(response: Response, kind: I8, *, failures_first: bool) -> Follow:
@@ -221,6 +229,7 @@ def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
         at_risk=at_risk,
         failing=failing,
         ties=ties,
+        late=table[2 * data.days.size + 1 :],
         hazard=_lived(data, h, g),
     )
 

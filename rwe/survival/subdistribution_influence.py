@@ -157,19 +157,15 @@ def _exposure(response: Response, data: Risks, best: Top, tables: Tables, *, lit
     the day and occasions from it on.
     """
     p, n_days, n_groups = best.beta.size, response.n_days, data.keep.shape[0]
-    late = data.kind == 2
-    place = data.groups[late] * n_days + response.time[late]
-    r = data.weight[late] * np.exp(predictor(np.ascontiguousarray(data.x[late]), best.beta))
-    r *= data.boost[data.leave[late] - 2 * data.days.size - 1]
-    columns = [r, *(r * column for column in data.x[late].T)]
-    sums = np.stack([np.bincount(place, c, n_groups * n_days).reshape(n_groups, n_days) for c in columns], axis=-1)
+    sums = np.zeros((n_groups, n_days, p + 1))
+    sums[data.late_group, data.late_day] = data.boost[:, None] * best.late
     failed = np.cumsum(sums, axis=1)
     if literal:
         failed = np.concatenate([np.zeros((n_groups, 1, p + 1)), failed[:, :-1]], axis=1)
     after = np.searchsorted(data.days, np.arange(n_days), side="left" if literal else "right")
     hazard, drift = data.ahead(best.ties[0])[:, after], data.ahead(tables[0])[:, after]
-    out = -failed[:, :, :1] * drift
-    out[:, :, :p] += failed[:, :, 1:] * hazard[:, :, None]
+    out = -failed[:, :, p:] * drift
+    out[:, :, :p] += failed[:, :, :p] * hazard[:, :, None]
     return out
 
 
