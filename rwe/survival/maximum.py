@@ -14,10 +14,9 @@ from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, evaluate, point
 
 ITERATIONS = 30
-CLOSE = 5e-6  # and at most this
+STEP, SMALL = 1e-9, 1e-7  # last step in standard deviations of the covariates, anyhow and where events are many
+LAG, CLOSE = 1e-15, 1e-4  # step in standard errors that the information outlives: by squared events, and at most
 CHORDS = 8  # reads without the information before Newton takes over
-STEP = 1e-9  # largest last step, in standard deviations of the covariates (it is taken, and leaves its square)
-LAG = 1e-11  # largest step in standard errors, by event, after which the hazard of the step before still serves
 
 
 def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
@@ -34,7 +33,7 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
     """
     null = now = evaluate(data, np.zeros(data.terms))
     refuse_aliased(null.information, names)
-    lag = min(LAG * float(data.occasions.n_event.sum()), CLOSE)
+    lag = min(LAG * float(data.occasions.n_event.sum()) ** 2, CLOSE)
     now, step = approach(data, null) or (null, solve(null.information, null.score))
     for _ in range(ITERATIONS):
         ahead = _forward(data, now, step)
@@ -45,7 +44,8 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
         if spent(now.information, null.information):
             break
         step = solve(now.information, now.score)
-        if np.abs(step).max() < STEP * max(1.0, float(np.abs(now.beta).max())) and moved < lag:
+        length = float(np.abs(step).max()) / max(1.0, float(np.abs(now.beta).max()))
+        if moved < lag and (length < STEP or (length < SMALL and step @ now.score < lag**2)):
             return null, replace(now, beta=now.beta + step)
     return null, evaluate(data, climb(plain_hill(data), null.beta, names).beta)
 

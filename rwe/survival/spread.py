@@ -60,14 +60,16 @@ class Model:
     scale: F8
     occasions: Occasions
 
-    def rows(self, batch: pl.DataFrame) -> Rows:
-        """Return the rows of a batch, its covariates on the scale of the whole."""
+    def rows(self, batch: pl.DataFrame, *, bare: bool = False) -> Rows:
+        """Return the rows of a batch, its covariates on the scale of the whole; none of them where `bare`."""
         frame, response = self.outcome.read(batch)
         response = placed(response, frame, self.strata, self.n_days)
         weight = NONE if response.weight is None else response.weight
         leave, enter = self.occasions.keys(response)
-        x, known = matrix_of(self.plan, frame), self.outcome.known(frame)
-        run(lambda b: standardise(x, weight, self.mean, self.scale, response.event, *b), cuts(frame.height, PART))
+        x, known = np.empty((frame.height, 0)) if bare else matrix_of(self.plan, frame), self.outcome.known(frame)
+        if not bare:
+            parts = cuts(frame.height, PART)
+            run(lambda part: standardise(x, weight, self.mean, self.scale, response.event, *part), parts)
         nothing = np.zeros(x.shape[1])
         where = (leave, enter, response.event, weight, known, nothing, 0.0, self.occasions)
         return Rows(x, self.mean, self.scale, *where)
@@ -167,10 +169,11 @@ def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Surv
     return survey(frame, outcome, plan, sample=sample)
 
 
-def _rows(model: Model, frame: Any) -> Iterator[Rows]:
-    for batch in batches(frame, [*model.outcome.columns, *model.plan.columns], BATCH):
+def _rows(model: Model, frame: Any, *, bare: bool = False) -> Iterator[Rows]:
+    columns = model.outcome.columns + ([] if bare else list(model.plan.columns))
+    for batch in batches(frame, columns, BATCH):
         try:
-            yield model.rows(batch)
+            yield model.rows(batch, bare=bare)
         except NoValidAnswer:  # a batch of rows of weight 0
             continue
 
@@ -183,7 +186,7 @@ def _sums(model: Model, beta: F8, hazard: F8, frame: Any, *, gram: bool) -> Sums
 
 
 def _weigh(model: Model, frame: Any) -> F8:
-    found = (rows.weigh() for rows in _rows(model, frame))
+    found = (rows.weigh() for rows in _rows(model, frame, bare=True))
     return merge(np.add, itertools.chain([np.zeros(model.occasions.nowhere + 1)], found))
 
 
