@@ -167,7 +167,8 @@ class Rows:
     def sample(self) -> Rows | None:
         """Return each k-th row, where there are many; k is odd, so that rows that take turns are all met."""
         every = self.n // max(self.n // SHARE, ENOUGH * self.terms) | 1
-        if self.n < MANY or every < 4:
+        worth = self.occasions.n < self.n // SHARE  # else the occasions are the work, however few the rows
+        if self.n < MANY or every < 4 or not worth:
             return None
         order = (
             np.ascontiguousarray(self.order[::every])
