@@ -4,20 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 
 from rwe.figures.km_labels import labels
+from rwe.figures.km_layers import axes, band, line, median_lines
 from rwe.figures.km_parts import ASIDE, AXIS, HEIGHT, ROW, WIDTH, KmWords, Point, Series, of
 from rwe.figures.km_table import cells_at_risk, table_at_risk
-from rwe.figures.look import DASHES, RULE, SMALL, alt, plotted, text_width
+from rwe.figures.look import SMALL, alt, text_width
 from rwe.figures.scales import MONTH, month_ticks
 from rwe.figures.svg import Caption, draw
 
 __all__ = ["KmWords", "Series", "km"]
 
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 COARSE = 6  # months by which a released curve may reach one half later than its median
 
 
@@ -41,13 +42,16 @@ def km(table: pl.DataFrame, series: Sequence[Series], words: KmWords, caption: C
     series = [one for one in series if len(curves[one.key]) > 1]
     end = horizon / MONTH
     drawn = [one.key for one in series if one.band and _meets(curves[one.key], medians.get(one.key))]
+    middles = {key: day / MONTH for key, day in medians.items()}
+    below = {key: words.median(day) for key, day in medians.items()}
     layers = [
-        *(_band(one, curves[one.key]) for one in series if one.band),
-        *_medians([one for one in series if one.key in drawn], medians),
-        *(_line(one, curves[one.key]) for one in series),
-        *labels(series, curves, medians, drawn, words, end),
+        *(band(one, curves[one.key]) for one in series if one.band),
+        *median_lines([one for one in series if one.key in drawn], middles),
+        *(line(one, curves[one.key]) for one in series),
+        *labels(series, curves, middles, drawn, below, end),
     ]
-    top = alt.layer(_axes(words, end), *layers).properties(width=WIDTH, height=HEIGHT)
+    frame = axes((words.time, words.survival), month_ticks(end), SHARES, words.percent, end)
+    top = alt.layer(frame, *layers).properties(width=WIDTH, height=HEIGHT)
     names = int(max(text_width(w, SMALL) for w in (words.at_risk, words.events)))
     left = names + ASIDE + 4
     cells = list(cells_at_risk(table, series, words, end, left))
@@ -81,50 +85,3 @@ def _meets(points: list[Point], median: float | None) -> bool:
     half = (p["months"] for p in points if p["survival"] is not None and p["survival"] <= 0.5)
     month = next(half, None)
     return median is not None and month is not None and abs(month - median / MONTH) <= COARSE
-
-
-def _x(field: str, end: float, axis: Any = None) -> Any:
-    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
-
-
-def _y(field: str, axis: Any = None) -> Any:
-    return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
-
-
-def _axes(words: KmWords, end: float) -> Any:
-    """Return the layer that carries both axes."""
-    shares = [0.0, 0.25, 0.5, 0.75, 1.0]
-    names = " : ".join(f"datum.value == {s} ? '{words.percent(s)}'" for s in shares) + " : ''"
-    time = alt.Axis(values=month_ticks(end), title=words.time, grid=False, format="d", titlePadding=8)
-    aside = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": -44, "titleY": -20}
-    share = alt.Axis(values=shares, title=words.survival, labelExpr=names, domain=False, ticks=False, **aside)
-    point = alt.Chart(plotted([{"months": 0, "survival": 1}])).mark_point(opacity=0)
-    return point.encode(_x("months", end, time), _y("survival", share))
-
-
-def _band(one: Series, points: list[Point]) -> Any:
-    data = plotted([p for p in points if p["low"] is not None and p["high"] is not None])
-    area = alt.Chart(data).mark_area(interpolate="step-after", color=one.colour, opacity=0.14)
-    return area.encode(alt.X("months:Q"), alt.Y("low:Q"), alt.Y2("high"))
-
-
-def _line(one: Series, points: list[Point]) -> Any:
-    look = {"strokeDash": DASHES} if one.dashed else {}
-    line = alt.Chart(plotted(points)).mark_line(
-        interpolate="step-after", color=one.colour, strokeWidth=1.6 if one.dashed else 2.4, **look
-    )
-    return line.encode(alt.X("months:Q"), alt.Y("survival:Q"))
-
-
-def _medians(series: Sequence[Series], medians: Mapping[str, float]) -> Iterator[Any]:
-    """Yield the lines from one half on the axis to each median and down to the time axis."""
-    found = [(one, medians[one.key] / MONTH) for one in series]
-    if not found:
-        return
-    across = [{"from": 0, "to": max(month for _, month in found), "half": 0.5}]
-    rule = {"strokeDash": [3, 3], "strokeWidth": 1}
-    half = alt.Chart(plotted(across)).mark_rule(color=RULE, **rule)
-    yield half.encode(alt.X("from:Q"), alt.X2("to"), alt.Y("half:Q"))
-    for one, month in found:
-        drop = alt.Chart(plotted([{"months": month, "from": 0, "to": 0.5}])).mark_rule(color=one.colour, **rule)
-        yield drop.encode(alt.X("months:Q"), alt.Y("from:Q"), alt.Y2("to"))

@@ -17,6 +17,7 @@ FAMILY = "IBM Plex Sans"
 
 # told apart by every kind of colour vision, and never by colour alone: dashes and shapes differ too
 BLUE, RED, LIGHT_BLUE = "#0b5fa5", "#d1495b", "#3877a6"
+PALETTE = (BLUE, RED, "#00776b", "#a86400", "#7a4a9e", "#4f5b66", "#1d9bd1", "#8c1d40")
 INK, MUTED, RULE, GRID = "#17212b", "#566371", "#8b97a3", "#d9dfe5"
 
 TEXT = 13  # px; the page shows a chart at its own size or smaller

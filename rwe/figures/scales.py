@@ -47,3 +47,15 @@ def linear_ticks(high: float, most: int = 6) -> list[float]:
     power = 10.0 ** math.floor(math.log10(high / most))
     step = next(power * s for s in (1, 2, 5, 10) if high / (power * s) <= most)
     return [round(step * i, 10) for i in range(math.ceil(high / step - 1e-9) + 1)]
+
+
+def even_ticks(end: float, most: int = 8) -> list[float]:
+    """Return ticks from 0 to at most `end`, at a step of 1, 2 or 5 times a power of ten.
+
+    Examples
+    --------
+    >>> even_ticks(7)
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    """
+    ticks = linear_ticks(end, most)
+    return [tick for tick in ticks if tick <= end * (1 + 1e-9)]

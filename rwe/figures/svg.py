@@ -34,7 +34,7 @@ class Caption:
 
 
 @functools.cache
-def _converter() -> ModuleType:
+def converter() -> ModuleType:
     """Return vl_convert with the shipped fonts registered, once a process."""
     import vl_convert  # starts a JavaScript engine: only where a chart is drawn
 
@@ -64,7 +64,7 @@ def draw(chart: Any, caption: Caption, size: tuple[float, float], padding: dict[
     autosize = alt.AutoSizeParams(type="none")
     spec = chart.properties(padding=padding, autosize=autosize, config=alt.Config(**config()))
     spec = spec.to_dict(validate=False)  # its parts were checked as they were made
-    svg: str = _converter().vegalite_to_svg(spec)
+    svg: str = converter().vegalite_to_svg(spec)
     if "<text" not in svg:
         raise MachineError("the chart lost its words: the shipped fonts cannot be read; reinstall rwe-engine")
     width = round(size[0] + padding["left"] + padding["right"])

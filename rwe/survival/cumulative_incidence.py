@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,12 @@ from rwe.survival.data import Levels, Response, names, read, respond, text
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.show import framed
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.axis import Unit
+    from rwe.survival.plots import Labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +172,37 @@ class CumulativeIncidence:
 
     def _spread(self, group: I8, cause: I8, columns: dict[str, Any]) -> pl.DataFrame:
         return self._groups.spread(group, {"cause": pl.Series([self.causes[c] for c in cause]), **columns})
+
+    def plot(
+        self,
+        *,
+        causes: Sequence[Any] | None = None,
+        horizon: float | None = None,
+        unit: Unit | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+        time: str | None = None,
+        labels: Labels = None,
+        cause_labels: Labels = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw the incidences with their bands, and the counts below.
+
+        Parameters
+        ----------
+        causes
+            Those drawn; all by default (of two groups at most).
+        cause_labels
+            Names of the causes drawn, in their order or by cause.
+        horizon, unit, title, subtitle, time, labels, language
+            As in `KaplanMeier.plot`.
+        """
+        from rwe.survival.plots import cumulative_incidence_chart  # the chart library is slow to import
+
+        return cumulative_incidence_chart(
+            self, causes=causes, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time,
+            labels=labels, cause_labels=cause_labels, language=language,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         title = f"Cumulative incidence, {self.conf_level:.0%} {self.conf_type} limits, variance {self.variance}"

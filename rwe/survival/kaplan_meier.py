@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,12 @@ from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.long_form import long_form
 from rwe.survival.roles import Roles
 from rwe.survival.show import framed
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.axis import Unit
+    from rwe.survival.plots import Labels
 
 Times: TypeAlias = float | Sequence[float]
 
@@ -146,6 +152,44 @@ class KaplanMeier:
         """Persons, and persons with the event, over all groups."""
         n_event = int(self._curves.days.n_event.sum())
         return n_event + int(self._curves.days.n_censor.sum()), n_event
+
+    def plot(
+        self,
+        *,
+        horizon: float | None = None,
+        unit: Unit | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+        time: str | None = None,
+        labels: Labels = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw the curves with their bands, medians and censorings, and the counts below.
+
+        Parameters
+        ----------
+        horizon
+            Last time shown, in the times of the data (days); by default the last followed.
+        unit
+            Of the axis on a clock of days: days, months (of 30.4375 days; default beyond 92 days) or years.
+        title, subtitle, time
+            Words in place of those chosen; `time` is the title of the axis.
+        labels
+            Names of the groups, in the order of the table or by level.
+        language
+            en or bg.
+
+        Returns
+        -------
+        Chart
+            A notebook shows it; ``.svg`` is its text, ``.save("x.svg")`` or ``.save("x.png")`` writes it.
+        """
+        from rwe.survival.plots import kaplan_meier_chart  # the chart library is slow to import
+
+        return kaplan_meier_chart(
+            self, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time, labels=labels,
+            language=language,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         return framed(f"Kaplan-Meier, {self.conf_level:.0%} {self.conf_type} limits", self.table, self.notes)

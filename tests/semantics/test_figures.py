@@ -172,7 +172,7 @@ def test_lost_words_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         def vegalite_to_svg(self, _spec: object) -> str:
             return "<svg><g></g></svg>"
 
-    monkeypatch.setattr(svg_module, "_converter", Silent)
+    monkeypatch.setattr(svg_module, "converter", Silent)
 
     with pytest.raises(MachineError, match="lost its words"):
         draw_love()

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The words and numbers of the charts of results, in each language they speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rwe.errors import DefinitionError
+
+Language: TypeAlias = Literal["en", "bg"]
+NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "time": "Time",
+        "days": "Days",
+        "months": "Months",
+        "years": "Years",
+        "survival": "Survival",
+        "incidence": "Cumulative incidence",
+        "probability": "Probability of the state",
+        "at_risk": "At risk",
+        "censored": "Censored",
+        "events": "Events",
+        "cause": "cause {name}",
+        "median": "median {value}",
+        "day": "d",
+        "month": "mo",
+        "year": "y",
+        "km_title": "Survival curves",
+        "km_note": "Kaplan–Meier estimate with {level} confidence band ({scale}); ticks mark censoring",
+        "cif_title": "Cumulative incidence of competing causes",
+        "cif_note": "Aalen–Johansen estimate with {level} confidence band ({scale})",
+        "forest_title": "Hazard ratios",
+        "cox_note": "Cox regression, {n} rows, {events} events; squares as large as the information they carry",
+        "fg_title": "Subdistribution hazard ratios",
+        "fg_note": "Fine–Gray regression of cause {cause}, {n} rows, {events} events",
+        "ratio": "Hazard ratio (log scale)",
+        "column": "HR ({level} CI)",
+        "lower": "← lower hazard",
+        "higher": "higher hazard →",
+        "per": "{term}, per {unit}",
+        "ph_title": "Do the hazard ratios change with time?",
+        "ph_note": "Scaled Schoenfeld residuals; natural spline with {level} band; dashed: the estimate of the model",
+        "ph_axis": "Time ({transform} scale)",
+        "ph_p": "{term}: log hazard ratio over time, p {value}",
+        "states_title": "Where people are over time",
+        "states_note": "Aalen–Johansen probabilities of the states, one upon another",
+        "overall": "All",
+        "description": "{kind} by time for {names}, up to {end}.",
+    },
+    "bg": {
+        "time": "Време",
+        "days": "Дни",
+        "months": "Месеци",
+        "years": "Години",
+        "survival": "Преживяемост",
+        "incidence": "Кумулативна честота",
+        "probability": "Вероятност за състоянието",
+        "at_risk": "В риск",
+        "censored": "Цензурирани",
+        "events": "Събития",
+        "cause": "причина {name}",
+        "median": "медиана {value}",
+        "day": "дни",
+        "month": "мес.",
+        "year": "г.",
+        "km_title": "Криви на преживяемост",
+        "km_note": "Оценка по Kaplan–Meier с {level} доверителна ивица ({scale}); чертичките са цензурирани",
+        "cif_title": "Кумулативна честота на конкуриращи се причини",
+        "cif_note": "Оценка по Aalen–Johansen с {level} доверителна ивица ({scale})",
+        "forest_title": "Отношения на риска",
+        "cox_note": "Регресия на Cox, {n} реда, {events} събития; квадратът е толкова голям, колкото информацията",
+        "fg_title": "Отношения на риска за субразпределението",
+        "fg_note": "Регресия на Fine–Gray за причина {cause}, {n} реда, {events} събития",
+        "ratio": "Отношение на риска (логаритмична скала)",
+        "column": "HR ({level} ДИ)",
+        "lower": "← по-нисък риск",
+        "higher": "по-висок риск →",
+        "per": "{term}, на {unit}",
+        "ph_title": "Променят ли се отношенията на риска с времето?",
+        "ph_note": "Мащабирани остатъци на Schoenfeld; естествен сплайн с {level} ивица; пунктир: оценката на модела",
+        "ph_axis": "Време (скала {transform})",
+        "ph_p": "{term}: логаритъм на отношението на риска във времето, p {value}",
+        "states_title": "Къде са хората във времето",
+        "states_note": "Вероятности на състоянията по Aalen–Johansen, едно върху друго",
+        "overall": "Всички",
+        "description": "{kind} по време за {names}, до {end}.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """One language: its words, and its numbers with fixed decimals and a true minus."""
+
+    language: str
+
+    def __post_init__(self) -> None:
+        if self.language not in WORDS:
+            raise DefinitionError(f"charts speak {', '.join(WORDS)}, not '{self.language}'")
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return words, with values in their places."""
+        return WORDS[self.language][key].format(**values)
+
+    def number(self, value: float, places: int = 2) -> str:
+        """Return a number with these decimals."""
+        text = f"{abs(value):.{places}f}"
+        sign = MINUS if value < 0 and float(text) else ""
+        return sign + self._point(text)
+
+    def short(self, value: float) -> str:
+        """Return a number as people write it on an axis, without zeros that say nothing."""
+        return (MINUS if value < 0 else "") + self._point(f"{abs(value):.6g}")
+
+    def percent(self, share: float) -> str:
+        """Return a proportion in percent."""
+        return self.short(round(100 * share, 6)) + ("%" if self.language == "en" else f"{NBSP}%")
+
+    def count(self, value: float) -> str:
+        """Return a number of persons, or a sum of weights to one decimal, in groups of three digits."""
+        whole = abs(value - round(value)) < 1e-9
+        return self._point(f"{value:,.{0 if whole else 1}f}".replace(",", NBSP))
+
+    def p_value(self, value: float) -> str:
+        """Return a p-value with its sign of relation."""
+        return f"<{NBSP}{self.number(0.001, 3)}" if value < 0.001 else f"={NBSP}{self.number(value, 3)}"
+
+    def _point(self, text: str) -> str:
+        return text.replace(".", "," if self.language == "bg" else ".")

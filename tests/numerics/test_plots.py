@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Charts of results: the words, the counts and the curves that are drawn are those of the result."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rwe.survival as sv
+from rwe.errors import DefinitionError
+from rwe.figures.chart import Chart
+from rwe.figures.scales import MONTH
+from rwe.survival.axis import Unit
+
+UNITS: tuple[Unit, ...] = ("months", "years", "days")
+
+
+def cohort(n: int = 300) -> pl.DataFrame:
+    rng = np.random.default_rng(20261122)
+    arm = np.arange(n) % 2
+    time, leave = rng.exponential(400 + 300 * arm), rng.uniform(200, 1400, n)
+    cause = np.where(time <= leave, 1 + (rng.uniform(size=n) < 0.3), 0)
+    return pl.DataFrame(
+        {
+            "days": np.minimum(time, leave).astype(np.int64) + 1,
+            "died": (cause > 0).astype(np.int64),
+            "cause": cause,
+            "arm": np.where(arm == 1, "<new>", "old"),
+            "age": rng.normal(62, 9, n).round(),
+            "stage": np.array(["I", "II", "III"])[rng.integers(0, 3, n)],
+        }
+    )
+
+
+def texts(chart: Chart) -> list[str]:
+    return ["".join(e.itertext()) for e in ET.fromstring(chart.svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_kaplan_meier_chart_holds_the_counts_of_the_table_at_risk() -> None:
+    km = sv.kaplan_meier(cohort(), time="days", event="died", by="arm")
+
+    found = texts(km.plot(horizon=730))
+
+    counts = km.at_risk([round(month * MONTH) for month in (0, 3, 6, 9, 12, 15, 18, 21)])
+    for column in ("n_risk", "n_censor", "n_event"):
+        assert set(counts[column].cast(pl.String)) <= set(found)
+    assert {"At risk", "Censored", "Events", "<new>", "old", "100%", "Months"} <= set(found)
+    assert [t for t in found if t.startswith("median")]
+
+
+def test_medians_are_told_in_the_unit_of_the_axis() -> None:
+    km = sv.kaplan_meier(cohort(), time="days", event="died")
+    median = km.quantile(0.5)["time"][0]
+
+    by_month, by_year, in_days = (texts(km.plot(unit=unit)) for unit in UNITS)
+
+    assert f"median {median / MONTH:.1f} mo" in by_month
+    assert f"median {median / (12 * MONTH):.1f} y" in by_year
+    assert f"median {median:.0f} d" in in_days
+
+
+def test_a_chart_speaks_bulgarian_with_decimal_commas() -> None:
+    found = texts(sv.kaplan_meier(cohort(), time="days", event="died").plot(language="bg"))
+
+    assert {"В риск", "Цензурирани", "Събития", "Месеци", "50\N{NO-BREAK SPACE}%"} <= set(found)
+    assert any(re.fullmatch(r"медиана \d+,\d мес\.", t) for t in found)
+
+
+def test_a_continuous_clock_has_the_times_of_the_data_on_its_axis() -> None:
+    frame = cohort().with_columns(years=pl.col("days") / 365.25)
+
+    found = texts(sv.kaplan_meier(frame, time="years", event="died", clock="continuous").plot(time="Years"))
+
+    assert {"Years", "0.5", "1"} <= set(found)
+
+
+def test_cumulative_incidence_chart_holds_the_counts_of_each_cause() -> None:
+    found = sv.cumulative_incidence(cohort(), time="days", cause="cause")
+
+    shown = texts(found.plot(cause_labels={2: "of something else"}))
+
+    counts = found.at_risk([round(month * MONTH) for month in (0, 6, 12, 24)])
+    assert {"cause 1", "of something else"} <= set(shown)
+    assert set(counts["n_event"].cast(pl.String)) <= set(shown)
+
+
+def test_one_cause_is_drawn_by_group_and_two_causes_for_two_groups() -> None:
+    found = sv.cumulative_incidence(cohort(), time="days", cause="cause", by="arm")
+
+    one, both = texts(found.plot(causes=[1])), texts(found.plot())
+
+    assert {"<new>", "old"} <= set(one)
+    assert {"<new>: cause 1", "old: cause 2"} <= set(both)
+
+
+def test_an_svg_is_one_picture_with_escaped_words_and_ids_of_its_own(tmp_path: Path) -> None:
+    km = sv.kaplan_meier(cohort(), time="days", event="died", by="arm")
+    chart, other = km.plot(title="A < B & C"), km.plot(horizon=365)
+
+    file = chart.save(tmp_path / "chart.png")
+
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert chart.save(tmp_path / "chart.svg").read_text("utf-8") == chart.svg
+    assert chart._repr_svg_() == chart.svg
+    assert chart._repr_html_() == f"<div>{chart.svg}</div>"
+    assert "A &lt; B &amp; C" in chart.svg
+    assert "A < B" in texts(chart)[0]
+    assert not set(re.findall(r'id="([^"]+)"', chart.svg)) & set(re.findall(r'id="([^"]+)"', other.svg))
+    assert km.plot(horizon=365).svg == other.svg
+
+
+def test_a_long_follow_up_makes_no_heavy_picture() -> None:
+    rng = np.random.default_rng(1)
+    frame = pl.DataFrame({"t": rng.exponential(1, 20_000), "died": rng.integers(0, 2, 20_000)})
+
+    chart = sv.kaplan_meier(frame, time="t", event="died", clock="continuous").plot()
+
+    assert len(chart.svg) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"horizon": 0}, "after 0"),
+        ({"unit": "weeks"}, "days, months, years"),
+        ({"language": "de"}, "en, bg"),
+        ({"labels": ["one"]}, "give 2 names"),
+        ({"labels": {"else": "x"}}, "1 levels that do not exist"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments: dict[str, Any], message: str) -> None:
+    km = sv.kaplan_meier(cohort(), time="days", event="died", by="arm")
+
+    with pytest.raises(DefinitionError, match=message):
+        km.plot(**arguments)
+
+
+def test_too_many_groups_a_unit_without_days_and_other_files_are_refused(tmp_path: Path) -> None:
+    many = cohort().with_columns(pl.col("age").cast(pl.Int64) % 12)
+
+    with pytest.raises(DefinitionError, match="too many"):
+        sv.kaplan_meier(many, time="days", event="died", by="age").plot()
+    with pytest.raises(DefinitionError, match="no unit"):
+        sv.kaplan_meier(many, time="days", event="died", clock="continuous").plot(unit="months")
+    with pytest.raises(DefinitionError, match="not among"):
+        sv.cumulative_incidence(many, time="days", cause="cause").plot(causes=[7])
+    with pytest.raises(DefinitionError, match=r"\.svg or \.png"):
+        sv.kaplan_meier(many, time="days", event="died").plot().save(tmp_path / "chart.pdf")
