@@ -16,7 +16,7 @@ from rwe.errors import DefinitionError
 from rwe.figures.look import FAMILY, INK, MUTED, SMALL, TEXT, text_width
 from rwe.figures.svg import converter
 
-TITLE, MARGIN, LEADING = 17, 12, 17  # px: size of the title, room around the heading, height of a line below it
+TITLE, MARGIN, SIDE, LEADING = 17, 12, 10, 17  # px: the title, room above and below it and beside, a line of words
 FALLBACK = f"{FAMILY}, Segoe UI, Helvetica, Arial, sans-serif"  # where a reader has not got the typeface
 SCALE = 2.0  # px of a PNG to one of the chart: sharp on screens of today
 
@@ -72,11 +72,11 @@ def headed(svg: str, title: str, subtitle: str) -> Chart:
     found = re.match(r'<svg [^>]*viewBox="0 0 (\d+) (\d+)" style="max-width:\d+px"', svg)
     assert found is not None, "the opening of an SVG that `draw` writes"
     drawn, height = int(found[1]), int(found[2])
-    width = max(drawn, round(len(title) * TITLE * 0.6) + 2 * MARGIN)
-    lines = textwrap.wrap(subtitle, max(int((width - 2 * MARGIN) / text_width("n", SMALL) * 1.15), 20))
+    width = max(drawn, round(len(title) * TITLE * 0.6)) + 2 * SIDE
+    lines = textwrap.wrap(subtitle, max(int((width - 2 * SIDE) / text_width("n", SMALL) * 1.15), 20))
     up = MARGIN + TITLE + LEADING * len(lines) + MARGIN
-    size = f'viewBox="0 {-up} {width} {height + up}" style="max-width:{width}px"'
-    words = [f'<rect y="{-up}" width="{width}" height="{height + up}" fill="#fff"/>']
+    size = f'viewBox="{-SIDE} {-up} {width} {height + up}" style="max-width:{width}px"'
+    words = [f'<rect x="{-SIDE}" y="{-up}" width="{width}" height="{height + up}" fill="#fff"/>']
     words += [_line(title, MARGIN + TITLE - up, TITLE, INK, "bold")]
     words += [_line(text, MARGIN + TITLE + LEADING * (i + 1) - up, TEXT - 1, MUTED) for i, text in enumerate(lines)]
     opening = re.sub(r'viewBox="[^"]*" style="[^"]*"', size, found[0])
@@ -86,4 +86,4 @@ def headed(svg: str, title: str, subtitle: str) -> Chart:
 
 def _line(text: str, y: float, size: int, colour: str, weight: str = "normal") -> str:
     look = f'font-family="{FAMILY}" font-size="{size}px" font-weight="{weight}" fill="{colour}"'
-    return f'<text x="{MARGIN}" y="{y}" {look}>{escape(text)}</text>'
+    return f'<text x="2" y="{y}" {look}>{escape(text)}</text>'

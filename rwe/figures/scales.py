@@ -35,7 +35,8 @@ def ratio_ticks(domain: Sequence[float], width: float, apart: float = 38) -> lis
     low, high = math.log(domain[0]), math.log(domain[1])
     scale = width / (high - low)
     kept = [1.0]
-    for ratio in sorted(RATIOS, key=lambda r: abs(math.log(r))):
+    near = (0.9, 1.1) if high - low < 1 else ()  # a narrow axis would have too few
+    for ratio in sorted((*RATIOS, *near), key=lambda r: abs(math.log(r))):
         inside = domain[0] <= ratio <= domain[1]
         if inside and all(abs(math.log(ratio / k)) * scale >= apart for k in kept):
             kept.append(ratio)

@@ -123,7 +123,7 @@ def _ticks(one: Curve, frame: Frame) -> Any:
 def _left(blocks: Sequence[Block]) -> int:
     """Return the room left of the axis that names and first numbers of the table need."""
     names = max(text_width(name, SMALL) for block in blocks for name, _ in block.rows)
-    return int(names + _aside(blocks)) + 8
+    return int(names + _aside(blocks))
 
 
 def _aside(blocks: Sequence[Block]) -> float:
@@ -137,7 +137,7 @@ def _cells(blocks: Sequence[Block], frame: Frame, left: int) -> list[dict[str, A
     y, aside = ROW / 2, _aside(blocks)
     for block in blocks:
         if block.label:
-            found.append({"x": -left + 12, "y": y, "text": block.label, "kind": "head", "colour": block.colour})
+            found.append({"x": -left + 2, "y": y, "text": block.label, "kind": "head", "colour": block.colour})
             y += ROW
         for name, cells in block.rows:
             found.append({"x": -aside, "y": y, "text": name, "kind": "name", "colour": MUTED})

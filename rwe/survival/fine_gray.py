@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,10 @@ from rwe.survival.show import framed
 from rwe.survival.standard import matrix_of, refuse_units
 from rwe.survival.subdistribution import Risks, Top, maximise, risks
 from rwe.survival.subdistribution_influence import moments, sandwich
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
 
 VARIANCES = ("sandwich", "known_weights", "model")
 CENSORING_TIES = ("failures_at_risk", "failures_first")
@@ -146,6 +150,37 @@ class FineGray:
         spread = np.einsum("itp,pq,itq->it", slope, found.score, slope)
         spread += 2 * np.einsum("itp,pt->it", slope, found.both) + np.diag(found.baseline)
         return risk * base, risk**2 * np.maximum(spread, 0.0)
+
+    def plot(
+        self,
+        *,
+        title: str | None = None,
+        subtitle: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        units: Mapping[str, float] | None = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw subdistribution hazard ratios as a forest.
+
+        Parameters
+        ----------
+        title, subtitle
+            Words in place of those chosen.
+        labels
+            Names of terms, or of the columns whose levels stand below them.
+        units
+            Terms whose ratio is that of a difference of this size, for example ``{"age": 10}``.
+        language
+            en or bg.
+
+        Returns
+        -------
+        Chart
+            As of `KaplanMeier.plot`.
+        """
+        from rwe.survival.plot_terms import fine_gray_chart  # the chart library is slow to import
+
+        return fine_gray_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
 
     def _repr_html_(self) -> str:
         title = f"Fine-Gray regression, cause {self.of}, {self.n} rows, {self.n_event} events, ties {self.ties}"

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,10 @@ from rwe.survival.residuals import Kind, residuals
 from rwe.survival.show import framed
 
 NOT_HELD = "{what} needs the rows of the model: fit it with cox() from one frame in memory"
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,6 +265,37 @@ class Cox:
                 q = of_hazard * x - of_mean
                 variance[:, t] = risk[:, 0] ** 2 * (spread[t] + ((q @ self.covariance) * q).sum(axis=1))
         return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
+
+    def plot(
+        self,
+        *,
+        title: str | None = None,
+        subtitle: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        units: Mapping[str, float] | None = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw hazard ratios as a forest.
+
+        Parameters
+        ----------
+        title, subtitle
+            Words in place of those chosen.
+        labels
+            Names of terms, or of the columns whose levels stand below them.
+        units
+            Terms whose ratio is that of a difference of this size, for example ``{"age": 10}``.
+        language
+            en or bg.
+
+        Returns
+        -------
+        Chart
+            As of `KaplanMeier.plot`.
+        """
+        from rwe.survival.plot_terms import cox_chart  # the chart library is slow to import
+
+        return cox_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
 
     def _repr_html_(self) -> str:
         title = f"Cox regression, {self.n} rows, {self.n_event} events, ties {self.ties}"

@@ -10,8 +10,9 @@ failures, and the information of (beta, theta) is that of beta with the variance
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,10 @@ from rwe.survival.linear import solve
 from rwe.survival.partial import relative_risk
 from rwe.survival.residuals import lived, residuals, schoenfeld
 from rwe.survival.show import framed
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
 
 Transform: TypeAlias = Literal["km", "identity", "rank", "log"]
 TRANSFORMS = ("km", "identity", "rank", "log")
@@ -68,6 +73,42 @@ class ProportionalHazards:
         settings = {"transform": self.transform, "df": self.table["df"].to_list(), "notes": list(self.notes)}
         table = tidy(rows, analysis="proportional_hazards", population=population, outcome=outcome)
         return Result(table, settings)
+
+    def plot(
+        self,
+        *,
+        title: str | None = None,
+        subtitle: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        conf_level: float = 0.95,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw the scaled Schoenfeld residuals over time, a panel a term, with a smooth line and its band.
+
+        The line is the coefficient as a function of time: level where hazards are proportional. The band takes
+        the residuals of a term as independent with one variance.
+
+        Parameters
+        ----------
+        title, subtitle
+            Words in place of those chosen.
+        labels
+            Names of terms.
+        conf_level
+            Level of the pointwise band.
+        language
+            en or bg.
+
+        Returns
+        -------
+        Chart
+            As of `KaplanMeier.plot`.
+        """
+        from rwe.survival.plot_terms import residuals_chart  # the chart library is slow to import
+
+        return residuals_chart(
+            self, title=title, subtitle=subtitle, labels=labels, conf_level=conf_level, language=language
+        )
 
     def _repr_html_(self) -> str:
         return framed(f"Test of proportional hazards, time as {self.transform}", self.table, self.notes)

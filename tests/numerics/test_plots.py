@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,6 +19,7 @@ from rwe.errors import DefinitionError
 from rwe.figures.chart import Chart
 from rwe.figures.scales import MONTH
 from rwe.survival.axis import Unit
+from rwe.survival.plot_terms import smooth
 
 UNITS: tuple[Unit, ...] = ("months", "years", "days")
 
@@ -153,3 +155,72 @@ def test_too_many_groups_a_unit_without_days_and_other_files_are_refused(tmp_pat
         sv.cumulative_incidence(many, time="days", cause="cause").plot(causes=[7])
     with pytest.raises(DefinitionError, match=r"\.svg or \.png"):
         sv.kaplan_meier(many, time="days", event="died").plot().save(tmp_path / "chart.pdf")
+
+
+def fitted() -> sv.Cox:
+    return sv.cox(cohort(), time="days", event="died", covariates=["age", "arm", "stage"])
+
+
+def test_a_forest_tells_each_ratio_and_its_reference() -> None:
+    fit = fitted()
+
+    found = texts(fit.plot(labels={"stage": "Stage", "arm=old": "Old drug"}, units={"age": 10}))
+
+    ratio, low, high = fit.coefficients.row(0)[4:7]
+    told = f"{ratio**10:.2f} ({low**10:.2f}–{high**10:.2f})"
+    assert {told, "age, per 10", "Stage", "Old drug", "I", "II", "III", "reference", "HR (95% CI)"} <= set(found)
+
+
+def test_a_unit_may_turn_a_ratio_round() -> None:
+    fit = fitted()
+
+    found = texts(fit.plot(units={"age": -1}))
+
+    ratio, low, high = (1 / value for value in fit.coefficients.row(0)[4:7])
+    assert f"{ratio:.2f} ({high:.2f}–{low:.2f})" in found
+
+
+def test_ratios_without_end_are_drawn_at_the_edge_and_told() -> None:
+    fit = fitted()
+    columns = {"hazard_ratio": [1e5], "conf_low": [0.0], "conf_high": [float("inf")]}
+    table = fit.coefficients.head(1).with_columns(**{n: pl.Series(v) for n, v in columns.items()})
+
+    found = texts(replace(fit, coefficients=pl.concat([table, fit.coefficients.tail(3)])).plot())
+
+    assert ">1000 (<0.01–>1000)" in found
+
+
+def test_a_fine_gray_forest_names_its_cause() -> None:
+    fit = sv.fine_gray(cohort(), time="days", cause="cause", of=2, covariates=["age"])
+
+    found = texts(fit.plot(language="bg"))
+
+    assert f"Регресия на Fine–Gray за причина 2, 300 реда, {fit.n_event} събития" in found
+
+
+def test_residuals_have_a_panel_and_a_p_value_for_each_term() -> None:
+    found = fitted().proportional_hazards()
+
+    shown = texts(found.plot(labels={"age": "Age"}))
+
+    assert sum("log hazard ratio over time" in text for text in shown) == 4
+    assert any(text.startswith("Age: ") and text.endswith(f"{found.table['p_value'][0]:.3f}") for text in shown)
+    assert "Months" in shown
+
+
+def test_the_smooth_of_a_natural_spline_is_that_of_a_line_and_its_band_holds_it() -> None:
+    rng = np.random.default_rng(3)
+    at = np.sort(rng.uniform(size=400))
+    grid = np.linspace(at[0], at[-1], 30)
+
+    straight = smooth(at, 2 + 3 * at, grid, 1.96)
+    line, low, high = smooth(at, 2 + 3 * at + rng.normal(size=400), grid, 3.5)
+
+    np.testing.assert_allclose(straight[0], 2 + 3 * grid, rtol=1e-10)
+    assert ((low < 2 + 3 * grid) & (2 + 3 * grid < high)).all()
+    assert (low < line).all()
+
+
+def test_labels_of_terms_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(DefinitionError, match="no terms or columns"):
+        fitted().plot(units={"weight": 10})
