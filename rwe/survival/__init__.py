@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
+    from rwe.survival.estimators import CoxRegression, FineGrayRegression
     from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gather import tally
@@ -51,6 +52,7 @@ _OFFERS = {
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
+    "estimators": ("CoxRegression", "FineGrayRegression"),
     "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gather": ("tally",),
@@ -79,10 +81,12 @@ __all__ = [
     "CauseSpecific",
     "Concordance",
     "Cox",
+    "CoxRegression",
     "CumulativeIncidence",
     "Difference",
     "ElasticNet",
     "FineGray",
+    "FineGrayRegression",
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
