@@ -117,23 +117,24 @@ def characteristics_rows() -> Iterator[Row]:
 
 
 def cox_rows() -> Iterator[Row]:
+    labels = {"population": "node_positive", "outcome": "rfs"}
     for term, ratio, p in (
         ("age", 1.01, 0.412),
         ("size=21-50", 1.42, 0.0004),
         ("size=>50", 2.03, 0.0000001),
         ("hormonal=yes", 0.78, 0.0123),
     ):
-        limits = {"conf_low": ratio * 0.86, "conf_high": ratio * 1.17}
-        labels = {"population": "node_positive", "outcome": "rfs", "stratum": term, "estimand": "hazard_ratio"}
-        yield labels | {"n": 1545, "n_event": 850, "estimate": ratio, "p_value": p} | limits
-    yield {
-        "population": "node_positive",
-        "outcome": "rfs",
-        "estimand": "concordance",
-        "estimate": 0.671,
-        "n": 1545,
-        "n_event": 850,
-    }
+        limits = {"conf_low": ratio * 0.86, "conf_high": ratio * 1.17, "estimand": "hazard_ratio"}
+        yield labels | {"stratum": term, "n": 1545, "n_event": 850, "estimate": ratio, "p_value": p} | limits
+    yield labels | {"estimand": "concordance", "estimate": 0.671, "n": 1545, "n_event": 850}
+    yield from proportional_hazards({"": 0.35, "age": 0.64, "hormonal=yes": 0.41})
+
+
+def proportional_hazards(tests: dict[str, float]) -> Iterator[Row]:
+    """Yield the test of all terms together (no stratum) and of single terms, by their p values."""
+    labels = {"population": "node_positive", "outcome": "rfs", "estimand": "proportional_hazards"}
+    for term, p in tests.items():
+        yield labels | {"stratum": term, "statistic": 6.4, "p_value": p}
 
 
 def attrition_rows() -> Iterator[Row]:

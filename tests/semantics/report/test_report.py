@@ -185,6 +185,23 @@ def test_key_figures_come_in_every_kind(make_run: Make, all_figures: list[dict[s
     assert cards["median"].value == "69.5 <small>months</small>"
 
 
+def test_the_page_says_what_the_test_of_proportional_hazards_found(make_run: Make) -> None:
+    steady = " ".join(read(make_run()).text).replace("\xa0", " ")
+    changing = " ".join(read(changed_hazards(make_run())).text).replace("\xa0", " ")
+
+    assert "all terms together: χ² = 6.4, p = 0.350. No single term has p below 0.05." in steady
+    assert "Below 0.05 alone: Hormonal therapy: yes (p = 0.004)." in changing
+
+
+def changed_hazards(run: Path) -> Path:
+    """Let the hazard ratio of one term change over follow-up."""
+    path = run / "release" / "04-cox.json"
+    rows = json.loads(path.read_text("utf-8"))
+    rows[-1]["p_value"] = 0.004
+    path.write_text(json.dumps(rows), "utf-8")
+    return run
+
+
 def test_catalogues_have_the_same_keys_and_places() -> None:
     places = [
         {key: set(re.findall(r"{(\w+)}", text)) for key, text in load_words(lang).entries.items()} for lang in LANGUAGES
@@ -196,12 +213,13 @@ def test_catalogues_have_the_same_keys_and_places() -> None:
 def test_every_key_of_the_catalogue_is_used(make_run: Make, base: dict[str, Any], all_figures: list[Any]) -> None:
     asked: set[str] = set()
 
-    def ask(**changed: Any) -> None:
-        page = open_page(make_run(**changed) / "release", "en")
+    def ask(finish: Callable[[Path], Path] = Path, **changed: Any) -> None:
+        page = open_page(finish(make_run(**changed)) / "release", "en")
         html(page)
         asked.update(page.words.asked)
 
     ask(key_figures=all_figures)
+    ask(changed_hazards)
     guarantee = base["agreement"]["terms"][1] | {
         "settings": base["agreement"]["terms"][1]["settings"] | {"rule": "point"}
     }
