@@ -11,6 +11,9 @@ registers. Kernels are serial and release the interpreter's lock: `rwe.execute` 
 
 numba asks of kept code only whether its own file has changed, and a kernel holds the code of the kernels
 it calls: kept code is therefore stamped with the text of all the kernel files that it rests on.
+=======
+Code that is kept is loaded without setting up the compiler: its registries (and the linear algebra of
+scipy, which they look for) cost more than the rest of the package together.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
+from numba.core.runtime import rtsys
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 F8: TypeAlias = npt.NDArray[np.float64]
@@ -72,6 +76,7 @@ def kernel(*arguments: Any, reassociate: bool = False) -> Callable[[Function], F
 
     def compile_(function: Function) -> Function:
         dispatcher = numba.njit(**options)(function)
+        dispatcher.targetctx = _loading(dispatcher.targetctx)
         try:
             dispatcher.enable_caching()
             dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
@@ -94,3 +99,11 @@ def _stamp(file: Path) -> str:
     text = file.read_text("utf-8")
     below = sorted(set(_IMPORTED.findall(text)))
     return sha256("".join([text, *(_stamp(file.with_name(f"{name}.py")) for name in below)]).encode()).hexdigest()
+
+
+def _loading(context: Any) -> Any:
+    """Return the context in which kept code is loaded: refreshing it starts the allocator and no more.
+
+    Compiling does not pass through it: the compiler takes its own context, and refreshes that in full.
+    """
+    return context.subtarget(refresh=lambda: rtsys.initialize(context))

@@ -106,7 +106,7 @@ def count_pairs(
         if tail > head + 1:
             _ask(rows, start, stop, event, risk, fail, upto)
         else:
-            upto[:, rows[0]] = lower[:, rows[0]]
+            upto[0, rows[0]], upto[1, rows[0]] = lower[0, rows[0]], lower[1, rows[0]]
         for i in rows:
             last = stop[i] - event[i]
             part[i, 1] = failed[last] - failed[start[i]]

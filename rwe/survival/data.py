@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import polars as pl
 
@@ -149,6 +148,8 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
 
 def choose(frame: Any, columns: Sequence[str]) -> Any:
     """Return these columns of any frame that narwhals takes, as its lazy frame."""
+    import narwhals as nw  # a polars frame held in memory does without
+
     try:
         lazy = nw.from_native(frame).lazy()
     except TypeError:

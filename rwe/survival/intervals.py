@@ -7,10 +7,10 @@ The formulas are those of R ``survfit`` (its ``conf.type``); ours is the log-log
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import chdtrc, ndtr, ndtri
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
@@ -23,16 +23,20 @@ def normal_quantile(conf_level: float) -> float:
     """Return z such that a normal variable lies within z of its mean with probability `conf_level`."""
     if not 0 < conf_level < 1:
         raise DefinitionError(f"conf_level is {conf_level}; write a probability such as 0.95")
-    return float(ndtri(0.5 + conf_level / 2))
+    return NormalDist().inv_cdf(0.5 + conf_level / 2)
 
 
 def two_sided(z: float) -> float:
     """Return the two-sided p-value of a standard normal statistic."""
+    from scipy.special import ndtr  # scipy costs more to load than a curve to estimate
+
     return float(2 * ndtr(-abs(z)))
 
 
 def chi_square_tail(statistic: float, df: int) -> float:
     """Return the upper tail of a chi-square variable."""
+    from scipy.special import chdtrc
+
     return float(chdtrc(df, statistic))
 
 

@@ -41,6 +41,20 @@ def test_a_name_loads_its_module_only() -> None:
     assert not curve & {"rwe.survival.cox", "rwe.kernels.partial_likelihood", "rwe.kernels.concordance", "formulaic"}
 
 
+def test_a_first_curve_loads_no_compiler() -> None:
+    curve = (
+        "import polars as pl\nfrom rwe.survival import kaplan_meier\n"
+        "km = kaplan_meier(pl.DataFrame({'t': [2, 3, 3], 'e': [1, 0, 1]}), time='t', event='e')\n"
+        "assert km.table['survival'][0] > 0.6\nassert km.quantile().height == 1"
+    )
+
+    _loaded(curve)  # with its kernels kept from here on
+    loaded = _loaded(curve)
+
+    heavy = {"numba.np.arraymath", "numba.cpython.builtins", "scipy.linalg", "scipy.special", "narwhals", "pandas"}
+    assert not loaded & heavy
+
+
 def test_a_function_is_not_hidden_by_the_module_of_its_name() -> None:
     _loaded("import rwe.survival.cox\nfrom rwe import survival\nassert callable(survival.cox)")
     _loaded("from rwe import survival\nsurvival.cox\nfrom rwe.survival.cox import Cox\nassert callable(survival.cox)")
