@@ -11,7 +11,7 @@ registers. Kernels are serial and release the interpreter's lock: `rwe.execute` 
 
 numba asks of kept code only whether its own file has changed, and a kernel holds the code of the kernels
 it calls: kept code is therefore stamped with the text of all the kernel files that it rests on.
-=======
+
 Code that is kept is loaded without setting up the compiler: its registries (and the linear algebra of
 scipy, which they look for) cost more than the rest of the package together.
 """
@@ -29,7 +29,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 F8: TypeAlias = npt.NDArray[np.float64]
