@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
-    from rwe.survival.estimators import CoxRegression, FineGrayRegression
+    from rwe.survival.estimators import (
+        CoxNet,
+        CoxRegression,
+        CoxRidge,
+        FineGrayRegression,
+        KaplanMeierEstimator,
+    )
     from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gather import tally
@@ -52,7 +58,7 @@ _OFFERS = {
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
-    "estimators": ("CoxRegression", "FineGrayRegression"),
+    "estimators": ("CoxNet", "CoxRegression", "CoxRidge", "FineGrayRegression", "KaplanMeierEstimator"),
     "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gather": ("tally",),
@@ -81,7 +87,9 @@ __all__ = [
     "CauseSpecific",
     "Concordance",
     "Cox",
+    "CoxNet",
     "CoxRegression",
+    "CoxRidge",
     "CumulativeIncidence",
     "Difference",
     "ElasticNet",
@@ -90,6 +98,7 @@ __all__ = [
     "FollowUp",
     "GrayTest",
     "KaplanMeier",
+    "KaplanMeierEstimator",
     "LifeTable",
     "LogRank",
     "MaxCombo",

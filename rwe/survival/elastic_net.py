@@ -13,6 +13,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
+from rwe.survival.clock import ClockName
 from rwe.survival.data import Levels, Response, levels, names
 from rwe.survival.design import Design
 from rwe.survival.partial import evaluate
@@ -95,12 +96,13 @@ def elastic_net(
     weights: str | None = None,
     cluster: str | None = None,
     reference: Mapping[str, str] | None = None,
+    clock: ClockName = "days",
 ) -> ElasticNet:
     """Fit a Cox model with an elastic net penalty along a path, as R ``glmnet(family = "cox")``.
 
     Parameters
     ----------
-    frame, time, event, covariates, formula, entry, strata, weights, reference
+    frame, time, event, covariates, formula, entry, strata, weights, reference, clock
         As in `cox`; ties after Breslow, covariates in units of their standard deviation, terms may outnumber rows.
     l1_ratio
         Share of the penalty on absolute values: 1 is the lasso (default), 0 a ridge.
@@ -133,7 +135,7 @@ def elastic_net(
     more = [folds] if isinstance(folds, str) else []
     base = regression(
         frame, covariates=covariates, formula=formula, reference=reference, time=time, event=event,
-        entry=entry, strata=strata, weights=weights, cluster=cluster, more=more,
+        entry=entry, strata=strata, weights=weights, cluster=cluster, clock=clock, more=more,
     )  # fmt: skip
     if constant := [base.design.names[j] for j in np.flatnonzero(np.ptp(base.x, axis=0) == 0)]:
         raise NoValidAnswer(f"terms {constant} are constant: leave them out")

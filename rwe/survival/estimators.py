@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cox and Fine-Gray regression as scikit-learn estimators: the same functions under `fit`, `predict`, `score`.
+"""The regressions and curves as scikit-learn's estimators: the same functions, so the same numbers to the last bit.
 
-The numbers are those of `cox`, `ridge`, `elastic_net` and `fine_gray` to the bit. Higher predictions mean earlier
-failure; the score is the concordance, so that higher is better in a search.
+``y`` is a structured array or a frame with the fields event (or cause), time and perhaps entry, or an array of
+these columns in this order. ``X`` is a frame, whose columns of text count as levels, or an array of numbers.
+The result of the function itself, with its errors, tests and residuals, is kept as ``result_``.
 """
 
 from __future__ import annotations
@@ -13,243 +14,288 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
+from rwe.survival.baseline import strata_of
 from rwe.survival.clock import ClockName
-from rwe.survival.concordance import concordance
-from rwe.survival.cox import Cox, cox
+from rwe.survival.cox import cox
+from rwe.survival.curves import restricted_mean
 from rwe.survival.data import names
 from rwe.survival.elastic_net import elastic_net
-from rwe.survival.fine_gray import FineGray, fine_gray
-from rwe.survival.kaplan_meier import Times
+from rwe.survival.fine_gray import fine_gray
+from rwe.survival.intervals import ConfType
+from rwe.survival.kaplan_meier import Times, kaplan_meier
+from rwe.survival.learner import SurvivalEstimator
 from rwe.survival.likelihoods import Ties
-from rwe.survival.outcomes import ENTRY, TIME, WEIGHT, covariates, joined
 from rwe.survival.penalised import Penalised, ridge
+from rwe.survival.targets import OUTCOMES, TIME
 
-EVENT, CAUSE, SCORE = "_rwe_event", "_rwe_cause", "_rwe_score"
-PENALTIES = (None, "firth", "ridge", "elastic_net")
-
-
-class _Regression(BaseEstimator):
-    """What both estimators share: the frame, the predictor, the score."""
-
-    covariates: Sequence[str] | None
-    formula: str | None
-    clock: ClockName
-    result_: Any
-
-    def predict(self, X: Any) -> F8:
-        """Return the log hazard ratio of each row against the mean of the fitted rows: higher fails earlier."""
-        check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        matrix = self.result_.design.matrix(covariates(X))
-        return np.asarray((matrix - self.mean_) @ self.coef_, np.float64)
-
-    def _read(self, X: Any, y: Any, event: str, sample_weight: Any) -> tuple[pl.DataFrame, dict[str, Any]]:
-        """Return the frame and the columns that the model is told."""
-        validate_data(self, X, skip_check_array=True)
-        frame = joined(X, y, event, sample_weight)
-        said: dict[str, Any] = {"time": TIME, event: f"_rwe_{event}", "formula": self.formula}
-        said |= {
-            "entry": ENTRY if ENTRY in frame.columns else None,
-            "weights": WEIGHT if WEIGHT in frame.columns else None,
-        }
-        return frame, said
-
-    def _terms(self, frame: pl.DataFrame, other: Sequence[str]) -> list[str] | None:
-        """Return the covariates: those asked for, or all columns that have no other part."""
-        if self.formula is not None or self.covariates is not None:
-            return None if self.covariates is None else list(self.covariates)
-        return [c for c in frame.columns if not c.startswith("_rwe_") and c not in other]
-
-    def _keep(self, result: Cox | Penalised | FineGray, frame: pl.DataFrame) -> Self:
-        self.result_ = result
-        self.coef_ = result.coefficients["estimate"].to_numpy()
-        weight = frame[WEIGHT].to_numpy() if WEIGHT in frame.columns else None
-        self.mean_ = np.average(result.design.matrix(frame), axis=0, weights=weight)
-        return self
-
-    def _order(self, frame: pl.DataFrame, X: Any) -> float:
-        told: dict[str, Any] = {
-            "entry": ENTRY if ENTRY in frame.columns else None,
-            "weights": WEIGHT if WEIGHT in frame.columns else None,
-        }
-        scored = frame.with_columns(pl.Series(SCORE, self.predict(X)))
-        return concordance(scored, time=TIME, event=EVENT, score=SCORE, clock=self.clock, **told).concordance
+Names = str | Sequence[str] | None
 
 
-class CoxRegression(_Regression):
-    """Cox regression with `fit(X, y)`.
+class CoxRegression(SurvivalEstimator):
+    """Cox regression as `rwe.survival.cox`, whose parameters these are.
 
     Parameters
     ----------
-    ties
-        efron (default), breslow or exact; the elastic net knows breslow only.
-    penalty
-        None, "firth", "ridge" or "elastic_net".
-    strength
-        Size of the penalty: theta of `ridge`, the penalty of `elastic_net`.
-    l1_ratio
-        Of the elastic net: 1 is the lasso.
-    covariates, formula, reference
-        As in `cox`; all columns of X by default.
+    covariates, formula
+        Columns of X, or terms made from them; by default every column that has no other part, as it is.
     strata
         Columns of X whose levels have baseline hazards of their own.
-    clock
-        days or continuous, as in `kaplan_meier`.
-
-    Attributes
-    ----------
-    result_
-        The fitted `Cox` or `Penalised`, with errors, tests and predictions.
-    coef_, mean_
-        Coefficients, and the means of the terms that predictions are centred at.
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn; the columns of an array are named x0, x1, ...
 
     Examples
     --------
-    >>> X = np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])
-    >>> y = np.array([[1, 5], [1, 3], [0, 6], [1, 8], [1, 2]])
-    >>> CoxRegression().fit(X, y).predict(X).round(2).tolist()
-    [-1.13, 0.75, 0.75, -1.13, 0.75]
+    >>> X = pl.DataFrame({"age": [50.0, 61.0, 47.0, 70.0, 66.0, 58.0]})
+    >>> y = pl.DataFrame({"event": [1, 1, 0, 1, 0, 1], "time": [90, 40, 120, 30, 60, 50]})
+    >>> CoxRegression(ties="breslow").fit(X, y).score(X, y).__round__(3)
+    0.917
     """
 
     def __init__(
         self,
         *,
-        ties: Ties = "efron",
-        penalty: Literal["firth", "ridge", "elastic_net"] | None = None,
-        strength: float = 0.0,
-        l1_ratio: float = 1.0,
         covariates: Sequence[str] | None = None,
         formula: str | None = None,
+        strata: Names = None,
+        ties: Ties = "efron",
+        penalty: Literal["firth"] | None = None,
+        robust: bool | None = None,
         reference: Mapping[str, str] | None = None,
-        strata: str | Sequence[str] | None = None,
+        conf_level: float = 0.95,
         clock: ClockName = "days",
     ) -> None:
-        self.ties = ties
-        self.penalty = penalty
-        self.strength = strength
-        self.l1_ratio = l1_ratio
         self.covariates = covariates
         self.formula = formula
-        self.reference = reference
         self.strata = strata
+        self.ties = ties
+        self.penalty = penalty
+        self.robust = robust
+        self.reference = reference
+        self.conf_level = conf_level
         self.clock = clock
 
+    def _fit(self, table: pl.DataFrame, columns: list[str]) -> Any:
+        found = cox(
+            table, **self._roles(table), **self._model(columns), strata=self.strata, ties=self.ties,
+            penalty=self.penalty, robust=self.robust, reference=self.reference, conf_level=self.conf_level,
+            clock=self.clock,
+        )  # fmt: skip
+        self.coef_ = found.coefficients["estimate"].to_numpy()
+        return found
+
+    def _score(self, people: pl.DataFrame) -> F8:
+        return np.asarray((self.result_.design.matrix(people) - self.result_._mean) @ self.coef_, np.float64)
+
+    def _survival(self, people: pl.DataFrame, times: Any) -> pl.Series:
+        found: pl.Series = self.result_.predict_survival(people, times)["survival"]
+        return found
+
+
+class _Shrunk(SurvivalEstimator):
+    """A Cox model whose coefficients are held back."""
+
+    result_: Penalised
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model.
+        """Fit the model, as `SurvivalEstimator.fit`."""
+        super().fit(X, y, sample_weight)
+        self.coef_ = self.result_.coefficients["estimate"].to_numpy()
+        return self
 
-        Parameters
-        ----------
-        X
-            Data frame, or array of numbers.
-        y
-            Structured array or frame with the fields event and time (and entry), or an array of these columns.
-        sample_weight
-            Weight of each row.
+    def _score(self, people: pl.DataFrame) -> F8:
+        return self.result_.predict_score(people)["score"].to_numpy()
 
-        Raises
-        ------
-        DefinitionError, DataError, NoValidAnswer
-            As `cox`, and where y is not understood.
-        """
-        frame, said = self._read(X, y, "event", sample_weight)
-        said |= {
-            "covariates": self._terms(frame, names(self.strata)),
-            "strata": self.strata,
-            "reference": self.reference,
-        }
-        return self._keep(self._fit(frame, said), frame)
-
-    def predict_survival_function(self, X: Any, times: Times) -> F8:
-        """Return the probability to survive each of these times, shape (rows, times); NaN where it is not known."""
-        check_is_fitted(self)
-        found = self.result_.predict_survival(covariates(X), times)["survival"]
-        return np.asarray(found.to_numpy().reshape(-1, np.atleast_1d(times).size), np.float64)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the concordance of the predictions with the outcome."""
-        return self._order(joined(X, y, "event", sample_weight), X)
-
-    def _fit(self, frame: pl.DataFrame, said: dict[str, Any]) -> Cox | Penalised:
-        if self.penalty not in PENALTIES:
-            raise DefinitionError(f"penalty '{self.penalty}' is not one of firth, ridge, elastic_net")
-        if self.penalty is None or self.penalty == "firth":
-            return cox(frame, ties=self.ties, penalty=self.penalty, clock=self.clock, **said)
-        if self.clock != "days":
-            raise DefinitionError(f"penalty '{self.penalty}' counts in whole days: leave the clock as it is")
-        if self.penalty == "ridge":
-            if self.ties == "exact":
-                raise DefinitionError("ridge takes ties efron or breslow")
-            return ridge(frame, theta=self.strength, ties=self.ties, **said)
-        if self.ties != "breslow":
-            raise DefinitionError("the elastic net is that of Breslow's ties: write ties='breslow'")
-        return elastic_net(frame, l1_ratio=self.l1_ratio, penalties=[self.strength], **said).at(self.strength)
+    def _survival(self, people: pl.DataFrame, times: Any) -> pl.Series:
+        return self.result_.predict_survival(people, times)["survival"]
 
 
-class FineGrayRegression(_Regression):
-    """Fine-Gray regression with `fit(X, y)`.
+class CoxRidge(_Shrunk):
+    """Cox regression with a ridge penalty as `rwe.survival.ridge`, whose parameters these are."""
+
+    def __init__(
+        self,
+        theta: float = 1.0,
+        *,
+        scale: bool = False,
+        covariates: Sequence[str] | None = None,
+        formula: str | None = None,
+        strata: Names = None,
+        ties: Literal["efron", "breslow"] = "efron",
+        reference: Mapping[str, str] | None = None,
+        conf_level: float = 0.95,
+        clock: ClockName = "days",
+    ) -> None:
+        self.theta = theta
+        self.scale = scale
+        self.covariates = covariates
+        self.formula = formula
+        self.strata = strata
+        self.ties = ties
+        self.reference = reference
+        self.conf_level = conf_level
+        self.clock = clock
+
+    def _fit(self, table: pl.DataFrame, columns: list[str]) -> Penalised:
+        return ridge(
+            table, **self._roles(table), **self._model(columns), theta=self.theta, scale=self.scale,
+            strata=self.strata, ties=self.ties, reference=self.reference, conf_level=self.conf_level,
+            clock=self.clock,
+        )  # fmt: skip
+
+
+class CoxNet(_Shrunk):
+    """Lasso and elastic net of a Cox model as `rwe.survival.elastic_net`, whose parameters these are.
 
     Parameters
     ----------
-    of
-        The cause of interest.
-    ties, censoring_ties, variance, covariates, formula, reference, clock
-        As in `fine_gray`; all columns of X are covariates by default.
+    penalty
+        A number; or ``best`` or ``sparsest``: chosen on a path by cross-validation within the fit (`folds`, `seed`).
+    """
 
-    Attributes
+    def __init__(
+        self,
+        penalty: float | Literal["best", "sparsest"] = "best",
+        *,
+        l1_ratio: float = 1.0,
+        folds: int = 10,
+        seed: int = 0,
+        covariates: Sequence[str] | None = None,
+        formula: str | None = None,
+        strata: Names = None,
+        reference: Mapping[str, str] | None = None,
+        clock: ClockName = "days",
+    ) -> None:
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
+        self.folds = folds
+        self.seed = seed
+        self.covariates = covariates
+        self.formula = formula
+        self.strata = strata
+        self.reference = reference
+        self.clock = clock
+
+    def _fit(self, table: pl.DataFrame, columns: list[str]) -> Penalised:
+        chosen = self.penalty in ("best", "sparsest")
+        if isinstance(self.penalty, str) and not chosen:
+            raise DefinitionError(f"penalty '{self.penalty}' is a number, best or sparsest")
+        how: dict[str, Any] = {"folds": self.folds, "seed": self.seed} if chosen else {"penalties": [self.penalty]}
+        found = elastic_net(
+            table, **self._roles(table), **self._model(columns), **how, l1_ratio=self.l1_ratio, strata=self.strata,
+            reference=self.reference, clock=self.clock,
+        )  # fmt: skip
+        return found.at(getattr(found, str(self.penalty)) if chosen else float(self.penalty))
+
+
+class FineGrayRegression(SurvivalEstimator):
+    """Fine-Gray regression of one cause as `rwe.survival.fine_gray`, whose parameters these are.
+
+    Its survival function is one less the cumulative incidence of the cause. Its score leaves those who failed
+    of another cause in every later comparison, since the cause can no longer reach them (Wolbers et al. 2009
+    Epidemiology 20:555).
+    """
+
+    _outcome = "cause"
+
+    def __init__(
+        self,
+        of: Any = 1,
+        *,
+        covariates: Sequence[str] | None = None,
+        formula: str | None = None,
+        censor_strata: Names = None,
+        ties: Literal["breslow", "efron"] = "breslow",
+        censoring_ties: Literal["failures_at_risk", "failures_first"] = "failures_at_risk",
+        variance: Literal["sandwich", "known_weights", "model"] = "sandwich",
+        reference: Mapping[str, str] | None = None,
+        conf_level: float = 0.95,
+        clock: ClockName = "days",
+    ) -> None:
+        self.of = of
+        self.covariates = covariates
+        self.formula = formula
+        self.censor_strata = censor_strata
+        self.ties = ties
+        self.censoring_ties = censoring_ties
+        self.variance = variance
+        self.reference = reference
+        self.conf_level = conf_level
+        self.clock = clock
+
+    def _fit(self, table: pl.DataFrame, columns: list[str]) -> Any:
+        found = fine_gray(
+            table, **self._roles(table), **self._model(columns, names(self.censor_strata)), of=self.of,
+            censor_strata=self.censor_strata,
+            ties=self.ties, censoring_ties=self.censoring_ties, variance=self.variance, reference=self.reference,
+            conf_level=self.conf_level, clock=self.clock,
+        )  # fmt: skip
+        self.coef_ = found.coefficients["estimate"].to_numpy()
+        return found
+
+    def _score(self, people: pl.DataFrame) -> F8:
+        return np.asarray((self.result_.design.matrix(people) - self.result_._data.mean) @ self.coef_, np.float64)
+
+    def _survival(self, people: pl.DataFrame, times: Any) -> pl.Series:
+        return 1.0 - self._incidence(people, times)
+
+    def predict_cumulative_incidence(self, X: Any, times: Times) -> F8:
+        """Return the probability to have failed of the cause by these times, shape (rows, times); NaN not known."""
+        people, asked = self._people(X), np.atleast_1d(np.asarray(times))
+        return self._incidence(people, asked).to_numpy().reshape(people.height, asked.size)
+
+    def _incidence(self, people: pl.DataFrame, times: Any) -> pl.Series:
+        incidence: pl.Series = self.result_.predict_incidence(people, times)["incidence"]
+        return incidence
+
+    def _comparable(self, table: pl.DataFrame) -> pl.DataFrame:
+        cause = pl.col(OUTCOMES["cause"])
+        mine, other = cause == self.of, (cause != self.of) & (cause != censored(table))
+        return table.with_columns(
+            pl.when(other).then(pl.col(TIME).max()).otherwise(TIME).alias(TIME), mine.alias(OUTCOMES["event"])
+        )
+
+
+def censored(table: pl.DataFrame) -> Any:
+    """Return what a column of causes says of those who did not fail."""
+    return 0 if table[OUTCOMES["cause"]].dtype.is_numeric() else "censored"
+
+
+class KaplanMeierEstimator(SurvivalEstimator):
+    """Kaplan-Meier curves as `rwe.survival.kaplan_meier`: what a regression must beat.
+
+    The risk score is the time lost in the group, on average, up to the end of the shortest follow-up of a group.
+
+    Parameters
     ----------
-    result_, coef_, mean_, n_features_in_, feature_names_in_
-        As in `CoxRegression`.
+    by
+        Columns of X whose levels have curves of their own; one curve for all without it.
     """
 
     def __init__(
         self,
         *,
-        of: Any = 1,
-        ties: Literal["breslow", "efron"] = "breslow",
-        censoring_ties: Literal["failures_at_risk", "failures_first"] = "failures_at_risk",
-        variance: Literal["sandwich", "known_weights", "model"] = "sandwich",
-        covariates: Sequence[str] | None = None,
-        formula: str | None = None,
-        reference: Mapping[str, str] | None = None,
+        by: Names = None,
+        conf_level: float = 0.95,
+        conf_type: ConfType = "log-log",
         clock: ClockName = "days",
     ) -> None:
-        self.of = of
-        self.ties = ties
-        self.censoring_ties = censoring_ties
-        self.variance = variance
-        self.covariates = covariates
-        self.formula = formula
-        self.reference = reference
+        self.by = by
+        self.conf_level = conf_level
+        self.conf_type = conf_type
         self.clock = clock
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model; `y` holds the fields cause (0: censored) and time (and entry), or these columns."""
-        frame, said = self._read(X, y, "cause", sample_weight)
-        result = fine_gray(
-            frame, of=self.of, covariates=self._terms(frame, ()), reference=self.reference, ties=self.ties,
-            censoring_ties=self.censoring_ties, variance=self.variance, clock=self.clock, **said,
-        )  # fmt: skip
-        return self._keep(result, frame)
+    def _fit(self, table: pl.DataFrame, columns: list[str]) -> Any:
+        if unknown := sorted(set(names(self.by)) - set(columns)):
+            raise DefinitionError(f"by names {unknown}, which are no columns of X")
+        how: dict[str, Any] = {"conf_level": self.conf_level, "conf_type": self.conf_type, "clock": self.clock}
+        return kaplan_meier(table, **self._roles(table), **how, by=self.by)
 
-    def predict_cumulative_incidence(self, X: Any, times: Times) -> F8:
-        """Return the probability to have failed of the cause by each of these times, shape (rows, times)."""
-        check_is_fitted(self)
-        found = self.result_.predict_incidence(covariates(X), times)["incidence"]
-        return np.asarray(found.to_numpy().reshape(-1, np.atleast_1d(times).size), np.float64)
+    def _score(self, people: pl.DataFrame) -> F8:
+        curves = self.result_._curves
+        tau = float(curves.clock.times(curves.last).min())
+        return (tau - restricted_mean(curves, tau)[0])[strata_of(people, self.result_._groups)]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the concordance: those who failed of another cause never fail of this one (Wolbers et al. 2009)."""
-        frame = joined(X, y, "cause", sample_weight)
-        own, free = pl.col(CAUSE) == self.of, pl.col(CAUSE) == self._censored(frame)
-        time = pl.when(own | free).then(pl.col(TIME)).otherwise(pl.col(TIME).max())
-        return self._order(frame.with_columns(time.alias(TIME), own.cast(pl.Int64).alias(EVENT)), X)
-
-    def _censored(self, frame: pl.DataFrame) -> Any:
-        return "censored" if frame[CAUSE].dtype == pl.String else 0
+    def _survival(self, people: pl.DataFrame, times: Any) -> pl.Series:
+        curve = self.result_.at(times)["survival"].to_numpy().reshape(-1, len(times))
+        return pl.Series(curve[strata_of(people, self.result_._groups)].ravel())

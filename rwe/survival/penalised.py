@@ -17,7 +17,7 @@ from rwe.kernels.matrix import predictor
 from rwe.result import Result, tidy
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.baseline import Hazard, hazard_of, last_followed, strata_of
-from rwe.survival.clock import whole_days
+from rwe.survival.clock import ClockName
 from rwe.survival.concordance import agreement, ranks
 from rwe.survival.data import Levels, Response, read
 from rwe.survival.design import Design
@@ -75,22 +75,23 @@ class Penalised:
         score = self._score(read(new, self.design.columns))
         return pl.DataFrame({"row": np.arange(score.size), "score": score})
 
-    def predict_survival(self, new: Any, times: int | Sequence[int]) -> pl.DataFrame:
+    def predict_survival(self, new: Any, times: float | Sequence[float]) -> pl.DataFrame:
         """Return the survival that the model predicts: row, time, survival.
 
         Null after the last day followed in the stratum. There are no limits: an estimate that is held back
         on purpose has no error that says how far it is from the truth.
         """
-        days = np.array(whole_days(times, "times"), np.int64)
+        asked = self._hazard.clock.asked(times, "times")
         frame = read(new, [*self.design.columns, *self._strata.frame.columns])
         score, stratum, z = self._score(frame), strata_of(frame, self._strata), self._hazard
-        hazard = np.zeros((self._strata.n, days.size))
+        hazard = np.zeros((self._strata.n, asked.size))
         for s in range(self._strata.n):
             mine = z.stratum == s
             total = np.concatenate([[0.0], np.cumsum(z.jump[mine])])
-            hazard[s] = np.where(days <= z.last[s], total[np.searchsorted(z.day[mine], days, side="right")], np.nan)
+            upto = np.searchsorted(z.day[mine], z.clock.index(asked), side="right")
+            hazard[s] = np.where(z.clock.reached(z.last[s], asked), total[upto], np.nan)
         survival = np.exp(-np.exp(score)[:, None] * hazard[stratum])
-        position = {"row": np.repeat(np.arange(score.size), days.size), "time": np.tile(days, score.size)}
+        position = {"row": np.repeat(np.arange(score.size), asked.size), "time": np.tile(asked, score.size)}
         return pl.DataFrame(position | {"survival": survival.ravel()}, nan_to_null=True)
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
@@ -149,12 +150,13 @@ def ridge(
     ties: Literal["efron", "breslow"] = "efron",
     reference: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
+    clock: ClockName = "days",
 ) -> Penalised:
     """Fit a Cox model less theta / 2 times the squares of its coefficients, as R ``coxph(~ ridge(...))``.
 
     Parameters
     ----------
-    frame, time, event, covariates, formula, entry, strata, weights, ties, reference, conf_level
+    frame, time, event, covariates, formula, entry, strata, weights, ties, reference, conf_level, clock
         As in `cox`.
     theta
         Size of the penalty; 0 is the plain model.
@@ -182,7 +184,7 @@ def ridge(
         raise DefinitionError(f"ties '{ties}' is neither efron nor breslow")
     base = regression(
         frame, covariates=covariates, formula=formula, reference=reference,
-        time=time, event=event, entry=entry, strata=strata, weights=weights,
+        time=time, event=event, entry=entry, strata=strata, weights=weights, clock=clock,
     )  # fmt: skip
     with np.errstate(over="ignore"):
         spread = base.x.var(axis=0, ddof=1)

@@ -12,6 +12,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
+from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 
@@ -46,6 +47,7 @@ def regression(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
+    clock: ClockName = "days",
     more: Sequence[str] = (),
 ) -> Regression:
     """Validate the columns of a regression; `more` names further columns that `table` shall hold.
@@ -63,7 +65,9 @@ def regression(
     asked = [*names(entry), *names(strata), *names(weights), *names(cluster), *more]
     table = read(frame, [time, event, *asked, *columns_of(model)])
     stratify = names(strata)
-    response = respond(table, time=time, event=event, entry=entry, strata=stratify, weights=weights, cluster=cluster)
+    response = respond(
+        table, time=time, event=event, entry=entry, strata=stratify, weights=weights, cluster=cluster, clock=clock
+    )
     table = table.filter(response.kept)
     plan = design(table, model, reference)
     return Regression(response, plan, plan.matrix(table), table)
