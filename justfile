@@ -31,7 +31,7 @@ lock:
 
 # speed beside rivals and the floor, results committed
 bench:
-    uv run --group dev python -m benchmarks
+    uv run --group bench python -m benchmarks
 
 # bias, errors, coverage and false alarms over 10,000 cohorts a setting, the table committed
 operating-characteristics:
