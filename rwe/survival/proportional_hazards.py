@@ -25,7 +25,7 @@ from rwe.survival.data import Response
 from rwe.survival.design import Design
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import chi_square_tail
-from rwe.survival.linear import solve
+from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import relative_risk
 from rwe.survival.residuals import lived, residuals, schoenfeld
 from rwe.survival.show import framed
@@ -120,6 +120,7 @@ def proportional_hazards(
     """Test one fit; see `Cox.proportional_hazards`."""
     if transform not in TRANSFORMS:
         raise DefinitionError(f"transform '{transform}' is not one of {', '.join(TRANSFORMS)}")
+    scaled = residuals(fit, "scaled_schoenfeld", weighted=False, collapse=False)
     time = transformed(fit.response, transform)
     failing, own = schoenfeld(fit.data, fit.best)
     occasion = fit.data.stop[failing] - 1
@@ -127,6 +128,7 @@ def proportional_hazards(
     at[occasion] = time[failing] - time[failing].mean()
     score = (fit.response.weights[failing] * at[occasion]) @ own
     information = _information(fit, at)
+    _refuse_aliased(fit, information)
     terms = _columns(fit.design) if by_column else {name: [j] for j, name in enumerate(fit.design.names)}
     tests = [_test(score, information, of) for of in [*terms.values(), list(range(score.size))]]
     table = pl.DataFrame(
@@ -137,7 +139,6 @@ def proportional_hazards(
             "p_value": [chi_square_tail(*test) for test in tests],
         }
     )
-    scaled = residuals(fit, "scaled_schoenfeld", weighted=False, collapse=False)
     scaled.insert_column(scaled.columns.index("time") + 1, pl.Series("transformed", time[failing]))
     return ProportionalHazards(table, scaled, transform, notes)
 
@@ -188,6 +189,13 @@ def _spread(fit: Fitted, factor: F8) -> F8:
     return np.asarray(
         weighted_gram(data.x, data.weight * relative_risk(data, best) * lived(data, h, g)) - crossed, np.float64
     )
+
+
+def _refuse_aliased(fit: Fitted, information: F8) -> None:
+    """Refuse slopes in time that the coefficients and the slopes before them exhaust."""
+    known = len(fit.design.names)
+    if lost := [fit.design.names[j - known] for j in aliased(information) if j >= known]:
+        raise NoValidAnswer(f"the events are too few to tell whether the effects of {lost} change in time")
 
 
 def _test(score: F8, information: F8, of: list[int]) -> tuple[float, int]:

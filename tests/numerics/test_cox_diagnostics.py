@@ -178,3 +178,27 @@ def test_the_test_is_tidy_and_keeps_what_its_picture_needs() -> None:
     assert _fit("months.efron").proportional_hazards().notes == (
         "the test takes rows as independent and weights as counts",
     )
+
+
+def test_the_curve_that_scales_time_is_that_of_all_strata_together() -> None:
+    columns = {"t": [5, 1, 4, 2, 3, 6, 7, 8], "e": [1, 1, 0, 1, 1, 1, 0, 1], "s": [0, 1, 0, 1, 0, 1, 0, 1]}
+    frame = pl.DataFrame(columns | {"x": [0.3, -1.0, 2.0, 0.1, 0.4, -0.6, 0.7, 0.2]})
+
+    found = sv.cox(frame, time="t", event="e", covariates=["x"], strata="s").proportional_hazards("km").residuals
+
+    assert found["time"].to_list() == [3, 5, 1, 2, 6, 8]
+    assert_allclose(found["transformed"], [2 / 8, 3 / 8, 0, 1 / 8, 1 - 15 / 32, 1 - 10 / 32], rtol=1e-14)
+
+
+@pytest.mark.parametrize("transform", ["km", "identity", "rank", "log"])
+def test_slopes_that_the_events_cannot_tell_are_refused(transform: Any) -> None:
+    one = pl.DataFrame({"t": [2, 4, 5, 6], "e": [1, 0, 0, 0], "x": [0.2, 0.5, -1.0, 0.3]})
+    two = pl.DataFrame({"t": [1, 1, 1, 2, 2], "e": [1] * 5, "x": [1.0, 0.5, 2.0, 0.3, 1.1], "z": [0, 1, 0, 0, 1]})
+
+    exact = sv.cox(one, time="t", event="e", covariates=["x"], ties="exact")
+    fit = sv.cox(two, time="t", event="e", covariates=["x", "z"])
+
+    with pytest.raises(DefinitionError, match="do not exist for exact ties"):
+        exact.proportional_hazards(transform)
+    with pytest.raises(NoValidAnswer, match=r"whether the effects of \['z'\] change"):
+        fit.proportional_hazards(transform)

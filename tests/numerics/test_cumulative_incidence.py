@@ -207,3 +207,22 @@ def test_refusals() -> None:
     apart = TIED.with_columns(g=pl.col("t") > 3)
     with pytest.raises(NoValidAnswer, match="cannot be compared"):
         sv.gray_test(apart.filter(pl.col("why") != "b"), time="t", cause="why", by="g", strata="g", of="a")
+
+
+def test_clusters_count_beside_persons() -> None:
+    frame = pl.DataFrame({"t": [2, 2, 3, 4, 5], "c": [2, 1, 0, 0, 0], "id": [2, 2, 3, 1, 2]})
+
+    found = sv.cumulative_incidence(frame, time="t", cause="c", cluster="id").at(2)
+
+    by_cluster = [0.16 - 0.04 - 0.04, -0.04, -0.04]  # (failed of the cause - 1 / 5) / 5, summed
+    assert_allclose(found["std_error"], np.sqrt(np.square(by_cluster).sum()), rtol=1e-14)
+
+
+def test_ties_take_no_more_than_all_of_the_variance_from_grays_test() -> None:
+    columns = {"t": [8, 9, 31, 11, 22, 27, 29, 31], "c": [2, 2, 1, 1, 2, 1, 3, 1], "g": [0, 0, 0, 1, 1, 1, 1, 1]}
+
+    found = sv.gray_test(pl.DataFrame(columns), time="t", cause="c", by="g", of=1)
+
+    # two fail on day 31 among 8 / 5, in the measure of group 1: cuminc takes 1 - 1 / (8 / 5 - 1) = -2 / 3 of the
+    # variance of that day, and finds 0.3138383264
+    assert_allclose(found.statistic, 0.29692661999000247, rtol=1e-12)

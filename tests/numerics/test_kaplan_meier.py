@@ -229,3 +229,12 @@ def test_result_holds_curve_counts_and_what_was_asked() -> None:
     assert table.filter(estimand="median")["estimate"].to_list() == km.quantile()["time"].to_list()
     assert set(table["population"]) == {"all"}
     assert "Kaplan-Meier, 95% log-log limits" in km._repr_html_()
+
+
+def test_limits_of_a_quantile_are_where_the_curve_of_limits_first_falls_to_it() -> None:
+    frame = pl.DataFrame({"t": [1, 1, 2, 3, 4, 6], "e": [1] * 6, "id": [0, 1, 1, 0, 3, 0]})
+
+    km = sv.kaplan_meier(frame, time="t", event="e", cluster="id")
+
+    assert km.table["conf_high"][0] < km.table["conf_high"][1] < 0.9  # a robust limit may rise again: R orders it
+    assert km.quantile(0.1).row(0) == (0.1, 1, 1, 1)
