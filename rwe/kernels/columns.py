@@ -8,12 +8,25 @@ import numpy as np
 
 from rwe.kernels._jit import F8, Flags, f8_in, f8_in2, f8_out2, flags_in, integer, kernel
 
+LINE = 8  # numbers of a line of the cache: columns go side by side as many at once
 
-@kernel(f8_in, f8_out2, integer, integer)
-def interleave(column: F8, x: F8, first: int, j: int) -> None:
-    """Put a stretch of a column in column j of x, from row `first` on."""
-    for i in range(column.size):
-        x[first + i, j] = column[i]
+
+@kernel(*[f8_in] * LINE, integer, integer, f8_out2, integer, integer)
+def interleave(
+    a: F8, b: F8, c: F8, d: F8, e: F8, f: F8, g: F8, h: F8, start: int, end: int, x: F8, first: int, j: int
+) -> None:
+    """Put rows `start` to `end` of eight columns in x, from row `first` and column j on."""
+    for i in range(start, end):
+        row = first + i - start
+        x[row, j], x[row, j + 1], x[row, j + 2], x[row, j + 3] = a[i], b[i], c[i], d[i]
+        x[row, j + 4], x[row, j + 5], x[row, j + 6], x[row, j + 7] = e[i], f[i], g[i], h[i]
+
+
+@kernel(f8_in, integer, integer, f8_out2, integer, integer)
+def interleave_one(column: F8, start: int, end: int, x: F8, first: int, j: int) -> None:
+    """Put rows `start` to `end` of one column in x, from row `first` on."""
+    for i in range(start, end):
+        x[first + i - start, j] = column[i]
 
 
 @kernel(f8_in2, f8_in, integer, integer, reassociate=True)

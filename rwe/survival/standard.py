@@ -12,7 +12,7 @@ import polars as pl
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
-from rwe.kernels.columns import column_squares, column_sums, interleave, standardise
+from rwe.kernels.columns import LINE, column_squares, column_sums, interleave, interleave_one, standardise
 from rwe.survival.data import Response
 from rwe.survival.design import Design
 from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
@@ -42,8 +42,10 @@ def matrix_of(plan: Design, frame: pl.DataFrame) -> F8:
 def _fill(plan: Design, frame: pl.DataFrame, x: F8, first: int, last: int) -> None:
     columns = plan.values(frame[first:last])
     for start, end in cuts(last - first, STRETCH):
-        for j, column in enumerate(columns):
-            interleave(column[start:end], x, first + start, j)
+        for j in range(0, len(columns) - LINE + 1, LINE):
+            interleave(*columns[j : j + LINE], start, end, x, first + start, j)
+        for j in range(len(columns) // LINE * LINE, len(columns)):
+            interleave_one(columns[j], start, end, x, first + start, j)
 
 
 LEAST = 1e-140  # smallest spread of a covariate, and its inverse the largest: squares must be numbers too
