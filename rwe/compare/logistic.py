@@ -19,7 +19,8 @@ from rwe.kernels.exponential import exponentials
 from rwe.kernels.logistic import logistic_pass
 from rwe.kernels.matrix import predictor, room, whole_gram
 from rwe.survival.ascent import refuse_aliased, runaway
-from rwe.survival.data import names, numeric, read, refuse
+from rwe.survival.columns import numeric, refuse
+from rwe.survival.data import names, read
 from rwe.survival.design import columns_of, design
 from rwe.survival.intervals import two_sided
 from rwe.survival.linear import aliased, solve

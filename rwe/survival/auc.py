@@ -19,7 +19,8 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import numeric, read
+from rwe.survival.columns import numeric
+from rwe.survival.data import read
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.model import Cox

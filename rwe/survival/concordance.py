@@ -20,7 +20,8 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.concordance import count_pairs
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Response, names, numeric, read, respond
+from rwe.survival.columns import numeric
+from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.show import framed
 

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
 from rwe.survival.clock import CLOCKS, Clock, continuous
+from rwe.survival.columns import causes_of, days_of, events_of, moments_of, refuse, weights_of
 
 INDEX = "_rwe_level"
-CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
-LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,18 +196,18 @@ def respond(
     """
     if (event is None) == (cause is None):
         raise DefinitionError("give the column of failures as event, or that of their causes as cause, and not both")
-    weight = None if weights is None else _weights(frame[weights])
+    weight = None if weights is None else weights_of(frame[weights])
     kept = np.ones(frame.height, np.bool_) if weight is None else weight > 0
     if not kept.any():
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if frame.height else ""))
     frame = frame.filter(kept) if not kept.all() else frame
     ticking, leave, enter = _ticks(frame, time, entry, clock)
-    code, causes = (None, ()) if cause is None else _causes(frame[cause])
+    code, causes = (None, ()) if cause is None else causes_of(frame[cause])
     return Response(
         clock=ticking,
         time=leave,
         entry=enter,
-        event=_events(frame[event]) if event is not None else np.asarray(code) > 0,
+        event=events_of(frame[event]) if event is not None else np.asarray(code) > 0,
         cause=code,
         causes=causes,
         weight=None if weight is None else np.ascontiguousarray(weight[kept]),
@@ -217,12 +216,6 @@ def respond(
         cluster=None if cluster is None else levels(frame, [cluster]).code,
         kept=kept,
     )
-
-
-def refuse(n: int, of: int, column: str, rule: str, advice: str = "mend or leave out these rows") -> None:
-    """Raise a DataError when `n` rows break a rule of a column."""
-    if n:
-        raise DataError(f"column '{column}': {n} of {of} rows {rule}; {advice}")
 
 
 def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
@@ -237,80 +230,17 @@ def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
     return Levels(found, np.ascontiguousarray(code.to_numpy()), found.height)
 
 
-def numeric(column: pl.Series) -> pl.Series:
-    """Return a column of numbers as Int64 or Float64; text, dates and single precision are refused."""
-    if column.dtype == pl.Float32:
-        raise DataError(f"column '{column.name}' is in single precision: give Float64, so that no digit is invented")
-    if not column.dtype.is_numeric():
-        raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
-    column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
-    bad = column.null_count()
-    if column.dtype == pl.Float64 and not np.isfinite(column.sum()):  # a finite sum has finite terms: one cheap read
-        bad += int((~column.is_finite()).sum())
-    refuse(bad, column.len(), column.name, "have no finite value")
-    return column
-
-
 def _ticks(frame: pl.DataFrame, time: str, entry: str | None, clock: str) -> tuple[Clock, I4, I4]:
     """Return the clock, and the ticks of leaving and entering."""
     if clock not in CLOCKS:
         raise DefinitionError(f"clock '{clock}' is not one of {', '.join(CLOCKS)}")
     given = [frame[column] for column in (time, entry) if column is not None]
     if clock == "days":
-        days = [_days(column) for column in given]
+        days = [days_of(column) for column in given]
         ticking = Clock(int(days[0].max()) + 1)
     else:
-        ticking, ticks = continuous(*(_moments(column) for column in given))
+        ticking, ticks = continuous(*(moments_of(column) for column in given))
         days = [np.ascontiguousarray(tick, np.int32) for tick in ticks]
     leave, enter = days[0], np.full(frame.height, -1, np.int32) if entry is None else days[1]
     refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
     return ticking, leave, enter
-
-
-def _moments(column: pl.Series) -> F8:
-    number = numeric(column).cast(pl.Float64)
-    refuse(int((number < 0).sum()), number.len(), column.name, "lie before time 0")
-    return number.to_numpy()
-
-
-def _days(column: pl.Series) -> I4:
-    number = numeric(column)
-    of = number.len()
-    if number.dtype == pl.Float64:
-        advice = "give whole days (a time in years: multiply by 365.25 and round, once, and say so)"
-        refuse(int((number != number.floor()).sum()), of, column.name, "are not whole days", advice)
-    refuse(int((number < 0).sum()), of, column.name, "lie before day 0")
-    refuse(int((number > LAST_DAY).sum()), of, column.name, "lie beyond 150 years", "give the column in days")
-    return np.ascontiguousarray(number.cast(pl.Int32).to_numpy())
-
-
-def _events(column: pl.Series) -> Flags:
-    if column.dtype == pl.Boolean:
-        refuse(column.null_count(), column.len(), column.name, "have no value")
-        return np.ascontiguousarray(column.to_numpy())
-    number = numeric(column)
-    advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
-    refuse(int(((number != 0) & (number != 1)).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
-    return np.ascontiguousarray((number == 1).to_numpy())
-
-
-def _causes(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
-    """Return the code of each row's cause (0: censored) and the names of the causes."""
-    if column.dtype == pl.Boolean or column.dtype.is_numeric():
-        number = numeric(column.cast(pl.Int64) if column.dtype == pl.Boolean else column)
-        advice = "0 is censored, 1, 2, ... are causes"
-        odd = int(((number < 0) | (number.cast(pl.Int64) != number)).sum())
-        refuse(odd, number.len(), column.name, "are no whole numbers from 0", advice)
-        column, censored = number.cast(pl.Int64), pl.Series([0])
-    else:
-        refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
-        column, censored = column.cast(pl.String), pl.Series([CENSORED])
-    causes = column.filter(column != censored[0]).unique().sort()
-    code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
-    return np.ascontiguousarray(code.to_numpy()), tuple(causes)
-
-
-def _weights(column: pl.Series) -> F8:
-    number = numeric(column).cast(pl.Float64)
-    refuse(int((number < 0).sum()), number.len(), column.name, "have a negative weight")
-    return np.ascontiguousarray(number.to_numpy())

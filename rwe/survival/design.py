@@ -22,7 +22,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
-from rwe.survival.data import numeric, refuse
+from rwe.survival.columns import numeric, refuse
 from rwe.survival.formula import columns_in, factors_of, values_of
 
 _FACTOR = re.compile(r"(?P<call>C|log)\(\s*(?P<inside>[^\W\d]\w*|`[^`]+`)\s*\)|(?P<plain>[^\W\d]\w*|`[^`]+`)")

@@ -21,7 +21,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
-from rwe.survival.data import numeric, refuse
+from rwe.survival.columns import numeric, refuse
 
 LONGEST = 2000  # characters of a formula
 POWER = 4  # of a sum of terms: more is a slip, and grows without end

@@ -13,7 +13,8 @@ import polars as pl
 
 from rwe.errors import DataError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8
-from rwe.survival.data import Response, names, read, refuse, respond
+from rwe.survival.columns import refuse
+from rwe.survival.data import Response, names, read, respond
 
 MOVED = "_rwe_moved"
 

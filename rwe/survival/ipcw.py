@@ -18,7 +18,8 @@ import polars as pl
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.survival.clock import Clock, ClockName
-from rwe.survival.data import numeric, read, refuse, respond
+from rwe.survival.columns import numeric, refuse
+from rwe.survival.data import read, respond
 from rwe.survival.model import Cox
 
 

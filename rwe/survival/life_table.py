@@ -14,7 +14,8 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.life_table import expected_hazard
-from rwe.survival.data import levels, numeric, read, refuse
+from rwe.survival.columns import numeric, refuse
+from rwe.survival.data import levels, read
 
 YEAR = 365.241  # days in a year of age, as R's rate tables count them
 

@@ -15,7 +15,8 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
 from rwe.survival.baseline import Hazard, strata_of
-from rwe.survival.data import Levels, numeric, read
+from rwe.survival.columns import numeric
+from rwe.survival.data import Levels, read
 from rwe.survival.design import Design
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits

@@ -12,7 +12,8 @@ import polars as pl
 
 from rwe.errors import DataError, NoValidAnswer
 from rwe.kernels._jit import F8
-from rwe.survival.data import numeric, read, refuse
+from rwe.survival.columns import numeric, refuse
+from rwe.survival.data import read
 
 
 @dataclass(frozen=True, slots=True, eq=False)

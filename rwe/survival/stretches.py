@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from rwe.survival.data import Response, levels, refuse
+from rwe.survival.columns import refuse
+from rwe.survival.data import Response, levels
 
 
 def stretches(response: Response, person: pl.Series) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.clock import Clock, ClockName
-from rwe.survival.data import Levels, Response, numeric, respond
+from rwe.survival.columns import numeric
+from rwe.survival.data import Levels, Response, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.standard import held, matrix_of
 from rwe.survival.stream import batches

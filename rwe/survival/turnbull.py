@@ -14,7 +14,8 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
-from rwe.survival.data import Levels, levels, names, numeric, read, refuse
+from rwe.survival.columns import numeric, refuse
+from rwe.survival.data import Levels, levels, names, read
 from rwe.survival.npmle import Mass, most_likely
 from rwe.survival.show import framed
 

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the columns of a response must hold: each is read once, and rows that break its rule are counted and refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError
+from rwe.kernels._jit import F8, I4, I8, Flags
+
+CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
+LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
+
+
+def refuse(n: int, of: int, column: str, rule: str, advice: str = "mend or leave out these rows") -> None:
+    """Raise a DataError when `n` rows break a rule of a column."""
+    if n:
+        raise DataError(f"column '{column}': {n} of {of} rows {rule}; {advice}")
+
+
+def numeric(column: pl.Series) -> pl.Series:
+    """Return a column of numbers as Int64 or Float64; text, dates and single precision are refused."""
+    if column.dtype == pl.Float32:
+        raise DataError(f"column '{column.name}' is in single precision: give Float64, so that no digit is invented")
+    if not column.dtype.is_numeric():
+        raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
+    column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
+    bad = column.null_count()
+    if column.dtype == pl.Float64 and not np.isfinite(column.sum()):  # a finite sum has finite terms: one cheap read
+        bad += int((~column.is_finite()).sum())
+    refuse(bad, column.len(), column.name, "have no finite value")
+    return column
+
+
+def moments_of(column: pl.Series) -> F8:
+    """Return a column of numbers from 0."""
+    number = numeric(column).cast(pl.Float64)
+    refuse(int((number < 0).sum()), number.len(), column.name, "lie before time 0")
+    return number.to_numpy()
+
+
+def days_of(column: pl.Series) -> I4:
+    """Return a column of whole days from 0."""
+    number = numeric(column)
+    of = number.len()
+    if number.dtype == pl.Float64:
+        advice = "give whole days (a time in years: multiply by 365.25 and round, once, and say so)"
+        refuse(int((number != number.floor()).sum()), of, column.name, "are not whole days", advice)
+    refuse(int((number < 0).sum()), of, column.name, "lie before day 0")
+    refuse(int((number > LAST_DAY).sum()), of, column.name, "lie beyond 150 years", "give the column in days")
+    return np.ascontiguousarray(number.cast(pl.Int32).to_numpy())
+
+
+def events_of(column: pl.Series) -> Flags:
+    """Return a column of failed or not."""
+    if column.dtype == pl.Boolean:
+        refuse(column.null_count(), column.len(), column.name, "have no value")
+        return np.ascontiguousarray(column.to_numpy())
+    number = numeric(column)
+    advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
+    refuse(int(((number != 0) & (number != 1)).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
+    return np.ascontiguousarray((number == 1).to_numpy())
+
+
+def causes_of(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
+    """Return the code of each row's cause (0: censored) and the names of the causes."""
+    if column.dtype == pl.Boolean or column.dtype.is_numeric():
+        number = numeric(column.cast(pl.Int64) if column.dtype == pl.Boolean else column)
+        advice = "0 is censored, 1, 2, ... are causes"
+        odd = int(((number < 0) | (number.cast(pl.Int64) != number)).sum())
+        refuse(odd, number.len(), column.name, "are no whole numbers from 0", advice)
+        column, censored = number.cast(pl.Int64), pl.Series([0])
+    else:
+        refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
+        column, censored = column.cast(pl.String), pl.Series([CENSORED])
+    causes = column.filter(column != censored[0]).unique().sort()
+    code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
+    return np.ascontiguousarray(code.to_numpy()), tuple(causes)
+
+
+def weights_of(column: pl.Series) -> F8:
+    """Return a column of weights from 0."""
+    number = numeric(column).cast(pl.Float64)
+    refuse(int((number < 0).sum()), number.len(), column.name, "have a negative weight")
+    return np.ascontiguousarray(number.to_numpy())
