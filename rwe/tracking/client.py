@@ -73,9 +73,9 @@ def track(folder: Path, *, home: Path, address: str | None = None) -> Tracked:
         If MLflow does not take the run; nothing of the run is lost.
     """
     record = read_record(folder)
-    address = address or os.environ.get("MLFLOW_TRACKING_URI") or _own_store(home)
+    address = address or os.environ.get("MLFLOW_TRACKING_URI") or own_store(home)
     try:
-        with _connected(address) as client:
+        with connected(address) as client:
             return _enter(client, record, folder, address, home)
     except Exception as exc:
         where = re.sub(r"//[^/@]*@", "//***@", address)
@@ -83,13 +83,13 @@ def track(folder: Path, *, home: Path, address: str | None = None) -> Tracked:
         raise SourceUnreachable(f"{reason}; the run folder is whole, only the tracking is missing") from exc
 
 
-def _own_store(home: Path) -> str:
+def own_store(home: Path) -> str:
     (home / "mlflow").mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{(home / 'mlflow' / 'mlflow.db').as_posix()}"
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[MlflowClient]:
+def connected(address: str) -> Iterator[MlflowClient]:
     """Load mlflow, speak to `address`, and put back what was set before."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -112,7 +112,7 @@ def _enter(client: MlflowClient, record: Record, folder: Path, address: str, hom
     import mlflow
 
     run = client.create_run(
-        _experiment(client, record.study, address, home), run_name=record.run_id, tags=dict(record.tags)
+        experiment_of(client, record.study, address, home), run_name=record.run_id, tags=dict(record.tags)
     )
     run_id = run.info.run_id
     with mlflow.start_run(run_id=run_id):
@@ -124,7 +124,7 @@ def _enter(client: MlflowClient, record: Record, folder: Path, address: str, hom
     return Tracked(address, run_id, model_uri)
 
 
-def _experiment(client: MlflowClient, study: str, address: str, home: Path) -> str:
+def experiment_of(client: MlflowClient, study: str, address: str, home: Path) -> str:
     if found := client.get_experiment_by_name(study):
         return str(found.experiment_id)
     # a database keeps no files: without a folder of ours they would land in the current one
@@ -204,7 +204,7 @@ def predict(model_uri: str, frame: pl.DataFrame, times: Sequence[int], *, addres
     DataError
         If a column is missing, or holds what the model does not know.
     """
-    with _connected(address):
+    with connected(address):
         import mlflow
 
         model = mlflow.pyfunc.load_model(model_uri)
