@@ -36,6 +36,24 @@ def run_on(sums: F8, opens: Flags) -> None:
                 sums[k, j] += sums[k - 1, j]
 
 
+@kernel(f8_in, f8_in, flags_in)
+def taken_off(at_risk: F8, w_event: F8, opens: Flags) -> float:
+    """Return how much larger the sums over those at risk were before late entries were taken off, summed over failures.
+
+    Sums are made backwards in time, so a row that enters was part of a later sum: the largest later sum, in units of
+    a sum, is what its rounding error grows by. Without late entry sums only grow, and this is 0; not a number
+    where no digit is left.
+    """
+    total = most = 0.0
+    for k in range(opens.size - 1, -1, -1):
+        if k + 1 < opens.size and opens[k + 1]:
+            most = 0.0
+        most = max(most, at_risk[k])
+        if w_event[k] > 0.0:
+            total += w_event[k] * (most / at_risk[k] - 1.0) if at_risk[k] > 0.0 else np.nan
+    return total
+
+
 @kernel(integer, number, number, integer, f8_out2, reassociate=True)
 def _efron(d: int, at_risk: float, failing: float, k: int, out: F8) -> None:
     """Put the sums over the d failures of occasion k, for a mean weight of 1."""

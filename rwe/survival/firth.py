@@ -17,6 +17,7 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.data import Response
+from rwe.survival.digits import refuse_vague
 from rwe.survival.partial import Point, evaluate, relative_risk
 from rwe.survival.risk_sets import lived, risk_sets
 from rwe.survival.rows import Rows
@@ -42,7 +43,9 @@ def maximise_firth(data: Rows, names: tuple[str, ...]) -> tuple[Point, Point]:
     null = evaluate(data, np.zeros(data.x.shape[1]))
     refuse_aliased(null.information, names)
     top = climb(firth_hill(data), null.beta, names, steps=STEPS)
-    return _point(data, null.beta), _point(data, top.beta)
+    best = _point(data, top.beta)
+    refuse_vague(best.error, best.information)
+    return _point(data, null.beta), best
 
 
 def _point(data: Rows, beta: F8) -> Point:

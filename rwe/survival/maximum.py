@@ -10,6 +10,7 @@ import numpy as np
 
 from rwe.kernels._jit import F8
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased, spent
+from rwe.survival.digits import refuse_vague
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, evaluate, point
 
@@ -29,7 +30,8 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
     ------
     NoValidAnswer
         If a term is a combination of others or constant among those at risk, or has no finite
-        maximum (monotone likelihood: it separates those who fail from those who do not).
+        maximum (monotone likelihood: it separates those who fail from those who do not); or if sums
+        over late entries keep too few digits.
     """
     null = now = evaluate(data, np.zeros(data.terms))
     refuse_aliased(null.information, names)
@@ -46,8 +48,13 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
         step = solve(now.information, now.score)
         length = float(np.abs(step).max()) / max(1.0, float(np.abs(now.beta).max()))
         if moved < lag and (length < STEP or (length < SMALL and step @ now.score < lag**2)):
-            return null, replace(now, beta=now.beta + step)
-    return null, evaluate(data, climb(plain_hill(data), null.beta, names).beta)
+            return null, _sharp(replace(now, beta=now.beta + step))
+    return null, _sharp(evaluate(data, climb(plain_hill(data), null.beta, names).beta))
+
+
+def _sharp(best: Point) -> Point:
+    refuse_vague(best.error, best.information)
+    return best
 
 
 def plain_hill(data: Cohort) -> Hill:

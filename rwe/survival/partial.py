@@ -17,6 +17,7 @@ import numpy as np
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor, room, whole_gram
 from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, run_on, tie_sums
+from rwe.survival.digits import score_error
 from rwe.survival.occasions import Occasions
 from rwe.survival.rows import Rows, Sums
 
@@ -76,6 +77,8 @@ class Point:
         Rows h, g, u, v, z of `tie_sums`.
     hazard
         By key, what rows have lived through.
+    error
+        Rounding error of the score that late entries leave: they are added, then taken off again.
     """
 
     beta: F8
@@ -87,6 +90,7 @@ class Point:
     ties: F8
     hazard: F8
     occasions: Occasions
+    error: float = 0.0
 
     @property
     def failing(self) -> F8:
@@ -109,7 +113,7 @@ def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
     found, when = data.sums(beta, hazard, gram=gram), data.occasions
     table, n = found.table, when.n
     failing = table[n : when.nowhere]
-    ties, logs = _ties(when, table[:, -1])
+    ties, logs, error = _ties(when, table[:, -1])
     now = when.hazard(ties[0], ties[1])
     score = data.x_event.copy()
     less_lived(table, now, score)
@@ -122,18 +126,19 @@ def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
         add_means(at_risk, failing, when.slot, ties[2], ties[3], ties[4], turned, square)
         scaled = found.gram * (when.w_event.sum() / found.lived if found.lived > 0 else 1.0)
         information = scaled - whole_gram(square, data.terms)
-    loglik = float(data.x_event @ beta) + data.offset_event - logs
-    return Point(beta, loglik, score, information, at_risk, failing, ties, now, when)
+    loglik = float(data.x_event @ beta) + data.offset_event - logs if error < np.inf else np.nan
+    return Point(beta, loglik, score, information, at_risk, failing, ties, now, when, error)
 
 
-def _ties(when: Occasions, r: F8) -> tuple[F8, float]:
-    """Return h, g, u, v, z and the log of the risk sets, from the sums of r by key."""
+def _ties(when: Occasions, r: F8) -> tuple[F8, float, float]:
+    """Return h, g, u, v, z, the log of the risk sets and their rounding error, from the sums of r by key."""
     own, failing = r[: when.n].copy(), np.zeros(when.n)
     failing[when.tied] = r[when.n : when.nowhere]
     at_risk = (own + failing)[:, None]
     run_back(at_risk, when.opens)
-    found = tie_sums(when.n_event, when.w_event, at_risk[:, 0].copy(), failing, float(when.efron))
-    return found[:5], float(found[5].sum())
+    whole = at_risk[:, 0].copy()
+    found = tie_sums(when.n_event, when.w_event, whole, failing, float(when.efron))
+    return found[:5], float(found[5].sum()), score_error(whole, when.w_event, when.opens)
 
 
 def _hazard_at_0(data: Cohort) -> F8:

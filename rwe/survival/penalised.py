@@ -21,6 +21,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.concordance import agreement, ranks
 from rwe.survival.data import Levels, Response, read
 from rwe.survival.design import Design
+from rwe.survival.digits import refuse_vague
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.linear import solve
@@ -196,6 +197,7 @@ def ridge(
     refuse_aliased(hill(start).curve, terms)
     top = climb(hill, start, terms)
     at, inverse = evaluate(data, top.beta), solve(top.curve, np.eye(len(terms)))
+    refuse_vague(at.error, top.curve)
     unit = np.outer(data.scale, data.scale)
     sampling = inverse @ at.information @ inverse
     table = coefficients_of(

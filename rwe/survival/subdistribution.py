@@ -24,6 +24,7 @@ from rwe.kernels.partial_likelihood import tie_sums
 from rwe.kernels.risk_pass import risk_pass
 from rwe.survival.ascent import refuse_aliased, runaway
 from rwe.survival.data import Response
+from rwe.survival.digits import refuse_vague, score_error
 from rwe.survival.linear import aliased, solve
 from rwe.survival.rows import total
 from rwe.survival.standard import on_scale
@@ -131,6 +132,8 @@ class Top:
         Sums of r x by key of competing failures (the sum of r last).
     hazard
         By key, what a row has lived through.
+    error
+        Rounding error of the score that late entries leave.
     """
 
     beta: F8
@@ -142,6 +145,7 @@ class Top:
     ties: F8
     late: F8
     hazard: F8
+    error: float
 
 
 def risks(response: Response, code: int, x: F8, *, efron: bool, failures_first: bool) -> Risks:
@@ -221,9 +225,11 @@ def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
     mixed = np.einsum("k,ki,kj->ij", v, s1, e1)
     second = np.einsum("k,ki,kj->ij", u, s1, s1) - mixed - mixed.T + np.einsum("k,ki,kj->ij", z, e1, e1)
     scale = data.w_event.sum() / lived if lived > 0 else 1.0
+    risk = at_risk[:, -1].copy()
+    error = score_error(risk, data.w_event, np.arange(risk.size) == 0) if data.enter.size else 0.0
     return Top(
         beta=beta,
-        loglik=float(data.x_event @ beta) + loglik,
+        loglik=float(data.x_event @ beta) + loglik if error < np.inf else np.nan,
         score=data.x_event - np.einsum("k,kj->j", h, s1) - np.einsum("k,kj->j", g - h, e1),
         information=gram * scale - second,
         at_risk=at_risk,
@@ -231,6 +237,7 @@ def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
         ties=ties,
         late=table[2 * data.days.size + 1 :],
         hazard=_lived(data, h, g),
+        error=error,
     )
 
 
@@ -280,6 +287,7 @@ def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
         if aliased(now.information):
             break
         if step @ now.information @ step < STILL**2:
+            refuse_vague(now.error, now.information)
             return null, now
     raise NoValidAnswer(runaway(terms, step))
 
