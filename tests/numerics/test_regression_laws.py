@@ -1,160 +1,237 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Laws that hold for any regression: order, copies, splits, units, coding and threads change no answer.
+"""Laws that hold for any regression: order, copies, splits, units, coding and names change no answer.
 
-Cohorts are made as in the laws of curves. A model that refuses a cohort must refuse the changed cohort too.
+Cohorts are made as in the laws of curves. A model that refuses a cohort must refuse the changed cohort too. Each law
+meets 2,000 cohorts with each model in CI; threads are in test_threads.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from rwe import survival as sv
 from rwe.errors import DataError, NoValidAnswer
+from rwe.execute import Parts
 
-COX: dict[str, Any] = {"time": "t", "event": "e", "entry": "a", "covariates": ["x", "g"]}
-MODELS: dict[str, dict[str, Any]] = {
-    "strata": {"strata": "s"},
-    "weights, robust": {"weights": "w", "robust": True},
-    "Breslow": {"ties": "breslow"},
-}
-SPREAD = 10.0  # between risks e^10 apart, sums of late entries lose digits: those who enter later are taken off again
+COMMON: dict[str, Any] = {"time": "t", "entry": "a", "covariates": ["x", "g"]}
+COX: dict[str, Any] = COMMON | {"event": "e"}
+GRAY: dict[str, Any] = COMMON | {"cause": "c", "of": 1}
 
 
 def cohort(seed: int, n: int) -> pl.DataFrame:
-    """Make a small cohort with ties, late entry, two groups and strata, whole weights and a covariate."""
+    """Make a small cohort with ties, late entry, two causes, groups and strata, whole weights and a covariate."""
     rng = np.random.default_rng(seed)
     while True:
         a, e, g = rng.integers(0, 5, n), rng.integers(0, 2, n), rng.integers(0, 2, n)
         if e.sum() > 1 and 0 < g.sum() < n:
             break
     columns = {"a": a, "t": a + rng.integers(1, 13, n), "e": e, "g": g, "s": rng.integers(0, 2, n)}
-    return pl.DataFrame({"id": np.arange(n), **columns, "w": rng.integers(1, 4, n), "x": rng.normal(size=n)})
+    frame = pl.DataFrame({"id": np.arange(n), **columns, "w": rng.integers(1, 4, n), "x": rng.normal(size=n)})
+    return frame.with_columns(c=pl.Series(np.where(e, 1, 2 * rng.integers(0, 2, n))))
 
 
-def _fit(frame: pl.DataFrame, **more: Any) -> np.ndarray | None:
-    """Return estimates, errors, likelihood and concordance; None where there is no valid answer."""
+def _cox(frame: Any, **more: Any) -> tuple[pl.DataFrame, float]:
+    fit = sv.cox(frame, **{**COX, **more})
+    return fit.coefficients, fit.loglik
+
+
+def _fine_gray(frame: Any, **more: Any) -> tuple[pl.DataFrame, float]:
+    fit = sv.fine_gray(frame, **{**GRAY, **more})
+    return fit.coefficients, fit.loglik
+
+
+MODELS: dict[str, Callable[..., tuple[pl.DataFrame, float]]] = {
+    "Cox, strata": lambda f, **m: _cox(f, **{"strata": "s", **m}),
+    "Cox, weights, robust": lambda f, **m: _cox(f, **{"weights": "w", "robust": True, **m}),
+    "Cox, Breslow": lambda f, **m: _cox(f, **{"ties": "breslow", **m}),
+    "Fine-Gray": lambda f, **m: _fine_gray(f, **m),
+    "Fine-Gray, weights, Efron": lambda f, **m: _fine_gray(f, **{"ties": "efron", "weights": "w", **m}),
+}
+ROBUST = ("Cox, weights, robust", "Fine-Gray", "Fine-Gray, weights, Efron")  # variances that count clusters
+
+
+def _fit(what: str, frame: Any, **more: Any) -> np.ndarray | None:
+    """Return estimates, errors and likelihood; None where there is no valid answer."""
     try:
-        fit = sv.cox(frame, **{**COX, **more})
+        found, loglik = MODELS[what](frame, **more)
     except NoValidAnswer:
         return None
-    eta = frame.select("x", "g").to_numpy() @ fit.coefficients["estimate"].to_numpy()
-    assume(np.ptp(eta) < SPREAD)
-    error = "robust_std_error" if fit.robust else "std_error"
-    return np.concatenate([fit.coefficients["estimate"], fit.coefficients[error], [fit.loglik, fit.concordance]])
+    robust = found["robust_std_error"] if "robust_std_error" in found.columns else found["std_error"]
+    return np.array([*found["estimate"], *found["std_error"], *robust.fill_null(found["std_error"]), loglik])
 
 
-def _same(what: str, got: np.ndarray | None, wanted: np.ndarray | None) -> None:
-    """Fits agree to 1e-6: a last step of 1e-9 leaves that much open where a likelihood of few events is flat."""
-    assert (got is None) == (wanted is None), f"{what}: one of the two cohorts is refused"
+def _same(got: np.ndarray | None, wanted: np.ndarray | None) -> None:
+    """Fits agree to 1e-6 of a standard error, which is how far a likelihood of few events tells estimates apart."""
+    assert (got is None) == (wanted is None), "one of the two cohorts is refused"
     if got is not None and wanted is not None:
-        assert_allclose(got, wanted, rtol=1e-6, atol=1e-9, err_msg=what)
+        unit = np.abs(wanted) + 1e-3
+        unit[:2] += np.abs(wanted[2:4])
+        assert_allclose(got / unit, wanted / unit, rtol=0, atol=1e-6)
 
 
-def _unchanged(frame: pl.DataFrame, other: pl.DataFrame) -> None:
-    for what, model in MODELS.items():
-        _same(what, _fit(other, **model), _fit(frame, **model))
+@cache
+def _case(seed: int, n: int) -> pl.DataFrame:
+    return cohort(seed, n)
 
 
-def order_of_rows_changes_nothing(frame: pl.DataFrame, seed: int) -> None:
-    _unchanged(frame, frame.sample(fraction=1, shuffle=True, seed=seed))
+@cache
+def _plain(what: str, seed: int, n: int) -> np.ndarray | None:
+    """Return the fit of a cohort as it is; laws share it."""
+    return _fit(what, _case(seed, n))
 
 
-def the_unit_of_time_changes_nothing(frame: pl.DataFrame) -> None:
-    _unchanged(frame, frame.with_columns(pl.col("t", "a") * 1000))
+@dataclass(frozen=True)
+class Case:
+    """One model and one cohort."""
+
+    what: str
+    seed: int
+    n: int
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The cohort."""
+        return _case(self.seed, self.n)
+
+    @property
+    def plain(self) -> np.ndarray | None:
+        """The fit of the cohort as it is."""
+        return _plain(self.what, self.seed, self.n)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Numbers that change the cohort."""
+        return np.random.default_rng([self.seed, 1])
+
+    def unchanged(self, other: Any, **more: Any) -> None:
+        """Check that another form of the cohort has the same fit."""
+        _same(_fit(self.what, other, **more), self.plain)
 
 
-def a_whole_weight_is_that_many_copies(frame: pl.DataFrame) -> None:
-    """After Breslow; Efron's ties take the mean weight of those who fail."""
+def order_of_rows_changes_nothing(case: Case) -> None:
+    case.unchanged(case.frame[case.rng.permutation(case.n)])
+
+
+def the_unit_of_time_changes_nothing(case: Case) -> None:
+    case.unchanged(case.frame.with_columns(pl.col("t", "a") * 1000))
+
+
+def a_whole_weight_is_that_many_copies(case: Case) -> None:
+    """After Breslow (Efron's ties take the mean weight); robust errors count persons, so copies are one cluster."""
+    frame = case.frame
     copies = frame[np.repeat(np.arange(frame.height), frame["w"].to_numpy())]
 
-    _same("Breslow", _fit(frame, ties="breslow", weights="w"), _fit(copies, ties="breslow"))
+    more = {} if case.what == "Cox, Breslow" else {"cluster": "id"}
+    _same(_fit(case.what, copies, **more), _fit(case.what, frame, weights="w", **more))
 
 
-def a_row_split_in_two_is_one_row(frame: pl.DataFrame, day: int) -> None:
-    through = (pl.col("a") < day) & (pl.col("t") > day)
-    first = frame.filter(through).with_columns(t=pl.lit(day, pl.Int64), e=pl.lit(0, pl.Int64))
-    split = pl.concat([first, frame.with_columns(a=pl.when(through).then(day).otherwise("a"))], how="vertical_relaxed")
-
-    _same("strata", _fit(split, strata="s"), _fit(frame, strata="s"))
-    _same("robust", _fit(split, cluster="id"), _fit(frame, robust=True))
-
-
-def coding_of_covariates_turns_signs_and_no_more(frame: pl.DataFrame, shift: int) -> None:
-    other = frame.with_columns(g=1 - pl.col("g"), x=pl.col("x") * 1000 + shift)
-    unit = np.array([1000, -1, 1000, 1, 1, 1])
-
-    for what, model in MODELS.items():
-        now = _fit(other, **model)
-        _same(what, None if now is None else now * unit, _fit(frame, **model))
+def _split(frame: pl.DataFrame, day: Any) -> pl.DataFrame:
+    """Cut the rows that are followed on and after a day (of their own) in two."""
+    through = (pl.col("a") < pl.col("day")) & (pl.col("t") > pl.col("day"))
+    cut = frame.with_columns(day=day)
+    first = cut.filter(through).with_columns(t="day", e=pl.lit(0, pl.Int64), c=pl.lit(0, pl.Int64))
+    return pl.concat([first, cut.with_columns(a=pl.when(through).then("day").otherwise("a"))], how="vertical_relaxed")
 
 
-def names_of_strata_change_nothing(frame: pl.DataFrame) -> None:
+def a_row_split_in_two_is_one_row(case: Case) -> None:
+    split = _split(case.frame, pl.Series(case.rng.integers(1, 16, case.n)))
+
+    case.unchanged(split, **({"cluster": "id"} if case.what in ROBUST else {}))
+
+
+def a_row_split_in_two_is_one_row_where_failures_are_first(case: Case) -> None:
+    """The second piece enters as the first is censored: probabilities of both cancel, if at risk they are the same."""
+    split = _split(case.frame, pl.Series(np.where(np.arange(case.n) % 3, case.rng.integers(1, 16, case.n), 99)))
+
+    one, two = (_fit(case.what, f, cluster="id", censoring_ties="failures_first") for f in (case.frame, split))
+    if two is not None:  # the whole risk set may be split on one day, where no follow-up reaches over
+        _same(two, one)
+
+
+def coding_of_covariates_turns_signs_and_no_more(case: Case) -> None:
+    shift = int(case.rng.integers(-1000, 1000))
+    now = _fit(case.what, case.frame.with_columns(g=1 - pl.col("g"), x=pl.col("x") * 1000 + shift))
+
+    _same(None if now is None else now * [1000, -1, 1000, 1, 1000, 1, 1], case.plain)
+
+
+def names_of_strata_change_nothing(case: Case) -> None:
     for names in (pl.col("s").replace_strict({0: "north", 1: "east"}), 3 - pl.col("s") * 7):
-        _same("strata", _fit(frame.with_columns(s=names), strata="s"), _fit(frame, strata="s"))
+        case.unchanged(case.frame.with_columns(s=names))
 
 
-def without_ties_the_rules_for_ties_agree(frame: pl.DataFrame) -> None:
-    spread = frame.with_columns(t=pl.col("t") * 100 + pl.col("id"), a=pl.col("a") * 100)
-
-    efron, breslow, exact = (_fit(spread, ties=ties) for ties in ("efron", "breslow", "exact"))
-    _same("Breslow", breslow, efron)
-    _same("exact", exact, efron)
+def names_of_causes_change_nothing(case: Case) -> None:
+    case.unchanged(case.frame.with_columns(c=pl.col("c").replace_strict({0: 0, 1: 5, 2: 3})), of=5)
 
 
-def threads_change_no_bit(frame: pl.DataFrame) -> None:
-    answers = []
-    with pytest.MonkeyPatch.context() as patch:
-        for number in ("1", "2"):
-            patch.setenv("RWE_THREADS", number)
-            answers.append([_fit(frame, **model) for model in (*MODELS.values(), {"ties": "exact"})])
+def parts_merged_are_the_whole(case: Case) -> None:
+    cut = int(case.rng.integers(1, case.n))
 
-    for one, two in zip(*answers, strict=True):
-        assert (one is None) == (two is None)
-        assert one is None or np.array_equal(one, two, equal_nan=True)
+    case.unchanged(Parts([case.frame[:cut], case.frame[cut:]]))
 
 
-def single_precision_is_refused(frame: pl.DataFrame, column: str) -> None:
-    single = frame.with_columns(pl.col(column).cast(pl.Float32))
+def without_ties_the_rules_for_ties_agree(case: Case) -> None:
+    spread = case.frame.with_columns(t=pl.col("t") * 100 + pl.col("id"), a=pl.col("a") * 100)
+    rules = ("efron", "breslow", "exact") if case.what == "Cox, Breslow" else ("efron", "breslow")
+
+    first, *others = (_fit(case.what, spread, ties=ties) for ties in rules)
+    for other in others:
+        _same(other, first)
+
+
+def single_precision_is_refused(case: Case) -> None:
+    column = str(case.rng.choice(["t", "a", "w", "x"]))
 
     with pytest.raises(DataError, match=f"column '{column}' is in single precision"):
-        sv.cox(single, **COX, weights="w")
+        MODELS[case.what](case.frame.with_columns(pl.col(column).cast(pl.Float32)), weights="w")
 
 
-COHORTS = st.builds(cohort, seed=st.integers(0, 2**32 - 1), n=st.integers(8, 24))
-LAWS: dict[Callable[..., None], tuple[st.SearchStrategy[Any], ...]] = {
-    order_of_rows_changes_nothing: (st.integers(0, 2**32 - 1),),
-    the_unit_of_time_changes_nothing: (),
-    a_whole_weight_is_that_many_copies: (),
-    a_row_split_in_two_is_one_row: (st.integers(1, 15),),
-    coding_of_covariates_turns_signs_and_no_more: (st.integers(-1000, 1000),),
-    names_of_strata_change_nothing: (),
-    without_ties_the_rules_for_ties_agree: (),
-    threads_change_no_bit: (),
-    single_precision_is_refused: (st.sampled_from(["t", "a", "w", "x"]),),
+LAWS: dict[Callable[[Case], None], tuple[str, ...]] = {
+    order_of_rows_changes_nothing: tuple(MODELS),
+    the_unit_of_time_changes_nothing: tuple(MODELS),
+    a_whole_weight_is_that_many_copies: ("Cox, Breslow", "Fine-Gray"),
+    a_row_split_in_two_is_one_row: ("Cox, strata", "Cox, weights, robust"),
+    a_row_split_in_two_is_one_row_where_failures_are_first: ("Fine-Gray", "Fine-Gray, weights, Efron"),
+    coding_of_covariates_turns_signs_and_no_more: tuple(MODELS),
+    names_of_strata_change_nothing: ("Cox, strata",),
+    names_of_causes_change_nothing: ("Fine-Gray", "Fine-Gray, weights, Efron"),
+    parts_merged_are_the_whole: ("Cox, strata",),
+    without_ties_the_rules_for_ties_agree: ("Cox, Breslow", "Fine-Gray"),
+    single_precision_is_refused: ("Cox, weights, robust", "Fine-Gray"),
 }
+PAIRS = [(law, what) for law, found in LAWS.items() for what in found]
 
 
-def _check(law: Callable[..., None], examples: int) -> None:
-    hard = [HealthCheck.filter_too_much, HealthCheck.too_slow]
-    rules = settings(max_examples=examples, deadline=None, suppress_health_check=hard, derandomize=examples > 100)
-    rules(given(COHORTS, *LAWS[law])(law))()
-
-
-@pytest.mark.parametrize("law", LAWS)
-def test_law(law: Callable[..., None]) -> None:
-    _check(law, 10)
+@pytest.mark.parametrize(("law", "what"), PAIRS)
+def test_law(law: Callable[[Case], None], what: str) -> None:
+    cases = st.builds(Case, st.just(what), st.integers(0, 2**32 - 1), st.integers(8, 24))
+    settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])(given(cases)(law))()
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("law", LAWS)
-def test_law_on_many_cohorts(law: Callable[..., None]) -> None:
-    _check(law, 2000)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("law", "what"), PAIRS)
+def test_law_on_many_cohorts(law: Callable[[Case], None], what: str) -> None:
+    many = 200 if law is parts_merged_are_the_whole else 2000  # parts are read anew at each step, for frames too large
+    for seed in range(many):
+        law(Case(what, seed, 8 + seed % 17))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_that_lost_their_digits_are_not_climbed(seed: int) -> None:
+    """Risks e^60 apart with late entry: what is left of subtracted sums once passed for a maximum (order 0)."""
+    frame = cohort(3703, 8).sample(fraction=1, shuffle=True, seed=seed)
+
+    with pytest.raises(NoValidAnswer, match=r"no finite estimate|too few digits"):
+        sv.cox(frame, **COX, weights="w")
