@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rwe.survival.concordance import Concordance, concordance
     from rwe.survival.counts import Tally
     from rwe.survival.cox import Cox, cox
+    from rwe.survival.cox_bootstrap import CoxBootstrap, bootstrap_cox
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
@@ -55,6 +56,7 @@ _OFFERS = {
     "concordance": ("Concordance", "concordance"),
     "counts": ("Tally",),
     "cox": ("Cox", "cox"),
+    "cox_bootstrap": ("CoxBootstrap", "bootstrap_cox"),
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
@@ -87,6 +89,7 @@ __all__ = [
     "CauseSpecific",
     "Concordance",
     "Cox",
+    "CoxBootstrap",
     "CoxNet",
     "CoxRegression",
     "CoxRidge",
@@ -114,6 +117,7 @@ __all__ = [
     "TimeDependentAuc",
     "Turnbull",
     "bootstrap",
+    "bootstrap_cox",
     "brier_score",
     "cause_specific",
     "concordance",

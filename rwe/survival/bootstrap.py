@@ -12,19 +12,18 @@ import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8
+from rwe.kernels._jit import I8
 from rwe.kernels.resample import INCIDENCE, QUANTILE, RMST, SURVIVAL
 from rwe.result import Result, tidy
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.data import Levels, Response, names, read, respond
-from rwe.survival.distribution import Distribution, contrasted
-from rwe.survival.resampling import Question, cells_of
+from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
+from rwe.survival.resampling import Draws, Question, cells_of
 from rwe.survival.show import framed
 
 Statistic: TypeAlias = Literal["rmst", "survival", "median", "cumulative_incidence"]
 Contrast: TypeAlias = Literal["difference", "ratio"]
-Interval: TypeAlias = Literal["percentile", "basic", "bca"]
-INTERVALS, CONTRASTS = ("percentile", "basic", "bca"), (None, "difference", "ratio")
+CONTRASTS = (None, "difference", "ratio")
 KINDS = {"rmst": RMST, "survival": SURVIVAL, "median": QUANTILE, "cumulative_incidence": INCIDENCE}
 
 
@@ -56,16 +55,13 @@ class Bootstrap:
     _n: tuple[int, int]
     _labels: tuple[str, ...]
     _clock: Clock = field(repr=False)
-    _frame: Distribution = field(repr=False)
+    _frame: Distribution[Draws] = field(repr=False)
 
     def limits(self, interval: Interval) -> pl.DataFrame:
         """Return the table with limits of another kind, from the same replicates."""
-        if interval not in INTERVALS:
-            raise DefinitionError(f"interval '{interval}' is not one of {', '.join(INTERVALS)}")
-        low, high = self._frame.limits(interval, self.conf_level)
-        return self.table.with_columns(pl.Series("conf_low", low), pl.Series("conf_high", high)).with_columns(
-            pl.col("conf_low", "conf_high").fill_nan(None)
-        )
+        refuse_other("interval", interval, INTERVALS)
+        limits = dict(zip(("conf_low", "conf_high"), self._frame.limits(interval, self.conf_level), strict=True))
+        return self.table.with_columns(pl.DataFrame(limits, nan_to_null=True))
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return the estimates in the long tidy form."""
@@ -75,12 +71,12 @@ class Bootstrap:
         ).with_columns(n=pl.lit(self._n[0]), n_event=pl.lit(self._n[1]))
         estimand = self.statistic if self.contrast is None else f"{self.statistic}_{self.contrast}"
         settings: dict[str, Any] = {"interval": f"bootstrap, {self.interval}", "conf_level": self.conf_level}
-        settings |= {"replicates": self._frame.values.shape[0], "seed": self.seed, "notes": list(self.notes)}
+        settings |= {"replicates": self._frame.n, "seed": self.seed, "notes": list(self.notes)}
         labels = {"population": population, "outcome": outcome, "estimand": estimand}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
     def _repr_html_(self) -> str:
-        title = f"Bootstrap of {self.statistic}, {self._frame.values.shape[0]} replicates, {self.interval} limits"
+        title = f"Bootstrap of {self.statistic}, {self._frame.n} replicates, {self.interval} limits"
         return framed(title, self.table, self.notes)
 
 
@@ -149,32 +145,25 @@ def bootstrap(
     >>> bootstrap(frame, time="days", event="died", statistic="rmst", at=8, replicates=99).table["estimate"].item()
     6.5
     """
-    _check(statistic, at, event, cause, of, contrast, interval, replicates, seed)
-    columns = [
-        *names(event),
-        *names(cause),
-        *names(entry),
-        *names(by),
-        *names(weights),
-        *names(strata),
-        *names(cluster),
-    ]
+    refuse_draws(interval, replicates, seed, conf_level)
+    asked = _Asked(statistic, at, contrast, of)
+    asked.refuse(event=event, cause=cause)
+    columns = [c for role in (event, cause, entry, by, weights, strata, cluster) for c in names(role)]
     response = respond(
         read(frame, [time, *columns]), time=time, event=event, cause=cause, entry=entry, by=names(by),
         weights=weights, strata=names(strata), cluster=cluster, clock=clock,
     )  # fmt: skip
-    question = _question(response.clock, KINDS[statistic], at)
-    spread = _distribution(response, question, of, contrast, replicates, seed)
+    spread = distribution(_draws(response, asked), replicates, seed)
     shown, when = _labels(response.group, contrast), None if at is None else response.clock.asked(at, "at").item()
     return Bootstrap(
         table=_table(spread, shown, when, interval, conf_level),
-        replicates=_replicates(spread.values, shown),
+        replicates=spread.long(shown),
         statistic=statistic,
         contrast=contrast,
         interval=interval,
         conf_level=conf_level,
         seed=seed,
-        notes=_notes(spread.values, response.dropped),
+        notes=_notes(spread, response.dropped),
         _n=(response.time.size, int(response.event.sum())),
         _labels=tuple(response.group.labels()) if contrast is None else (contrast,),
         _clock=response.clock,
@@ -182,39 +171,38 @@ def bootstrap(
     )
 
 
-def _check(
-    statistic: str, at: float | None, event: str | None, cause: str | None, of: int | str | None,
-    contrast: str | None, interval: str, replicates: int, seed: int,
-) -> None:  # fmt: skip
-    for name, value, allowed in (
-        ("statistic", statistic, KINDS), ("interval", interval, INTERVALS), ("contrast", contrast, CONTRASTS),
-    ):  # fmt: skip
-        if value not in allowed:
-            raise DefinitionError(f"{name} '{value}' is not one of {', '.join(map(str, allowed))}")
-    if (statistic == "median") != (at is None):
-        raise DefinitionError("at is the time of rmst, survival and cumulative_incidence; a median has none")
-    if (event is None) == (statistic != "cumulative_incidence") or (event is None) != (
-        cause is not None and of is not None
-    ):
-        raise DefinitionError(
-            "give event; for cumulative_incidence give cause and the cause of interest (of) in its place"
-        )
-    if replicates < 2 or seed < 0:
-        raise DefinitionError("replicates is a whole number from 2, seed one from 0")
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The statistic asked for."""
+
+    statistic: str
+    at: float | None
+    contrast: str | None
+    of: int | str | None
+
+    def refuse(self, *, event: str | None, cause: str | None) -> None:
+        """Refuse what has no meaning."""
+        refuse_other("statistic", self.statistic, KINDS)
+        refuse_other("contrast", self.contrast, CONTRASTS)
+        if (self.statistic == "median") != (self.at is None):
+            raise DefinitionError("at is the time of rmst, survival and cumulative_incidence; a median has none")
+        wanted = (False, True, True) if self.statistic == "cumulative_incidence" else (True, False, False)
+        if (event is not None, cause is not None, self.of is not None) != wanted:
+            raise DefinitionError(
+                "give event; for cumulative_incidence give cause and the cause of interest (of) in its place"
+            )
 
 
-def _distribution(
-    response: Response, question: Question, of: int | str | None, contrast: str | None, n: int, seed: int
-) -> Distribution:
-    if contrast is not None and response.group.n != 2:
+def _draws(response: Response, asked: _Asked) -> Draws:
+    if asked.contrast is not None and response.group.n != 2:
         raise DefinitionError(f"a contrast needs two groups; the column given as by holds {response.group.n}")
-    cells = cells_of(response, _status(response, of), question.tick.size)
+    question = _question(response.clock, KINDS[asked.statistic], asked.at)
+    cells = cells_of(response, _status(response, asked.of), question.tick.size)
     estimate = cells.estimate(question)
     if np.isnan(estimate).any():
         short = f"{int(np.isnan(estimate).sum())} of {estimate.size} groups"
         raise NoValidAnswer(f"follow-up of {short} does not reach the time given as at: choose an earlier one")
-    values = contrasted(cells.draw(question, n, seed), contrast)
-    return Distribution(contrasted(estimate[None, :], contrast)[0], values, cells, question, contrast)
+    return Draws(cells, question, asked.contrast)
 
 
 def _question(clock: Clock, kind: int, at: float | None) -> Question:
@@ -247,33 +235,17 @@ def _labels(group: Levels, contrast: str | None) -> pl.DataFrame:
     return pl.DataFrame({"group": [second], "reference": [first]})
 
 
-def _table(d: Distribution, shown: pl.DataFrame, at: float | None, interval: str, conf_level: float) -> pl.DataFrame:
-    low, high = d.limits(interval, conf_level)
-    known = ~np.isnan(d.values)
-    with np.errstate(all="ignore"):
-        mean = np.nansum(d.values, axis=0) / known.sum(axis=0)
-        error = np.sqrt(np.nansum((d.values - mean) ** 2, axis=0) / (known.sum(axis=0) - 1))
-    columns = {
-        "time": pl.Series([at] * d.estimate.size, dtype=pl.Float64 if isinstance(at, float) else pl.Int64),
-        "estimate": d.estimate, "std_error": error, "bias": mean - d.estimate, "conf_low": low, "conf_high": high,
-    }  # fmt: skip
-    body = pl.DataFrame(columns, nan_to_null=True)
+def _table(
+    d: Distribution[Draws], shown: pl.DataFrame, at: float | None, interval: str, conf_level: float
+) -> pl.DataFrame:
+    when = pl.Series([at] * d.estimate.size, dtype=pl.Float64 if isinstance(at, float) else pl.Int64)
+    body = pl.DataFrame({"time": when} | d.columns(interval, conf_level), nan_to_null=True)
     body = body.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
     return shown.hstack(body) if shown.width else body
 
 
-def _replicates(values: F8, shown: pl.DataFrame) -> pl.DataFrame:
-    n, of = values.shape
-    columns = {"replicate": np.repeat(np.arange(n), of), "value": np.where(np.isfinite(values), values, np.nan).ravel()}
-    body = pl.DataFrame(columns, nan_to_null=True)
-    return shown[np.tile(np.arange(of), n)].hstack(body) if shown.width else body
-
-
-def _notes(values: F8, dropped: int) -> tuple[str, ...]:
-    lost = int((~np.isfinite(values)).any(axis=1).sum())
+def _notes(d: Distribution[Draws], dropped: int) -> tuple[str, ...]:
     notes = [f"{dropped} rows of weight 0 left out"] if dropped else []
-    if lost:
-        notes.append(
-            f"{lost} of {values.shape[0]} replicates reach no answer (follow-up too short, or median not reached)"
-        )
+    if d.lost:
+        notes.append(f"{d.lost} of {d.n} replicates reach no answer (follow-up too short, or median not reached)")
     return tuple(notes)

@@ -18,6 +18,7 @@ ITERATIONS = 30
 STEP, SMALL = 1e-9, 1e-7  # last step in standard deviations of the covariates, anyhow and where events are many
 LAG, CLOSE = 1e-15, 1e-4  # step in standard errors that the information outlives: by squared events, and at most
 CHORDS = 8  # reads without the information before Newton takes over
+NEAR = 1e-6  # the same where the answer is one of many that are drawn
 
 
 def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
@@ -55,6 +56,25 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
 def _sharp(best: Point) -> Point:
     refuse_vague(best.error, best.information)
     return best
+
+
+def nearby(data: Cohort, best: Point) -> F8 | None:
+    """Return the coefficients to which those of other weights of the same rows lead; None where they lead nowhere."""
+    now = point(data, best.beta, best.hazard)
+    if aliased(now.information):
+        return None
+    step = solve(now.information, now.score)
+    for _ in range(ITERATIONS):
+        ahead = _forward(data, now, step)
+        if ahead is None:
+            return None
+        now = ahead[0]
+        if aliased(now.information) or spent(now.information, best.information):
+            return None
+        step = solve(now.information, now.score)
+        if np.abs(step).max() < NEAR * max(1.0, float(np.abs(now.beta).max())):
+            return np.asarray(now.beta + step, np.float64)
+    return None
 
 
 def plain_hill(data: Cohort) -> Hill:

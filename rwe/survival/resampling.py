@@ -96,6 +96,42 @@ class Cells:
         return np.concatenate(run(block, range(0, self.mass.size, 64 * BLOCK)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """A statistic of cells, by group or as the contrast of the second group to the first."""
+
+    cells: Cells
+    question: Question
+    contrast: str | None
+
+    def estimate(self) -> F8:
+        """Return the statistic in the rows themselves."""
+        return self._contrasted(self.cells.estimate(self.question)[None, :]).ravel()
+
+    def draw(self, n: int, seed: int) -> F8:
+        """Return the statistic in `n` replicates."""
+        return self._contrasted(self.cells.draw(self.question, n, seed))
+
+    def acceleration(self) -> F8:
+        """Return the skewness of the delete-one values (Davison & Hinkley 1997, Bootstrap Methods, section 5.3)."""
+        left = self._contrasted(self.cells.leave_out(self.question))
+        cube, square = np.zeros(left.shape[1]), np.zeros(left.shape[1])
+        for first, end, n, _ in self.cells.pools:
+            share = self.cells.mass[first:end, None]
+            pull = (n - 1) * ((share * left[first:end]).sum(axis=0) / n - left[first:end])
+            square += (share * pull**2).sum(axis=0) / float(n) ** 2
+            cube += (share * pull**3).sum(axis=0) / float(n) ** 3
+        with np.errstate(all="ignore"):
+            return np.asarray(np.where(square > 0, cube / (6 * square**1.5), 0.0), np.float64)
+
+    def _contrasted(self, values: F8) -> F8:
+        if self.contrast is None:
+            return values
+        with np.errstate(all="ignore"):
+            pair = values[:, 1] - values[:, 0] if self.contrast == "difference" else values[:, 1] / values[:, 0]
+        return np.asarray(pair[:, None], np.float64)
+
+
 def cells_of(response: Response, status: I8, days: int) -> Cells:
     """Fold the rows of a response for resampling within groups and strata.
 

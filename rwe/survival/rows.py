@@ -177,6 +177,12 @@ class Rows:
         )
         return self.only(order)
 
+    def counted(self, times: I8) -> Rows:
+        """Return rows that weigh so many times as much; those counted 0 times are not there."""
+        there = times > 0
+        order = self.order[there[self.order]] if self.order.size else np.flatnonzero(there).astype(np.int32)
+        return replace(self, case_weight=self.weight * times).only(order)
+
     def only(self, order: I4) -> Rows:
         """Return some of the rows, with the failures among them."""
         fails = order[self.event[order]]

@@ -67,13 +67,13 @@ def test_incidence_of_all_causes_is_what_survival_lacks() -> None:
 def test_a_replicate_is_the_estimator_on_the_rows_drawn() -> None:
     frame = _cohort(60).with_columns(t=pl.col("t").clip(upper_bound=30))
     found = sv.bootstrap(frame, **NAMES, by="g", statistic="rmst", at=25, replicates=5, seed=9)
-    cells = found._frame.cells
+    cells = found._frame.source.cells
 
     for b in range(5):
         state, drawn = generator(9, b), np.empty(cells.mass.size, np.int64)
         for first, end, n, row in cells.pools:
             multinomial(cells.mass, first, end, cells.of_row, row, n, state, drawn)
-        g, t = np.divmod(cells.cells[1], found._frame.question.tick.size)
+        g, t = np.divmod(cells.cells[1], found._frame.source.question.tick.size)
         rows = pl.DataFrame({"g": g, "t": t, "e": np.minimum(cells.cells[3], 1)})[np.repeat(np.arange(g.size), drawn)]
         wanted = sv.kaplan_meier(rows, **NAMES, by="g").rmst(25)["rmst"].to_list()
         assert found.replicates.filter(replicate=b)["value"].to_list() == pytest.approx(wanted, rel=1e-12)
@@ -101,7 +101,7 @@ def test_errors_are_those_of_greenwood_at_a_cost_that_copies_do_not_raise(copies
 
     wanted = sv.rmst_difference(frame, **NAMES, by="g", tau=25).table["std_error"].item()
     assert found.table["std_error"].item() == pytest.approx(wanted, rel=4 / np.sqrt(2 * 999))
-    assert found._frame.cells.mass.size < 110
+    assert found._frame.source.cells.mass.size < 110
 
 
 def test_clusters_are_drawn_whole() -> None:
@@ -142,7 +142,7 @@ def test_acceleration_of_a_mean_is_a_sixth_of_its_skewness() -> None:
     found = sv.bootstrap(frame, **NAMES, statistic="rmst", at=60, replicates=20_000)
 
     skew = ((t - t.mean()) ** 3).sum() / (6 * ((t - t.mean()) ** 2).sum() ** 1.5)
-    assert found._frame._acceleration() == pytest.approx([skew], rel=1e-10)
+    assert found._frame.source.acceleration() == pytest.approx([skew], rel=1e-10)
     wanted = stats.bootstrap((t,), np.mean, n_resamples=20_000, method="BCa", rng=1).confidence_interval
     got = found.limits("bca").row(0, named=True)
     assert [got["conf_low"], got["conf_high"]] == pytest.approx(list(wanted), abs=0.4)  # four errors of two runs
@@ -154,7 +154,7 @@ def test_acceleration_of_a_mean_is_a_sixth_of_its_skewness() -> None:
 
 def test_what_is_left_out_is_one_row() -> None:
     frame = _cohort(40).select("t", "e", "g", "a")
-    found = sv.bootstrap(frame, **NAMES, entry="a", by="g", statistic="survival", at=15, replicates=5)._frame
+    found = sv.bootstrap(frame, **NAMES, entry="a", by="g", statistic="survival", at=15, replicates=5)._frame.source
 
     left = found.cells.leave_out(found.question)
 
