@@ -12,6 +12,7 @@ import polars as pl
 from rwe.errors import DataError
 from rwe.kernels._jit import F8, I4, I8, Flags
 
+LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
 LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
@@ -28,7 +29,7 @@ def numeric(column: pl.Series) -> pl.Series:
         raise DataError(f"column '{column.name}' is in single precision: give Float64, so that no digit is invented")
     if not column.dtype.is_numeric():
         raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
-    column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
+    column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64, strict=False)
     bad = column.null_count()
     if column.dtype == pl.Float64 and not np.isfinite(column.sum()):  # a finite sum has finite terms: one cheap read
         bad += int((~column.is_finite()).sum())
@@ -86,4 +87,6 @@ def weights_of(column: pl.Series) -> F8:
     """Return a column of weights from 0."""
     number = numeric(column).cast(pl.Float64)
     refuse(int((number < 0).sum()), number.len(), column.name, "have a negative weight")
+    odd = (number > 0) & ~number.is_between(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
+    refuse(int(odd.sum()), number.len(), column.name, "have a weight beyond 1e100 or below 1e-100", "scale the weights")
     return np.ascontiguousarray(number.to_numpy())

@@ -267,6 +267,6 @@ def _factor(response: Response, stratum: I8, tick: I8, w_event: F8, after: F8, w
 def before(share: F8, opens: I8) -> F8:
     """Return the product of the shares before each occasion, within strata that begin at `opens`."""
     out = np.ones(share.size)
-    for first, end in zip(opens, [*opens[1:], share.size], strict=True):
+    for first, end in zip(opens, [*opens[1:], share.size][: opens.size], strict=True):
         out[first + 1 : end] = np.cumprod(share[first : end - 1])
     return out

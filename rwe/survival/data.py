@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
 from rwe.survival.clock import CLOCKS, Clock, continuous
@@ -223,7 +223,11 @@ def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
     if not columns:
         return Levels(pl.DataFrame(), np.zeros(frame.height, np.int64), 1)
     for column in columns:
-        refuse(frame[column].null_count(), frame.height, column, "have no value")
+        kind = frame.schema[column]
+        if kind == pl.Object:
+            raise DataError(f"column '{column}' holds {kind}, which has no order: give words or numbers")
+        missing = frame[column].is_null() | (frame[column].is_nan() if kind.is_float() else False)
+        refuse(int(missing.sum()), frame.height, column, "have no value")
     found = frame.select(columns).unique().sort(columns)
     numbered = found.with_columns(pl.int_range(found.height).alias(INDEX))
     code = frame.select(columns).join(numbered, on=list(columns), how="left", maintain_order="left")[INDEX]

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError
+from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.columns import numeric, refuse
 from rwe.survival.formula import columns_in, factors_of, values_of
@@ -203,9 +203,13 @@ def _is_number(column: pl.Series) -> bool:
 
 def _levels(column: pl.Series, reference: str | None) -> tuple[str, ...]:
     refuse(column.null_count(), column.len(), column.name, "have no value")
+    if column.dtype.is_nested() or column.dtype == pl.Object:
+        raise DataError(f"column '{column.name}' holds {column.dtype}, neither numbers nor words")
     found = column.unique().sort().cast(pl.String).to_list()
     if reference is not None and reference not in found:
         raise DefinitionError(f"reference of '{column.name}' is '{reference}', which no row holds")
+    if len(found) == 1:
+        raise NoValidAnswer(f"column '{column.name}' holds one level only, so that it has no effect: leave it out")
     first = found[0] if reference is None else reference
     return (first, *(level for level in found if level != first))
 

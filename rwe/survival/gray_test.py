@@ -124,7 +124,7 @@ def number_of(response: Response, of: Any) -> int:
         If no row fails of it.
     """
     if of not in response.causes:
-        raise DefinitionError(f"nobody fails of cause {of!r}; causes in the column: {list(response.causes)}")
+        raise DefinitionError(f"nobody fails of cause {of!r}: the column holds {len(response.causes)} other causes")
     return response.causes.index(of) + 1
 
 

@@ -94,3 +94,45 @@ def test_nothing_to_analyse() -> None:
         sv.kaplan_meier(pl.DataFrame(GOOD).with_columns(w=0.0), time="t", event="e", weights="w")
     with pytest.raises(RweError, match="rename"):
         sv.kaplan_meier(pl.DataFrame(GOOD).rename({"g": "survival"}), time="t", event="e", by="survival")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"t": pl.Series([3, 7, 2**64 - 5], dtype=pl.UInt64)}, "column 't': 1 of 3 rows have no finite value"),
+        ({"w": [1.0, 1e300, 1.0]}, "column 'w': 1 of 3 rows have a weight beyond 1e100"),
+        ({"w": [1.0, 1e-300, 1.0]}, "column 'w': 1 of 3 rows have a weight beyond 1e100"),
+        ({"g": [1.0, float("nan"), 2.0]}, "column 'g': 1 of 3 rows have no value"),
+        ({"g": pl.Series([object()] * 3, dtype=pl.Object)}, "column 'g' holds Object"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [sv.kaplan_meier, sv.log_rank])
+def test_what_has_no_number_or_no_order(change: dict[str, Any], says: str, estimator: Callable[..., Any]) -> None:
+    with pytest.raises(DataError) as error:
+        estimator(pl.DataFrame(GOOD | change, strict=False), time="t", event="e", entry="a", weights="w", by="g")
+
+    assert str(error.value).startswith(says)
+
+
+def test_a_covariate_that_cannot_count_is_named_not_dropped() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [1, 1, 1, 0], "z": [0.1, 0.4, -1.0, 0.2], "x": ["only"] * 4})
+
+    with pytest.raises(NoValidAnswer, match="column 'x' holds one level only"):
+        sv.cox(frame, time="t", event="e", covariates=["x", "z"])
+    with pytest.raises(DataError, match=r"column 'x' holds List.*neither numbers nor words"):
+        sv.cox(frame.with_columns(x=pl.concat_list("z")), time="t", event="e", covariates=["x", "z"])
+
+
+def test_causes_are_counted_not_told() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3], "c": ["note 8123", "censored", "note 8123"], "g": [0, 1, 1]})
+
+    with pytest.raises(DefinitionError, match="the column holds 1 other causes") as error:
+        sv.gray_test(frame, time="t", cause="c", by="g", of="death")
+    assert "8123" not in str(error.value)
+
+
+def test_nobody_fails_in_any_stratum() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [0] * 4, "x": [0.1, 0.4, -1.0, 0.2], "s": [0, 0, 1, 1]})
+
+    with pytest.raises(NoValidAnswer, match="no pair can be compared"):
+        sv.concordance(frame, time="t", event="e", score="x", strata="s", weighting="uno")
