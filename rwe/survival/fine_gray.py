@@ -26,6 +26,7 @@ from rwe.survival.show import framed
 from rwe.survival.standard import matrix_of, refuse_units
 from rwe.survival.subdistribution import Risks, Top, maximise, risks
 from rwe.survival.subdistribution_influence import moments, sandwich
+from rwe.survival.text import fine_gray_text
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -181,6 +182,9 @@ class FineGray:
         from rwe.survival.plot_terms import fine_gray_chart  # the chart library is slow to import
 
         return fine_gray_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
+
+    def __repr__(self) -> str:
+        return fine_gray_text(self)
 
     def _repr_html_(self) -> str:
         title = f"Fine-Gray regression, cause {self.of}, {self.n} rows, {self.n_event} events, ties {self.ties}"

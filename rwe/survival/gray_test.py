@@ -20,6 +20,7 @@ from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import solve
 from rwe.survival.show import framed
+from rwe.survival.text import gray_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,9 @@ class GrayTest:
         counted = {"n": int(self.table["n"].sum()), "n_event": int(self.table["n_event"].sum())}
         table = tidy([row | counted], analysis="gray_test", population=population, outcome=outcome)
         return Result(table, {"rho": self.rho, "df": self.df})
+
+    def __repr__(self) -> str:
+        return gray_text(self)
 
     def _repr_html_(self) -> str:
         title = f"Gray's test, cause {self.of}: chi-square {self.statistic:.4f}, df {self.df}, p {self.p_value:.4g}"

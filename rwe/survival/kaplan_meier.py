@@ -22,6 +22,7 @@ from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.long_form import long_form
 from rwe.survival.roles import Roles
 from rwe.survival.show import framed
+from rwe.survival.text import kaplan_meier_text
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -190,6 +191,9 @@ class KaplanMeier:
             self, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time, labels=labels,
             language=language,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return kaplan_meier_text(self)
 
     def _repr_html_(self) -> str:
         return framed(f"Kaplan-Meier, {self.conf_level:.0%} {self.conf_type} limits", self.table, self.notes)

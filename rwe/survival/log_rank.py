@@ -22,6 +22,7 @@ from rwe.survival.linear import aliased, solve
 from rwe.survival.roles import Roles
 from rwe.survival.scores import Scores, day_weights, scores
 from rwe.survival.show import framed
+from rwe.survival.text import log_rank_text
 
 DayWeights: TypeAlias = Literal["fleming_harrington", "gehan", "tarone_ware", "peto_peto", "modified_peto_peto"]
 VarianceRule: TypeAlias = Literal["robust", "xie_liu"]
@@ -56,6 +57,9 @@ class LogRank:
         row |= {"statistic": self.statistic, "p_value": self.p_value}
         labels = {"population": population, "outcome": outcome, "stratum": stratum, "estimand": "log_rank"}
         return Result(tidy([row], analysis="survival", **labels), self.settings | {"df": self.df})
+
+    def __repr__(self) -> str:
+        return log_rank_text(self)
 
     def _repr_html_(self) -> str:
         title = f"Log-rank: chi-square {self.statistic:.4g} on {self.df} df, p = {self.p_value:.4g}"

@@ -24,6 +24,7 @@ from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
 from rwe.survival.residuals import Kind, residuals
 from rwe.survival.show import framed
+from rwe.survival.text import cox_text
 
 NOT_HELD = "{what} needs the rows of the model: fit it with cox() from one frame in memory"
 
@@ -297,6 +298,9 @@ class Cox:
         from rwe.survival.plot_terms import cox_chart  # the chart library is slow to import
 
         return cox_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
+
+    def __repr__(self) -> str:
+        return cox_text(self)
 
     def _repr_html_(self) -> str:
         title = f"Cox regression, {self.n} rows, {self.n_event} events, ties {self.ties}"

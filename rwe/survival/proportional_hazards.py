@@ -29,6 +29,7 @@ from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import relative_risk
 from rwe.survival.residuals import lived, residuals, schoenfeld
 from rwe.survival.show import framed
+from rwe.survival.text import proportional_hazards_text
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -109,6 +110,9 @@ class ProportionalHazards:
         return residuals_chart(
             self, title=title, subtitle=subtitle, labels=labels, conf_level=conf_level, language=language
         )
+
+    def __repr__(self) -> str:
+        return proportional_hazards_text(self)
 
     def _repr_html_(self) -> str:
         return framed(f"Test of proportional hazards, time as {self.transform}", self.table, self.notes)
