@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8, Flags
+from rwe.kernels._jit import F8, I8
 from rwe.kernels.incidence import Hazards, Paths, changes, counting_variance, hazards, paths, squared_influence
 from rwe.survival.clock import Clock
+from rwe.survival.counts import Tally
 from rwe.survival.data import Response
 
 VARIANCES = ("jackknife", "aalen")
@@ -24,30 +25,27 @@ class Counts:
 
     Parameters
     ----------
-    n_leave, w_leave
-        Persons and their weight, censored and failed of each cause, shape (groups, 1 + causes, days).
+    n_leave, w_leave, squares
+        Persons, their weight and its square, censored and failed of each cause, shape (groups, 1 + causes, days).
     n_risk, w_risk
         At risk, shape (groups, days).
     """
 
     n_leave: I8
     w_leave: F8
+    squares: F8
     n_risk: I8
     w_risk: F8
 
 
-def counts(response: Response) -> Counts:
-    """Count the rows of a response with causes."""
-    code = response.cause
-    assert code is not None
-    n_codes, n_groups = len(response.causes) + 1, response.group.n
-    days = response.fold(response.group.code * n_codes + code, n_groups * n_codes)
-    shape = (n_groups, n_codes, days.persons.shape[2])
-    n_leave, w_leave = ((kinds[0] + kinds[1]).reshape(shape) for kinds in (days.persons, days.weights))
-    n_risk, w_risk = (
-        _back((kinds[0] + kinds[1] - kinds[2]).reshape(shape).sum(axis=1)) for kinds in (days.persons, days.weights)
-    )
-    return Counts(n_leave, w_leave, n_risk, w_risk)
+def counts(found: Tally) -> Counts:
+    """Return the numbers of a table with causes."""
+    days = found.days
+    kinds = days.persons, days.weights, days.squares
+    shape = (found.group.n, found.n_codes, days.persons.shape[2])
+    n_leave, w_leave, squares = ((kind[0] + kind[1]).reshape(shape) for kind in kinds)
+    n_risk, w_risk = (_back((kind[0] + kind[1] - kind[2]).reshape(shape).sum(axis=1)) for kind in kinds[:2])
+    return Counts(n_leave, w_leave, squares, n_risk, w_risk)
 
 
 def _back(ahead: Any) -> Any:
@@ -70,27 +68,16 @@ class Rows:
         return changes(on, self.weight, self.enter, self.leave, failed, mine)
 
 
-def rows_of(response: Response, group: int, of: Counts) -> Rows:
-    """Return the rows of a group; alike and independent ones as one, of the root of their summed squared weights."""
-    assert response.cause is not None
-    member = response.group.code == group
-    if response.cluster is None and not (response.entry >= 0).any():
+def rows_of(rows: Response | None, group: int, of: Counts) -> Rows:
+    """Return the rows of a group; of a table alone those alike as one, of the root of their summed squared weights."""
+    if rows is None:
         code, day = np.nonzero(of.n_leave[group])
-        squares = (
-            _squares(response, member, of.n_leave[group].shape) if response.weight is not None else of.w_leave[group]
-        )
-        return Rows(np.sqrt(squares[code, day]), np.full(code.size, -1), day, code, None)
-    cluster = None if response.cluster is None else response.cluster[member]
-    time, entry = response.time[member].astype(np.int64), response.entry[member].astype(np.int64)
-    return Rows(response.weights[member], entry, time, response.cause[member], cluster)
-
-
-def _squares(response: Response, member: Flags, shape: tuple[int, ...]) -> F8:
-    assert response.cause is not None
-    assert response.weight is not None
-    at = response.cause[member] * shape[1] + response.time[member]
-    squares = response.weight[member] ** 2
-    return np.bincount(at, squares, shape[0] * shape[1]).reshape(shape).astype(np.float64)
+        return Rows(np.sqrt(of.squares[group, code, day]), np.full(code.size, -1), day, code, None)
+    assert rows.cause is not None
+    member = rows.group.code == group
+    cluster = None if rows.cluster is None else rows.cluster[member]
+    time, entry = rows.time[member].astype(np.int64), rows.entry[member].astype(np.int64)
+    return Rows(rows.weights[member], entry, time, rows.cause[member], cluster)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +86,10 @@ class Incidences:
 
     Parameters
     ----------
-    clock, response
-        Of the days; the rows, for the variances of what is asked later.
+    clock, rows
+        Of the days; the rows, where variances of what is asked later need them: entered late or in clusters.
+    weighted
+        Whether rows carry weights.
     counts
         Numbers by day.
     incidence, variance
@@ -110,7 +99,8 @@ class Incidences:
     """
 
     clock: Clock
-    response: Response
+    rows: Response | None
+    weighted: bool
     counts: Counts
     incidence: F8
     variance: F8
@@ -122,7 +112,7 @@ class Incidences:
         return hazards(of.n_risk[g], of.n_leave[g, 1:], of.w_risk[g], of.w_leave[g, 1:])
 
 
-def incidences(response: Response, variance: str) -> Incidences:
+def incidences(found: Tally, rows: Response | None, variance: str) -> Incidences:
     """Estimate the cumulative incidences of each group.
 
     Raises
@@ -132,32 +122,33 @@ def incidences(response: Response, variance: str) -> Incidences:
     """
     if variance not in VARIANCES:
         raise DefinitionError(f"variance '{variance}' is not one of {', '.join(VARIANCES)}")
-    if variance == "aalen" and (response.cluster is not None or not response.whole):
+    clustered = rows is not None and rows.cluster is not None
+    if variance == "aalen" and (clustered or not found.whole):
         raise DefinitionError(
             "Aalen's variance is for independent persons: with clusters or weights take the jackknife"
         )
-    if not response.causes:
+    if not found.causes:
         raise NoValidAnswer("nobody fails of any cause: there is no incidence to estimate")
-    of = counts(response)
-    found = [hazards(of.n_risk[g], of.n_leave[g, 1:], of.w_risk[g], of.w_leave[g, 1:]) for g in range(response.group.n)]
+    of, groups = counts(found), range(found.group.n)
+    by_group = [hazards(of.n_risk[g], of.n_leave[g, 1:], of.w_risk[g], of.w_leave[g, 1:]) for g in groups]
     left = of.n_leave.sum(axis=1) > 0
     last = left.shape[1] - 1 - np.argmax(left[:, ::-1], axis=1)
-    incidence = np.stack([at.incidence for at in found])
-    variances = [_aalen(at) if variance == "aalen" else _jackknife(response, of, g, at) for g, at in enumerate(found)]
-    return Incidences(response.clock, response, of, incidence, np.stack(variances), last.astype(np.int64))
+    incidence = np.stack([at.incidence for at in by_group])
+    variances = [_aalen(at) if variance == "aalen" else _jackknife(rows, of, g, at) for g, at in enumerate(by_group)]
+    return Incidences(found.clock, rows, found.weighted, of, incidence, np.stack(variances), np.asarray(last, np.int64))
 
 
 def _aalen(at: Hazards) -> F8:
     return np.stack([counting_variance(at, cause) for cause in range(at.events.shape[0])])
 
 
-def _jackknife(response: Response, of: Counts, group: int, at: Hazards) -> F8:
-    rows, n_days = rows_of(response, group, of), at.risk.size
+def _jackknife(whole: Response | None, of: Counts, group: int, at: Hazards) -> F8:
+    rows, n_days = rows_of(whole, group, of), at.risk.size
     unit = np.arange(rows.weight.size) if rows.cluster is None else rows.cluster
     units, days = np.repeat(unit, 2), np.column_stack([np.maximum(rows.enter, 0), rows.leave]).ravel()
     order = np.arange(units.size) if rows.cluster is None else np.lexsort((days, units))
     units, days = units[order], days[order]
-    out = np.empty((len(response.causes), n_days))
+    out = np.empty((at.events.shape[0], n_days))
     for cause in range(out.shape[0]):
         on = paths(at, cause)
         slope, share, level = (part.ravel()[order] for part in rows.changes(on, cause))
@@ -187,7 +178,7 @@ def time_lost(found: Incidences, tau: float) -> tuple[F8, F8]:
 
 
 def _lost(found: Incidences, group: int, at: Hazards, cause: int, ahead: F8) -> tuple[float, float]:
-    rows, on = rows_of(found.response, group, found.counts), paths(at, cause, ahead)
+    rows, on = rows_of(found.rows, group, found.counts), paths(at, cause, ahead)
     slope, share, level = (part.sum(axis=1) for part in rows.changes(on, cause))
     own = slope * on.path[-2] + share * on.curve[-2] + level
     if rows.cluster is not None:

@@ -31,7 +31,7 @@ def numeric(column: pl.Series) -> pl.Series:
         raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
     column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64, strict=False)
     bad = column.null_count()
-    if column.dtype == pl.Float64 and not np.isfinite(column.sum()):  # a finite sum has finite terms: one cheap read
+    if column.dtype == pl.Float64 and not np.isfinite(float(column.sum())):  # finite sum, finite terms: one read
         bad += int((~column.is_finite()).sum())
     refuse(bad, column.len(), column.name, "have no finite value")
     return column

@@ -68,7 +68,8 @@ def count(frame: pl.DataFrame, roles: Roles) -> Counted | None:
     """Count the rows of a frame; None where columns or rows need the long way."""
     days = [frame[c] for c in (roles.time, roles.entry) if c is not None]
     status = frame[roles.event if roles.event is not None else str(roles.cause)]
-    plain = all(_plain(c) for c in (*days, status)) and status.dtype != pl.Float64
+    odd = (pl.Float64,) if roles.cause is None else (pl.Float64, pl.Boolean)  # causes are told as integers
+    plain = all(_plain(c) for c in (*days, status)) and status.dtype not in odd
     if roles.weights is not None or roles.clock != "days" or not frame.height or not plain:
         return None
     failure = _Coder(_held(status), 0, 2, status) if roles.event is not None else _coder(status)

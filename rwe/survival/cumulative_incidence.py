@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,9 +17,11 @@ from rwe.result import Result, tidy
 from rwe.survival.causes import Incidences, incidences, time_lost
 from rwe.survival.clock import ClockName
 from rwe.survival.curves import quantile
-from rwe.survival.data import Levels, Response, names, read, respond, text
+from rwe.survival.data import Levels, Response, names, text
+from rwe.survival.gather import gather, gather_rows
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.kaplan_meier import Times
+from rwe.survival.roles import Roles
 from rwe.survival.show import framed
 
 if TYPE_CHECKING:
@@ -151,9 +153,8 @@ class CumulativeIncidence:
 
     def _counts(self, group: I8, cause: I8, time: Any, n_risk: Any = None, n_leave: Any = None) -> dict[str, Any]:
         of, clock = self._found.counts, self._found.clock
-        weighted = self._found.response.weight is not None
         if n_risk is None:
-            n_risk, n_leave = (of.w_risk, of.w_leave) if weighted else (of.n_risk, of.n_leave)
+            n_risk, n_leave = (of.w_risk, of.w_leave) if self._found.weighted else (of.n_risk, of.n_leave)
         before, upto = clock.next(time), np.minimum(clock.index(time), self._found.last[group])
         known = before <= self._found.last[group]
         left = np.cumsum(n_leave, axis=2)
@@ -252,22 +253,22 @@ def cumulative_incidence(
     >>> cumulative_incidence(frame, time="days", cause="why").at(5)["incidence"].round(4).to_list()
     [0.5, 0.2857]
     """
-    columns = [time, cause, *names(entry), *names(by), *names(weights), *names(cluster)]
-    response = respond(
-        read(frame, columns),
-        time=time, cause=cause, entry=entry, by=names(by), weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    found = incidences(response, variance)
+    roles = Roles(time, cause=cause, entry=entry, by=names(by), weights=weights, clock=clock)
+    rows: Response | None
+    if entry is None and cluster is None:
+        counted, rows = gather(frame, roles), None
+    else:
+        counted, rows = gather_rows(frame, roles, cluster)
+    found = incidences(counted, rows, variance)
     g, c, day = _steps(found)
     of = found.counts
-    n_risk, n_leave = (of.w_risk, of.w_leave) if response.weight is not None else (of.n_risk, of.n_leave)
+    n_risk, n_leave = (of.w_risk, of.w_leave) if found.weighted else (of.n_risk, of.n_leave)
     numbers = {"n_risk": n_risk[g, day], "n_event": n_leave[g, c + 1, day], "n_censor": n_leave[g, 0, day]}
     limits = _limits(found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)
-    head = {"cause": pl.Series([response.causes[k] for k in c]), "time": found.clock.times(day)}
-    groups = replace(response.group, code=np.empty(0, np.int64))
-    table = groups.spread(g, head | numbers | limits)
-    notes = _notes(response, found)
-    return CumulativeIncidence(table, conf_level, conf_type, variance, response.causes, notes, groups, found)
+    head = {"cause": pl.Series([counted.causes[k] for k in c]), "time": found.clock.times(day)}
+    table = counted.group.spread(g, head | numbers | limits)
+    notes = _notes(counted.dropped, found)
+    return CumulativeIncidence(table, conf_level, conf_type, variance, counted.causes, notes, counted.group, found)
 
 
 def _steps(found: Incidences) -> tuple[I8, I8, I8]:
@@ -287,8 +288,8 @@ def _drop(frame: pl.DataFrame, estimate: str) -> dict[str, Any]:
     return {"estimate": frame[estimate]} | {name: frame[name] for name in ("std_error", "conf_low", "conf_high")}
 
 
-def _notes(response: Response, found: Incidences) -> tuple[str, ...]:
-    notes = [f"{response.dropped} rows of weight 0 left out"] if response.dropped else []
+def _notes(dropped: int, found: Incidences) -> tuple[str, ...]:
+    notes = [f"{dropped} rows of weight 0 left out"] if dropped else []
     of = found.counts
     failed = of.n_leave[:, 1:].sum(axis=1)
     early = ((failed == of.n_risk) & (failed > 0) & (np.arange(failed.shape[1]) < found.last[:, None])).any(axis=1)

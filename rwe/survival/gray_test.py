@@ -12,13 +12,16 @@ import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8
+from rwe.kernels._jit import F8, I8
 from rwe.kernels.gray import gray
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Response, names, read, respond
+from rwe.survival.counts import Tally
+from rwe.survival.data import Response, names
+from rwe.survival.gather import gather
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import solve
+from rwe.survival.roles import Roles
 from rwe.survival.show import framed
 from rwe.survival.text import gray_text
 
@@ -103,23 +106,22 @@ def gray_test(
     >>> gray_test(frame, time="days", cause="why", by="arm").df
     1
     """
-    table = read(frame, [time, cause, *names(by), *names(strata)])
-    response = respond(table, time=time, cause=cause, by=names(by), strata=names(strata), clock=clock)
-    code, n_groups = number_of(response, of), response.group.n
+    found = gather(frame, Roles(time, cause=cause, by=names(by), strata=names(strata), clock=clock))
+    code, n_groups = number_of(found, of), found.group.n
     if n_groups < 2:
         raise NoValidAnswer("a test needs at least two groups")
-    leave = _leave(response, code)
+    leave = _leave(found, code)
     ahead = np.cumsum(leave.sum(axis=2)[..., ::-1], axis=-1)[..., ::-1]
-    parts = [gray(ahead[s], leave[s, :, 1], leave[s, :, 2], rho) for s in range(response.strata.n)]
+    parts = [gray(ahead[s], leave[s, :, 1], leave[s, :, 2], rho) for s in range(found.strata.n)]
     observed, expected, score, variance = (np.asarray(sum(p[k] for p in parts), np.float64) for k in range(4))
     statistic = _quadratic(score, variance)
     people = leave.sum(axis=(0, 3))
     columns = {"n": people.sum(axis=1), "n_event": people[:, 1], "observed": observed, "expected": expected}
-    body = response.group.spread(np.arange(n_groups), columns | {"variance": np.diag(variance)})
+    body = found.group.spread(np.arange(n_groups), columns | {"variance": np.diag(variance)})
     return GrayTest(statistic, n_groups - 1, chi_square_tail(statistic, n_groups - 1), body, of, rho)
 
 
-def number_of(response: Response, of: Any) -> int:
+def number_of(response: Response | Tally, of: Any) -> int:
     """Return the code of a cause by its name.
 
     Raises
@@ -132,13 +134,12 @@ def number_of(response: Response, of: Any) -> int:
     return response.causes.index(of) + 1
 
 
-def _leave(response: Response, code: int) -> Any:
+def _leave(found: Tally, code: int) -> I8:
     """Return persons by stratum, group, kind (censored, failed of the cause, of another) and day."""
-    assert response.cause is not None
-    kind = np.where(response.cause == code, 1, np.where(response.cause > 0, 2, 0))
-    shape = (response.strata.n, response.group.n, 3, response.n_days)
-    at = np.ravel_multi_index((response.strata.code, response.group.code, kind, response.time), shape)
-    return np.bincount(at, minlength=int(np.prod(shape))).reshape(shape)
+    shape = (found.strata.n, found.group.n, found.n_codes, -1)
+    left = (found.days.persons[0] + found.days.persons[1]).reshape(shape)
+    others = left[:, :, 1:].sum(axis=2) - left[:, :, code]
+    return np.stack([left[:, :, 0], left[:, :, code], others], axis=2)
 
 
 def _quadratic(score: F8, variance: F8) -> float:

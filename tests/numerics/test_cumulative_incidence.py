@@ -13,9 +13,11 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
+from polars.testing import assert_frame_equal
 
 from rwe import survival as sv
 from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.execute import Parts
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 CASES = {case["case"]: case for case in json.loads((FOLDER / "competing.json").read_text("utf-8"))["cases"]}
@@ -226,3 +228,22 @@ def test_ties_take_no_more_than_all_of_the_variance_from_grays_test() -> None:
     # two fail on day 31 among 8 / 5, in the measure of group 1: cuminc takes 1 - 1 / (8 / 5 - 1) = -2 / 3 of the
     # variance of that day, and finds 0.3138383264
     assert_allclose(found.statistic, 0.29692661999000247, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_parts_and_streams_equal_one_frame(weights: str | None, tmp_path: Path) -> None:
+    r = np.random.default_rng(5)
+    columns = {"t": r.integers(0, 40, 300), "c": r.integers(0, 3, 300), "g": r.integers(0, 2, 300)}
+    frame = pl.DataFrame(columns | {"w": r.integers(1, 9, 300) / 8})
+    frame.write_parquet(tmp_path / "rows.parquet")
+    thirds = Parts([frame[:100], frame[100:150].lazy(), frame[150:]])
+
+    whole = sv.cumulative_incidence(frame, time="t", cause="c", by="g", weights=weights)
+    parted = sv.cumulative_incidence(thirds, time="t", cause="c", by="g", weights=weights)
+    read = sv.cumulative_incidence(tmp_path / "rows.parquet", time="t", cause="c", by="g", weights=weights)
+
+    for found in (parted, read):
+        assert_frame_equal(found.table, whole.table, rel_tol=1e-12, abs_tol=1e-14)
+        assert_frame_equal(found.time_lost(30), whole.time_lost(30), rel_tol=1e-12, abs_tol=1e-14)
+    together = sv.gray_test(thirds, time="t", cause="c", by="g")
+    assert together.statistic == sv.gray_test(frame, time="t", cause="c", by="g").statistic
