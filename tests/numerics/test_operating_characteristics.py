@@ -3,8 +3,8 @@
 """Over cohorts of known truth: bias, errors, coverage and false alarms are what they are said to be.
 
 Gates stand at four Monte Carlo errors with fixed seeds. Small samples are not nominal: there the same cohorts are
-held to R, count by count. ``python tests/numerics/test_operating_characteristics.py`` makes the table of
-10,000 replicates (`tests/operating_characteristics.csv`); with ``--cohorts FILE`` it writes the cohorts that
+held to R, count by count. ``python tests/numerics/test_operating_characteristics.py`` makes the committed table
+(`tests/operating_characteristics.csv`, 10,000 replicates); with ``--cohorts FILE`` it writes the cohorts that
 ``tests/data/r_reference/scripts/operating_characteristics.R FILE`` reads.
 """
 
@@ -33,6 +33,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "r_reference" / "operating_char
 AT = 480
 MONTH = 30
 CURVES, REGRESSIONS = ("kaplan_meier", "cumulative_incidence"), ("cox", "fine_gray")
+FEW = 5  # at risk in an arm on the first days
 NOMINAL = 500  # rows from which limits are held to their nominal level
 
 
@@ -59,8 +60,6 @@ class Setting:
 def _settings() -> list[Setting]:
     found = []
     for n, censoring, grid, ratio in product((50, 200, 500, 2000), (0.0, 0.3, 0.7), (1, MONTH), (1.0, 0.7, 0.3)):
-        if censoring != 0.3 and (n == 2000 or grid == MONTH):
-            continue
         scenario = sv.Scenario(n, hazard_ratio=ratio, censoring=censoring, grid=grid)
         found += [Setting(e, "proportional", scenario) for e in ("rmst_difference", "log_rank", "cox")]
         if ratio == 1.0:
@@ -70,7 +69,7 @@ def _settings() -> list[Setting]:
         late = sv.Scenario(n, hazard_ratio=0.7, censoring=0.3, latest_entry=100)
         delayed = sv.Scenario(n, hazard_ratio=0.5, delay=300, censoring=0.3)
         weighted = sv.Scenario(n, confounder=0.7, censoring=0.3)
-        found += [Setting(e, "late entry", late) for e in ("rmst_difference", "log_rank", "cox")]
+        found += [Setting(e, "late entry", late) for e in ("kaplan_meier", "rmst_difference", "log_rank", "cox")]
         found += [Setting(e, "late effect", delayed) for e in ("rmst_difference", "log_rank")]
         found += [Setting(e, "weights", weighted, robust=True) for e in ("kaplan_meier", "rmst_difference", "cox")]
         found.append(Setting("cox", "proportional", sv.Scenario(n, hazard_ratio=0.7, censoring=0.3), robust=True))
@@ -113,7 +112,7 @@ def _fine_gray(setting: Risks, replicates: int, seed: int) -> pl.DataFrame:
 
 
 def _subdistribution(scenario: sv.Scenario, rng: np.random.Generator) -> pl.DataFrame:
-    """Return a cohort with proportional subdistribution hazards (Fine & Gray 1999, section 4)."""
+    """Return a cohort with proportional subdistribution hazards (Fine & Gray 1999, section 4), in weeks of the grid."""
     arm, u = np.arange(scenario.n) % 2, rng.uniform(size=scenario.n)
     ratio = scenario.hazard_ratio**arm
     ever = 1 - 0.4**ratio
@@ -140,6 +139,23 @@ def _risks() -> list[Setting]:
 SETTINGS = {setting.name: setting for setting in (*_settings(), *_risks())}
 
 
+def _error_is_promised(setting: Setting) -> bool:
+    """Return whether theory says that the model error is the empirical one.
+
+    Log-rank: its hypergeometric variance is that of who fails, given that any at risk is as likely as any other.
+    Where hazards differ that is not so (in a pair at risk it is HR / (1 + HR)^2, not 1 / 4, and the score is no
+    longer centred), and no test needs it. Curves: of Y at risk Greenwood's h (1 - h) / Y has the expectation
+    1 - 1 / Y times the true variance, so where few are at risk on the first days of late entry errors are too
+    small (500 rows: 2 or 3 in an arm on day 0; for 200, 500, 2000 rows 0.90, 0.94, 0.98 of the empirical error
+    of survival, 0.81, 0.87, 0.98 of that of the restricted mean). Their limits cover nevertheless.
+    """
+    s = setting.scenario
+    if setting.estimator == "log_rank":
+        return s.hazard_ratio == 1.0
+    at_risk_at_first = s.n / 2 / (s.latest_entry + 1) if s.latest_entry else s.n
+    return setting.estimator not in ("kaplan_meier", "rmst_difference") or at_risk_at_first >= FEW
+
+
 def _faults(setting: Setting, table: pl.DataFrame) -> list[str]:
     """Return what lies beyond its gate."""
     s = setting.scenario
@@ -150,7 +166,7 @@ def _faults(setting: Setting, table: pl.DataFrame) -> list[str]:
         gates["bias"] = 0.0, 0.1 * found["empirical_se"][0] if setting.estimator in REGRESSIONS else 0.0
     if large:
         gates["failed"] = 0.0, 0.001
-        if setting.estimator != "log_rank" or s.hazard_ratio == 1.0:  # its variance is that of no effect
+        if _error_is_promised(setting):
             gates["se_ratio"] = 1.0, 0.02
         if found["coverage"][0] is not None:
             gates["coverage"] = 0.95, 0.005
@@ -200,9 +216,26 @@ def test_small_samples_are_those_of_r_count_by_count() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_ten_thousand_replicates() -> None:
-    faults = [fault for s in SETTINGS.values() for fault in _faults(s, s.run(10_000, 3))]
+def test_ten_thousand_replicates_are_those_committed() -> None:
+    committed, found = pl.read_csv(TABLE, comment_prefix="#"), _table(10_000)
 
+    assert found["setting"].to_list() == committed["setting"].to_list()
+    for column in found.columns[2:]:
+        assert found[column].to_numpy() == pytest.approx(
+            committed[column].to_numpy(), rel=1e-6, abs=1e-9, nan_ok=True
+        )  # the file holds ten decimals
+
+
+def test_the_committed_table_passes_its_gates() -> None:
+    committed = pl.read_csv(TABLE, comment_prefix="#")
+
+    assert set(SETTINGS) <= set(committed["setting"])
+    faults = []
+    for name, setting in SETTINGS.items():
+        row = committed.row(by_predicate=pl.col("setting") == name, named=True)
+        measures = [c for c in committed.columns[2:] if not c.endswith("_mcse")]
+        columns = {"measure": measures, "value": [row[m] for m in measures]}
+        faults += _faults(setting, pl.DataFrame(columns | {"mcse": [row.get(f"{m}_mcse") for m in measures]}))
     assert not faults
 
 
