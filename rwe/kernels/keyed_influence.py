@@ -6,58 +6,83 @@ from __future__ import annotations
 
 import numpy as np
 
-from rwe.kernels._jit import F8, I4, Flags, f8_in, f8_in2, f8_out2, flags_in, i4_in, integer, kernel
-from rwe.kernels.matrix import BLOCK, add_gram, turn_block
+from rwe.kernels._jit import F8, I4, I8, f8_in, f8_in2, f8_out, f8_out2, i4_in, i8_in, integer, kernel
+from rwe.kernels.exponential import exponentials
+from rwe.kernels.matrix import BLOCK, add_gram, predict_block
+from rwe.kernels.risk_pass import place, scale
+
+
+@kernel(i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in, f8_in2, f8_out, f8_out2)
+def _influence(
+    at: I8, n: int, key: I4, w: F8, r: F8, failed: F8, hazard: F8, table: F8, of_x: F8, out: F8
+) -> None:  # fmt: skip
+    """Put what the rows `at[:n]` meet by their keys of leaving in the columns of `out`, and what x counts in `of_x`."""
+    q = table.shape[1] // 2
+    for i in range(n):
+        k = key[at[i]]
+        of_x[i] = w[i] * failed[k] - r[i] * hazard[k]
+        for j in range(q):
+            out[j, i] = w[i] * table[k, j] + r[i] * table[k, q + j]
+
+
+@kernel(i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in2, f8_out, f8_out2)
+def _less_before(at: I8, n: int, key: I4, w: F8, r: F8, hazard: F8, table: F8, of_x: F8, out: F8) -> None:
+    """Take off what was met before entry."""
+    q = table.shape[1] // 2
+    for i in range(n):
+        k = key[at[i]]
+        of_x[i] += r[i] * hazard[k]
+        for j in range(q):
+            out[j, i] -= w[i] * table[k, j] + r[i] * table[k, q + j]
 
 
 @kernel(
-    f8_in2, f8_in, f8_in, flags_in, i4_in, i4_in, f8_in, f8_in2, f8_in2, i4_in, i4_in, f8_in2, f8_in2,
-    integer, integer, f8_out2,
+    f8_in2, f8_in, f8_in, i4_in, i4_in, f8_in, f8_in, f8_in2, i8_in, integer, integer, f8_out2, f8_out2
 )  # fmt: skip
-def row_influence(
-    x: F8, risk: F8, weight: F8, event: Flags, leave: I4, enter: I4, hazard: F8, drift: F8, gain: F8,
-    left: I4, came: I4, of_leaving: F8, of_entering: F8, first: int, last: int, out: F8,
+def add_products(
+    x: F8, beta: F8, weight: F8, leave: I4, enter: I4, failed: F8, hazard: F8, table: F8, cluster: I8,
+    first: int, last: int, turned: F8, out: F8,
 ) -> None:  # fmt: skip
-    """Put the influence of rows `first` to `last` in `out`, shape (last - first, columns).
+    """Add the products of the influences of rows `first` to `last` to `out`; of clusters, the influences.
 
     The first columns are those of the covariates x (the score); others may follow (a baseline hazard).
 
     Parameters
     ----------
-    risk
-        weight * exp(eta) of each of these rows.
+    weight
+        Of each row; empty: each counts once.
     leave, enter
         Keys of each row; `enter` is empty where nobody enters late.
-    hazard, drift
-        By key: what a row has lived through, and what it took part in, when it leaves or had when it entered.
-    gain
-        By key of leaving: what a unit of weight adds (the failures).
-    left, came, of_leaving, of_entering
-        A second pair of keys, and what a unit of weight adds by them (what is estimated of the follow-up).
+    failed, hazard
+        By key: 1 for those who fail, and what a row has lived through when it leaves, or had when it entered.
+    table
+        By key, shape (keys, 2 q): what a unit of weight adds, and what a unit of risk takes part in.
+    cluster
+        Of each row, or empty.
+    turned, out
+        Room for a block and the products (lower triangle), as `matrix.room` makes them; of clusters, `out` has the
+        shape (clusters, q).
     """
-    p = x.shape[1]
-    for i in range(first, last):
-        k, r, w = leave[i], risk[i - first], weight[i]
-        lived = hazard[k]
+    q = table.shape[1] // 2
+    at, bits = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    eta, r, w, of_x, ones = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.ones(BLOCK)
+    nobody = np.empty(0, np.int32)
+    for start in range(first, last, BLOCK):
+        n = min(BLOCK, last - start)
+        place(nobody, start, n, at)
+        predict_block(x, at, n, beta, eta)
+        exponentials(eta, n, bits, of_x)
+        scale(at, n, weight, of_x, r)
+        scale(at, n, weight, ones, w)
+        _influence(at, n, leave, w, r, failed, hazard, table, of_x, turned)
         if enter.size:
-            lived -= hazard[enter[i]]
-        of_x = (w if event[i] else 0.0) - r * lived
-        for j in range(out.shape[1]):
-            value = w * (gain[k, j] + of_leaving[left[i], j]) + r * drift[k, j]
-            if enter.size:
-                value -= r * drift[enter[i], j] + w * of_entering[came[i], j]
-            if j < p:
-                value += of_x * x[i, j]
-            out[i - first, j] = value
-
-
-@kernel(f8_in2, f8_out2, f8_out2)
-def add_squares(rows: F8, turned: F8, out: F8) -> None:
-    """Add the lower triangle of rows' rows to `out`; `turned` and `out` as `matrix.room` makes them."""
-    at, ones = np.empty(BLOCK, np.int64), np.ones(BLOCK)
-    for start in range(0, rows.shape[0], BLOCK):
-        n = min(BLOCK, rows.shape[0] - start)
+            _less_before(at, n, enter, w, r, hazard, table, of_x, turned)
         for i in range(n):
-            at[i] = start + i
-        turn_block(rows, at, n, ones, turned)
-        add_gram(turned, n, out)
+            for j in range(x.shape[1]):
+                turned[j, i] += of_x[i] * x[at[i], j]
+        if cluster.size:
+            for i in range(n):
+                for j in range(q):
+                    out[cluster[at[i]], j] += turned[j, i]
+        else:
+            add_gram(turned, n, out)

@@ -3,10 +3,9 @@
 """The partial likelihood of a subdistribution hazard: competing failures stay at risk with falling weights.
 
 Fine & Gray (1999) J Am Stat Assoc 94:496; late entry after Geskus (2011) Biometrics 67:39. An *occasion* is a day
-with failures of the cause. A step reads the rows once: what is added up and looked up has a key, for those censored
-the last occasion they lived to see, for failures of the cause their occasion, for competing failures their day. The
-hazard that weighs the information is that of the step before, scaled so that the expected failures are those
-observed; value, score and second moments are exact.
+with failures of the cause. A step reads the rows once; what it adds up and looks up goes by `cells`. The hazard that
+weighs the information is that of the step before, scaled so that the expected failures are those observed; value,
+score and second moments are exact.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from rwe.errors import NoValidAnswer
-from rwe.execute import run
-from rwe.kernels._jit import F8, I4, I8, Flags
+from rwe.execute import cuts, run
+from rwe.kernels._jit import F8, I8
 from rwe.kernels.follow import Follow, follow
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.partial_likelihood import tie_sums
 from rwe.kernels.risk_pass import risk_pass
 from rwe.survival.ascent import refuse_aliased, runaway
+from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells, cells
 from rwe.survival.data import Response
 from rwe.survival.digits import refuse_vague, score_error
 from rwe.survival.linear import aliased, solve
-from rwe.survival.rows import total
+from rwe.survival.occasions import NOBODY, PART
+from rwe.survival.rows import NONE, total
 from rwe.survival.standard import on_scale
 
-PART = 65_536  # rows of a part; threads take parts, merged in their order
 STEPS = 40
 STILL = 1e-9  # a last step of this many standard errors; the hazard of the step before then serves
-NOBODY = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,19 +42,18 @@ class Risks:
     ----------
     x, mean, scale
         Covariates less their mean, in units of their standard deviation, shape (rows, terms).
-    weight, event
-        Of each row; `event` is failure of the cause.
-    kind
-        0 censored, 1 failed of the cause, 2 of another.
-    leave, enter
-        Keys of each row; `enter` is empty where nobody enters late.
+    weight
+        Of each row; empty where each counts once.
+    cells
+        Who leaves and enters together; the key of a row is its cell.
+    stop
+        Of each cell: the occasions up to its day.
     days, n_event, w_event, x_event
         Of the occasions: day, failures, their weight; and their summed covariates.
-    late_from, late_group, late_day, boost
-        Of each key of competing failures: the first occasion they stay for, their group and day, and what their weight
-        is divided by to be 1 on their own day.
-    groups, follow, keep
-        Group of each row, the probabilities to be followed, and these on each occasion, shape (groups, occasions).
+    boost
+        Of each cell of competing failures: what their weight is divided by to be 1 on their own day.
+    follow, keep
+        The probabilities to be followed, and these on each occasion, shape (groups, occasions).
     efron
         Whether ties are handled after Efron, otherwise Breslow.
     """
@@ -64,32 +62,26 @@ class Risks:
     mean: F8
     scale: F8
     weight: F8
-    event: Flags
-    kind: I8
-    leave: I4
-    enter: I4
+    cells: Cells
+    stop: I8
     days: I8
     n_event: I8
     w_event: F8
     x_event: F8
-    late_from: I8
-    late_group: I8
-    late_day: I8
     boost: F8
-    groups: I8
     follow: Follow
     keep: F8
     efron: bool
 
     @property
-    def n_keys(self) -> int:
-        """Number of keys: leaving by occasion, failures by occasion, competing failures by day."""
-        return 2 * self.days.size + 1 + self.boost.size
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.x.shape[0])
 
-    def parts(self) -> list[tuple[int, int]]:
-        """Return the parts of the rows."""
-        n = self.weight.size
-        return [(at, min(at + PART, n)) for at in range(0, n, PART)]
+    @property
+    def late(self) -> I8:
+        """Cells of competing failures."""
+        return np.flatnonzero(self.cells.kind == OTHER)
 
     def by_key(self, own: F8, failing: F8, late: F8) -> F8:
         """Return a table by key.
@@ -103,9 +95,11 @@ class Risks:
         late
             By group, what competing failures still meet from each occasion on, shape (groups, occasions + 1, ...).
         """
+        out, failed, gone = own[self.stop], self.cells.kind == FAILED, self.late
+        out[failed] += failing[self.stop[failed] - 1]
         boost = self.boost.reshape(-1, *[1] * (own.ndim - 1))
-        of_late = own[self.late_from] + boost * late[self.late_group, self.late_from]
-        return np.ascontiguousarray(np.concatenate([own, own[1:] + failing, of_late]))
+        out[gone] += boost * late[self.cells.group[gone], self.stop[gone]]
+        return out
 
     def ahead(self, values: F8) -> F8:
         """Return by group the sum of values times the kept weight from each occasion on."""
@@ -157,55 +151,30 @@ def risks(response: Response, code: int, x: F8, *, efron: bool, failures_first: 
         If the weight of a competing failure is not known: all who were followed left before others entered.
     """
     assert response.cause is not None
-    kind = np.where(response.cause == code, 1, np.where(response.cause > 0, 2, 0))
-    weight, groups, n_days = response.weights, response.strata.code, response.n_days
-    found = _follow(response, kind, failures_first=failures_first)
-    event, late = kind == 1, kind == 2
-    mean, scale, x_event = on_scale(x, weight, event)
-    days, own = _distinct(response.time[event], n_days)
-    upto = np.searchsorted(days, np.arange(-1, n_days), side="right")  # occasions to each day, from day -1
-    stop, n = upto[response.time + 1], days.size
-    place = groups[late] * n_days + response.time[late]
-    cells, at = _distinct(place, response.strata.n * n_days)
-    _refuse_unknown(found, cells, n_days)
-    leave = stop.copy()
-    leave[event], leave[late] = n + 1 + own, 2 * n + 1 + at
-    enters = (response.entry >= 0).any()
+    found, span, n_groups = cells(response, code), response.n_days, response.strata.n
+    entered, left = found.table(ENTERED, n_groups, span), [found.table(k, n_groups, span) for k in range(3)]
+    seen = follow(np.stack(left), entered, failures_first=failures_first)
+    late, failed = found.kind == OTHER, found.kind == FAILED
+    group, day = found.group[late], found.day[late]
+    _refuse_unknown(seen, group, day)
+    weight = NONE if response.weight is None else response.weight
+    mean, scale, x_event = on_scale(x, weight, response.cause == code)
+    n_event = np.bincount(found.day[failed], found.persons[failed], span).astype(np.int64)
+    days = np.flatnonzero(n_event)
+    stop = np.where(found.kind == NOWHERE, 0, np.searchsorted(days, found.day, side="right"))
     return Risks(
-        x=x, mean=mean, scale=scale, weight=weight, event=event, kind=kind,
-        leave=leave.astype(np.int32),
-        enter=upto[response.entry + 1].astype(np.int32) if enters else NOBODY,
-        days=days.astype(np.int64), n_event=np.bincount(own),
-        w_event=np.bincount(own, weight[event]).astype(np.float64),
-        x_event=x_event,
-        late_from=upto[cells % n_days + 1], late_group=cells // n_days, late_day=cells % n_days,
-        boost=1.0 / found.keep[cells // n_days, cells % n_days],
-        groups=groups, follow=found, keep=found.keep[:, days], efron=efron,
+        x=x, mean=mean, scale=scale, weight=weight, cells=found, stop=stop, days=days, n_event=n_event[days],
+        w_event=np.bincount(found.day[failed], found.weight[failed], span)[days].astype(np.float64), x_event=x_event,
+        boost=1.0 / seen.keep[group, day], follow=seen, keep=seen.keep[:, days], efron=efron,
     )  # fmt: skip
 
 
-def _distinct(values: I8 | I4, below: int) -> tuple[I8, I8]:
-    """Return the distinct of some small numbers, ascending, and which of them each is."""
-    there = np.bincount(values, minlength=below) > 0
-    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
-
-
-def _follow(response: Response, kind: I8, *, failures_first: bool) -> Follow:
-    n_groups, n_days = response.strata.n, response.n_days
-    at = (kind * n_groups + response.strata.code) * n_days + response.time
-    left = np.bincount(at, response.weight, 3 * n_groups * n_days).reshape(3, n_groups, n_days)
-    late = response.entry >= 0
-    at = response.strata.code[late] * n_days + response.entry[late]
-    entered = np.bincount(at, response.weights[late], n_groups * n_days).reshape(n_groups, n_days)
-    return follow(left.astype(np.float64), entered.astype(np.float64), failures_first=failures_first)
-
-
-def _refuse_unknown(found: Follow, cells: I8, n_days: int) -> None:
-    group, day = np.divmod(cells, n_days)
-    first = np.full(found.keep.shape[0], n_days)
+def _refuse_unknown(found: Follow, group: I8, day: I8) -> None:
+    n_groups, n_days = found.keep.shape
+    first = np.full(n_groups, n_days)
     np.minimum.at(first, group, day)
-    opens = (found.entry >= 1.0) & (np.arange(n_days) >= first[:, None])
-    lost = (found.keep[group, day] <= 0) | opens[group].any(axis=1)
+    opens = np.logical_or.reduce((found.entry >= 1.0) & (np.arange(n_days) >= first[:, None]), axis=1)
+    lost = (found.keep[group, day] <= 0) | opens[group]
     if lost.any():
         raise NoValidAnswer(
             f"the weight of the competing failures of {int(lost.sum())} days is not known: the risk set runs empty "
@@ -215,7 +184,7 @@ def _refuse_unknown(found: Follow, cells: I8, n_days: int) -> None:
 
 def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
     """Evaluate with one read; the information is exact where `hazard` is that of `beta`."""
-    parts = run(lambda part: _read(data, beta, hazard, part), data.parts())
+    parts = run(lambda part: _read(data, beta, hazard, part), cuts(data.n, PART))
     table, gram = total([part[0] for part in parts]), total([part[1] for part in parts])
     lived = sum(part[2] for part in parts)
     at_risk, failing = _risk_sets(data, table)
@@ -235,28 +204,29 @@ def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
         at_risk=at_risk,
         failing=failing,
         ties=ties,
-        late=table[2 * data.days.size + 1 :],
+        late=table[data.late],
         hazard=_lived(data, h, g),
         error=error,
     )
 
 
 def _read(data: Risks, beta: F8, hazard: F8, part: tuple[int, int]) -> tuple[F8, F8, float]:
-    p, none = beta.size, np.empty(0)
-    table, (turned, square) = np.zeros((data.n_keys, p + 1)), room(p)
-    rows = (data.x, beta, none, data.weight, data.leave, data.enter, hazard, NOBODY)
-    lived = risk_pass(*rows, *part, 0, none, table, turned, square)
+    p, by = beta.size, data.cells
+    table, (turned, square) = np.zeros((by.n, p + 1)), room(p)
+    rows = (data.x, beta, NONE, data.weight, by.leave, by.enter, hazard, NOBODY)
+    lived = risk_pass(*rows, *part, 0, NONE, table, turned, square)
     return table, whole_gram(square, p), lived
 
 
 def _risk_sets(data: Risks, table: F8) -> tuple[F8, F8]:
     """Return the sums over those at risk and those who fail on each occasion, from the sums by key."""
-    n = data.days.size
-    own, failing, late = table[: n + 1].copy(), table[n + 1 : 2 * n + 1], table[2 * n + 1 :]
-    own[1:] += failing
-    np.add.at(own, data.late_from, late)
+    n, by, late = data.days.size, data.cells, data.late
+    failed = by.kind == FAILED
+    own, failing = np.zeros((n + 1, table.shape[1])), np.zeros((n, table.shape[1]))
+    np.add.at(own, data.stop, table)
+    np.add.at(failing, data.stop[failed] - 1, table[failed])
     stay = np.zeros((data.keep.shape[0], n + 1, table.shape[1]))
-    np.add.at(stay, (data.late_group, data.late_from), data.boost[:, None] * late)
+    np.add.at(stay, (by.group[late], data.stop[late]), data.boost[:, None] * table[late])
     after = np.cumsum(own[::-1], axis=0)[::-1][1:]
     return after + np.einsum("ck,ckj->kj", data.keep, np.cumsum(stay, axis=1)[:, :n]), failing
 
@@ -294,9 +264,7 @@ def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
 
 def _hazard_at_0(data: Risks) -> F8:
     """Return the hazard where no covariate has an effect, from weights alone."""
-    table = np.bincount(data.leave, data.weight, data.n_keys).astype(np.float64)
-    if data.enter.size:
-        table -= np.bincount(data.enter, data.weight, data.n_keys)
+    table = np.where(data.cells.kind < ENTERED, data.cells.weight, -data.cells.weight)
     at_risk, failing = _risk_sets(data, table[:, None])
     ties, _ = _ties(data, at_risk[:, 0], failing[:, 0])
     return _lived(data, ties[0], ties[1])

@@ -15,13 +15,16 @@ from typing import TypeAlias
 import numpy as np
 
 from rwe.errors import NoValidAnswer
-from rwe.execute import run
+from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I8
-from rwe.kernels.keyed_influence import add_squares, row_influence
-from rwe.kernels.matrix import predictor, room, whole_gram
+from rwe.kernels.keyed_influence import add_products
+from rwe.kernels.matrix import room, whole_gram
+from rwe.survival.cells import FAILED
 from rwe.survival.data import Response
 from rwe.survival.linear import aliased, solve
-from rwe.survival.subdistribution import NOBODY, Risks, Top
+from rwe.survival.occasions import PART
+from rwe.survival.rows import total
+from rwe.survival.subdistribution import Risks, Top
 
 Tables: TypeAlias = tuple[F8, F8, F8]
 
@@ -59,28 +62,23 @@ def moments(response: Response, data: Risks, best: Top, days: I8, *, follow_up: 
     """
     tables = _tables(data, best, days)
     p, q = best.beta.size, best.beta.size + days.size
-    n_days = response.n_days
-    of_leaving, of_entering = _of_follow_up(response, data, best, tables, follow_up)
-    place, none = data.groups * n_days, of_entering.shape[0] - 1
-    left = np.where(data.kind > 0, none, 0) + place + response.time
-    came = np.where(response.entry >= 0, place + response.entry, none) if data.enter.size else NOBODY
-    left, came = (left, came) if none else (np.zeros_like(left), np.zeros_like(came))
-    drift, gain = _by_key(data, tables)
-    keys = data.leave, data.enter, best.hazard, drift, gain
-    more = left.astype(np.int32), came.astype(np.int32), of_leaving, of_entering
-    n_clusters = 0 if response.cluster is None else int(response.cluster.max()) + 1
+    cluster = np.empty(0, np.int64) if response.cluster is None else response.cluster
+    by, failed = data.cells, (data.cells.kind == FAILED).astype(np.float64)
+    table = np.hstack(_by_key(data, tables, _of_follow_up(response, data, best, tables, follow_up)))
+    rows = (data.x, best.beta, data.weight, by.leave, by.enter, failed, best.hazard, table)
 
     def block(part: tuple[int, int]) -> F8:
-        first, last = part
-        risk = data.weight[first:last] * np.exp(predictor(data.x[first:last], best.beta))
-        out = np.empty((last - first, q))
-        row_influence(data.x, risk, data.weight, data.event, *keys, *more, first, last, out)
-        return _square(out) if response.cluster is None else _sum(out, response.cluster[first:last], n_clusters)
+        turned, square = room(q)
+        add_products(*rows, cluster, *part, turned, square)
+        return whole_gram(square, q)
 
-    parts = run(block, data.parts())
-    found = sum(parts[1:], parts[0])
-    units = n_clusters or data.weight.size
-    found = found if response.cluster is None else _square(found)
+    if response.cluster is None:
+        found, units = total(run(block, cuts(data.n, PART))), data.n
+    else:
+        units = int(cluster.max()) + 1
+        turned, sums = room(q)[0], np.zeros((units, q))
+        add_products(*rows, cluster, 0, data.n, turned, sums)
+        found = sums.T @ sums
     return Moments(found[:p, :p], found[p:, p:], found[:p, p:], units)
 
 
@@ -99,16 +97,6 @@ def sandwich(found: Moments, information: F8) -> F8:
     return variance
 
 
-def _square(rows: F8) -> F8:
-    turned, out = room(rows.shape[1])
-    add_squares(rows, turned, out)
-    return whole_gram(out, rows.shape[1])
-
-
-def _sum(rows: F8, cluster: I8, n: int) -> F8:
-    return np.column_stack([np.bincount(cluster, column, n) for column in rows.T])
-
-
 def _tables(data: Risks, best: Top, days: I8) -> Tables:
     """Return by occasion and column: what others at risk take part in, those who fail besides, and what they add."""
     h, g, u, v, z = best.ties
@@ -120,20 +108,27 @@ def _tables(data: Risks, best: Top, days: I8) -> Tables:
     return others, besides, np.hstack([-mean, (h / data.w_event)[:, None] * upto])
 
 
-def _by_key(data: Risks, tables: Tables) -> tuple[F8, F8]:
+def _by_key(data: Risks, tables: Tables, of_follow_up: tuple[F8, ...] | None) -> tuple[F8, F8]:
+    """Return by key what a unit of weight adds, and what a unit of risk takes part in."""
     others, besides, adds = tables
     path = np.vstack([np.zeros(others.shape[1]), np.cumsum(others, axis=0)])
-    n, gain = data.days.size, np.zeros((data.n_keys, others.shape[1]))
-    gain[n + 1 : 2 * n + 1] = adds
-    return data.by_key(path, besides, data.ahead(others)), gain
+    kind, place = data.cells.kind, (data.cells.group, data.cells.day)
+    failed, gain = kind == FAILED, np.zeros((kind.size, others.shape[1]))
+    gain[failed] = adds[data.stop[failed] - 1]
+    for k, part in enumerate(of_follow_up or ()):  # censored, failed, failed of another cause, entered
+        here = kind == k
+        gain[here] += part[place[0][here], place[1][here]]
+    return gain, data.by_key(path, besides, data.ahead(others))
 
 
-def _of_follow_up(response: Response, data: Risks, best: Top, tables: Tables, follow_up: str) -> tuple[F8, F8]:
-    """Return what a unit of weight adds by (censored or not, group, day of leaving), and takes by day of entry."""
-    q = tables[0].shape[1]
+def _of_follow_up(response: Response, data: Risks, best: Top, tables: Tables, follow_up: str) -> tuple[F8, ...] | None:
+    """Return what a unit of weight adds by kind of leaving, and takes by entry, each by group and day.
+
+    Nothing where the probabilities to be followed are taken as known, or nobody fails of another cause.
+    """
     if follow_up == "known" or not data.boost.size:
-        return np.zeros((1, q)), np.zeros((1, q))
-    found, n_groups = data.follow, data.keep.shape[0]
+        return None
+    found, n_groups, q = data.follow, data.keep.shape[0], tables[0].shape[1]
     exact = _exposure(response, data, best, tables, literal=False)
     if follow_up == "literal":
         jump = _over(_exposure(response, data, best, tables, literal=True), found.censor_risk)
@@ -145,9 +140,7 @@ def _of_follow_up(response: Response, data: Risks, best: Top, tables: Tables, fo
     back = _over(exact, found.entry_risk * (1.0 - found.entry))
     lived = np.cumsum(back * found.entry[:, :, None], axis=1)
     lived = np.concatenate([np.zeros((n_groups, 1, q)), lived[:, :-1]], axis=1)
-    of_leaving = np.concatenate([jump - path + lived, lived - failed]).reshape(-1, q)
-    of_entering = (back + lived - path).reshape(-1, q)
-    return np.ascontiguousarray(of_leaving), np.vstack([of_entering, np.zeros((1, q))])
+    return jump - path + lived, lived - failed, lived - failed, back + lived - path
 
 
 def _exposure(response: Response, data: Risks, best: Top, tables: Tables, *, literal: bool) -> F8:
@@ -158,7 +151,7 @@ def _exposure(response: Response, data: Risks, best: Top, tables: Tables, *, lit
     """
     p, n_days, n_groups = best.beta.size, response.n_days, data.keep.shape[0]
     sums = np.zeros((n_groups, n_days, p + 1))
-    sums[data.late_group, data.late_day] = data.boost[:, None] * best.late
+    sums[data.cells.group[data.late], data.cells.day[data.late]] = data.boost[:, None] * best.late
     failed = np.cumsum(sums, axis=1)
     if literal:
         failed = np.concatenate([np.zeros((n_groups, 1, p + 1)), failed[:, :-1]], axis=1)
