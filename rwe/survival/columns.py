@@ -14,6 +14,7 @@ from rwe.kernels._jit import F8, I4, I8, Flags
 
 LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
+SMALL = 1024  # causes numbered below are coded by a table
 LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
 
@@ -72,8 +73,10 @@ def causes_of(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
     if column.dtype == pl.Boolean or column.dtype.is_numeric():
         number = numeric(column.cast(pl.Int64) if column.dtype == pl.Boolean else column)
         advice = "0 is censored, 1, 2, ... are causes"
-        odd = int(((number < 0) | (number.cast(pl.Int64) != number)).sum())
+        odd = int((number < 0).sum()) + (0 if number.dtype == pl.Int64 else int((number.floor() != number).sum()))
         refuse(odd, number.len(), column.name, "are no whole numbers from 0", advice)
+        if number.dtype == pl.Int64 and int(number.to_numpy().max(initial=0)) < SMALL:
+            return _small_causes(number.to_numpy())
         column, censored = number.cast(pl.Int64), pl.Series([0])
     else:
         refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
@@ -81,6 +84,16 @@ def causes_of(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
     causes = column.filter(column != censored[0]).unique().sort()
     code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
     return np.ascontiguousarray(code.to_numpy()), tuple(causes)
+
+
+def _small_causes(number: I8) -> tuple[I8, tuple[Any, ...]]:
+    """Code causes by a table; 1, 2, ... without a gap are their own codes."""
+    causes = 1 + np.flatnonzero(np.bincount(number, minlength=1)[1:])
+    if causes.size == 0 or causes[-1] == causes.size:
+        return np.ascontiguousarray(number), tuple(causes.tolist())
+    code = np.zeros(causes[-1] + 1, np.int64)
+    code[causes] = np.arange(1, causes.size + 1)
+    return code[number], tuple(causes.tolist())
 
 
 def weights_of(column: pl.Series) -> F8:

@@ -195,7 +195,7 @@ def evaluate(data: Risks, beta: F8, hazard: F8) -> Top:
     second = np.einsum("k,ki,kj->ij", u, s1, s1) - mixed - mixed.T + np.einsum("k,ki,kj->ij", z, e1, e1)
     scale = data.w_event.sum() / lived if lived > 0 else 1.0
     risk = at_risk[:, -1].copy()
-    error = score_error(risk, data.w_event, np.arange(risk.size) == 0) if data.enter.size else 0.0
+    error = score_error(risk, data.w_event, np.arange(risk.size) == 0) if data.cells.enter.size else 0.0
     return Top(
         beta=beta,
         loglik=float(data.x_event @ beta) + loglik if error < np.inf else np.nan,

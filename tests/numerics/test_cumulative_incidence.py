@@ -247,3 +247,30 @@ def test_parts_and_streams_equal_one_frame(weights: str | None, tmp_path: Path) 
         assert_frame_equal(found.time_lost(30), whole.time_lost(30), rel_tol=1e-12, abs_tol=1e-14)
     together = sv.gray_test(thirds, time="t", cause="c", by="g")
     assert together.statistic == sv.gray_test(frame, time="t", cause="c", by="g").statistic
+
+
+@pytest.mark.parametrize("second", [5, 5000])
+def test_causes_keep_their_numbers_whatever_gaps_they_have(second: int) -> None:
+    frame = pl.DataFrame({"days": [1, 2, 2, 3, 3, 4, 5], "why": [1, 1, 2, 2, 0, 1, 0], "id": range(7)})
+    other = frame.with_columns(pl.col("why").replace({1: 3, 2: second}))
+
+    first, found = (sv.cumulative_incidence(f, time="days", cause="why", cluster="id") for f in (frame, other))
+
+    assert found.causes == (3, second)
+    assert found.table.drop("cause").equals(first.table.drop("cause"))
+
+
+def test_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    r, n = np.random.default_rng(7), 600_000
+    columns = {"t": r.integers(1, 900, n), "c": r.integers(0, 3, n), "g": r.integers(0, 3, n)}
+    frame = pl.DataFrame(columns)
+
+    def answers(threads: str) -> tuple[pl.DataFrame, float]:
+        monkeypatch.setenv("RWE_THREADS", threads)
+        curves = sv.cumulative_incidence(frame, time="t", cause="c", by="g")
+        return curves.table, sv.gray_test(frame, time="t", cause="c", by="g").statistic
+
+    one, two = answers("1"), answers("2")
+
+    assert one[0].equals(two[0])
+    assert one[1] == two[1]
