@@ -14,7 +14,7 @@ import polars as pl
 from rwe.errors import NoValidAnswer
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, Flags
-from rwe.kernels.columns import column_squares, column_sums, standardise
+from rwe.kernels.columns import standardise
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.logistic import logistic_pass
 from rwe.kernels.matrix import predictor, room, whole_gram
@@ -26,7 +26,7 @@ from rwe.survival.intervals import two_sided
 from rwe.survival.linear import aliased, solve
 from rwe.survival.occasions import PART
 from rwe.survival.rows import NONE, total
-from rwe.survival.standard import held, matrix_of, refuse_units
+from rwe.survival.standard import matrix_of, moments, refuse_units
 
 STEPS = 30
 STILL = 1e-10  # largest last step, in standard deviations of the covariates
@@ -133,15 +133,9 @@ def _outcome(column: pl.Series) -> Flags:
 
 def _standard(x: F8, outcome: Flags, weight: F8, terms: Sequence[str]) -> tuple[_Rows, F8, F8]:
     """Put the covariates on one scale, in place."""
-    parts = cuts(x.shape[0], PART)
-    found = run(lambda b: column_sums(x, weight, *b), parts)
-    sums = total([part[0] for part in found])
-    mean = sums[:-1] / sums[-1]
-    spread = np.sqrt(total(run(lambda b: column_squares(x, weight, mean, *b), parts)) / sums[-1])
-    least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((1, np.minimum), (2, np.maximum)))
-    scale = held(spread, least, most)
+    mean, scale = moments(x, weight)
     refuse_units(scale, terms)
-    run(lambda b: standardise(x, weight, mean, scale, outcome, *b), parts)
+    run(lambda b: standardise(x, weight, mean, scale, outcome, *b), cuts(x.shape[0], PART))
     return _Rows(x, outcome, weight), mean, scale
 
 

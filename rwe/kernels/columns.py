@@ -11,9 +11,9 @@ from rwe.kernels._jit import F8, Flags, f8_in, f8_in2, f8_out2, flags_in, intege
 LINE = 8  # numbers of a line of the cache: columns go side by side as many at once
 
 
-@kernel(*[f8_in] * LINE, integer, integer, f8_out2, integer, integer)
+@kernel(integer, integer, f8_out2, integer, integer, *[f8_in] * LINE)
 def interleave(
-    a: F8, b: F8, c: F8, d: F8, e: F8, f: F8, g: F8, h: F8, start: int, end: int, x: F8, first: int, j: int
+    start: int, end: int, x: F8, first: int, j: int, a: F8, b: F8, c: F8, d: F8, e: F8, f: F8, g: F8, h: F8
 ) -> None:
     """Put rows `start` to `end` of eight columns in x, from row `first` and column j on."""
     for i in range(start, end):
@@ -29,34 +29,24 @@ def interleave_one(column: F8, start: int, end: int, x: F8, first: int, j: int) 
         x[first + i - start, j] = column[i]
 
 
-@kernel(f8_in2, f8_in, integer, integer, reassociate=True)
-def column_sums(x: F8, weight: F8, first: int, last: int) -> F8:
-    """Return of rows `first` to `last`: weighted sum, least and largest value of each column, as rows.
+@kernel(f8_in2, f8_in, f8_in, integer, integer, reassociate=True)
+def column_sums(x: F8, weight: F8, about: F8, first: int, last: int) -> F8:
+    """Return of rows `first` to `last`, as rows: weighted sum and sum of squares about `about`, least, largest value.
 
     The last column holds the sum of the weights; no weights: each row counts once.
     """
     p = x.shape[1]
-    out = np.zeros((3, p + 1))
-    out[1], out[2] = np.inf, -np.inf
+    out = np.zeros((4, p + 1))
+    out[2], out[3] = np.inf, -np.inf
     for i in range(first, last):
         w = weight[i] if weight.size else 1.0
         for j in range(p):
+            d = x[i, j] - about[j]
             out[0, j] += w * x[i, j]
-            out[1, j] = min(out[1, j], x[i, j])
-            out[2, j] = max(out[2, j], x[i, j])
+            out[1, j] += w * d * d
+            out[2, j] = min(out[2, j], x[i, j])
+            out[3, j] = max(out[3, j], x[i, j])
         out[0, p] += w
-    return out
-
-
-@kernel(f8_in2, f8_in, f8_in, integer, integer, reassociate=True)
-def column_squares(x: F8, weight: F8, mean: F8, first: int, last: int) -> F8:
-    """Return of rows `first` to `last` the weighted sum of squares about the mean of each column."""
-    out = np.zeros(x.shape[1])
-    for i in range(first, last):
-        w = weight[i] if weight.size else 1.0
-        for j in range(x.shape[1]):
-            d = x[i, j] - mean[j]
-            out[j] += w * d * d
     return out
 
 

@@ -157,7 +157,10 @@ class Rows:
         if self.by_enter is None:
             size = max(PART, 16 * shape[0], -(-self.n // PARTS))
             parts = run(lambda b: self._read(beta, hazard, b, np.zeros(shape), NONE, gram=gram), cuts(self.n, size))
-            return merge(Sums.__add__, parts)
+            for part in parts[1:]:  # in place: tables are large
+                np.add(parts[0].table, part.table, out=parts[0].table)
+            table = parts[0].table
+            return Sums(table, total([part.gram for part in parts]), sum(part.lived for part in parts))
         table, risk, late = np.zeros(shape), np.empty(self.leave.size if self.enter.size else 0), self.by_enter
         bounds = between(self._at(self.leave)[self.order])
         parts = run(lambda b: self._read(beta, hazard, b, table, risk, gram=gram), bounds)

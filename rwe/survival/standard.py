@@ -12,13 +12,14 @@ import polars as pl
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
-from rwe.kernels.columns import LINE, column_squares, column_sums, interleave, interleave_one, standardise
+from rwe.kernels.columns import LINE, column_sums, interleave, interleave_one, standardise
 from rwe.survival.data import Response
 from rwe.survival.design import Design
 from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
 from rwe.survival.rows import NONE, Rows, total
 
 CACHE = 524_288  # numbers of a table that still sits in a cache; larger ones are filled in the order of their keys
+FEW = 1024  # rows whose mean squares are taken about
 STRETCH = 2048  # rows whose covariates stay in a cache while they are put side by side
 
 
@@ -43,7 +44,7 @@ def _fill(plan: Design, frame: pl.DataFrame, x: F8, first: int, last: int) -> No
     columns = plan.values(frame[first:last])
     for start, end in cuts(last - first, STRETCH):
         for j in range(0, len(columns) - LINE + 1, LINE):
-            interleave(*columns[j : j + LINE], start, end, x, first + start, j)
+            interleave(start, end, x, first + start, j, *columns[j : j + LINE])
         for j in range(len(columns) // LINE * LINE, len(columns)):
             interleave_one(columns[j], start, end, x, first + start, j)
 
@@ -75,14 +76,26 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE, own: bool
 
 def on_scale(x: F8, weight: F8, event: Flags) -> tuple[F8, F8, F8]:
     """Put covariates on their scale, in place; return mean, scale, and the weighted sums over those who fail."""
+    mean, scale = moments(x, weight)
     parts = cuts(x.shape[0], PART)
-    found = run(lambda b: column_sums(x, weight, *b), parts)
-    sums = total([part[0] for part in found])
-    mean = sums[:-1] / sums[-1]
-    scale = np.sqrt(total(run(lambda b: column_squares(x, weight, mean, *b), parts)) / sums[-1])
-    least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((1, np.minimum), (2, np.maximum)))
-    scale = held(scale, least, most)
     return mean, scale, total(run(lambda b: standardise(x, weight, mean, scale, event, *b), parts))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
+def moments(x: F8, weight: F8) -> tuple[F8, F8]:
+    """Return mean and unit of each covariate, in one read.
+
+    Squares are taken about the mean of some rows. However they lie, their squares about the mean of all are part of
+    the sum sought: at most n / FEW of its size is lost in the difference.
+    """
+    some = np.ascontiguousarray(x[:: max(x.shape[0] // FEW, 1)])
+    about = column_sums(some, NONE, np.zeros(x.shape[1]), 0, some.shape[0])[0, :-1] / some.shape[0]
+    found = run(lambda b: column_sums(x, weight, about, *b), cuts(x.shape[0], PART))
+    sums = total([part[:2] for part in found])
+    mean = sums[0, :-1] / sums[0, -1]
+    variance = sums[1, :-1] / sums[0, -1] - (mean - about) ** 2
+    least, most = (reach.reduce([part[k][:-1] for part in found]) for k, reach in ((2, np.minimum), (3, np.maximum)))
+    return mean, held(np.sqrt(np.maximum(variance, 0.0)), least, most)
 
 
 def held(scale: F8, least: F8, most: F8) -> F8:
