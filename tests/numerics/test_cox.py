@@ -149,45 +149,6 @@ def test_concordance_equals_r(name: str) -> None:
     _close(name, "concordance", fit.concordance, CASES[name]["expect"]["n"]["concordance"])
 
 
-@pytest.mark.parametrize(
-    ("data", "ties", "estimate", "error", "robust"),
-    [
-        ("one", "breslow", 1.475284915, 1.255734393, None),
-        ("one", "efron", 1.676857486, 1.277615576, None),
-        ("two", "breslow", -0.0845260807, 0.7938171775, None),
-        ("two", "efron", -0.0211052096, 0.7951768738, None),
-        ("three", "breslow", 0.8595574445, 0.7130941996, 1.017272006),
-        ("three", "efron", 0.8726042464, 0.7125704365, 1.119055165),
-    ],
-)
-def test_tiny_data_with_published_answers(
-    data: str, ties: Any, estimate: float, error: float, robust: float | None
-) -> None:
-    frame, more = TINY[data]
-
-    fit = sv.cox(
-        pl.DataFrame(frame), time="time", event="event", covariates=["x"], ties=ties, robust=bool(robust), **more
-    )
-
-    row = fit.coefficients.row(0, named=True)
-    assert row["estimate"] == pytest.approx(estimate, rel=1e-8)
-    assert row["std_error"] == pytest.approx(
-        error, rel=2e-7
-    )  # R's, one step before the maximum; see the definition below
-    assert row["robust_std_error"] == (None if robust is None else pytest.approx(robust, rel=1e-8))
-
-
-def test_breslow_by_hand() -> None:
-    """Therneau & Grambsch, appendix E.1: the score is 0 at exp(b) = (3 + sqrt 33) / 2."""
-    frame, _ = TINY["one"]
-
-    fit = sv.cox(pl.DataFrame(frame), time="time", event="event", covariates=["x"], ties="breslow")
-
-    r = (3 + np.sqrt(33)) / 2
-    assert fit.coefficients["estimate"][0] == pytest.approx(np.log(r), rel=1e-13)
-    assert fit.loglik_null == pytest.approx(-np.log(6) - 2 * np.log(4), rel=1e-13)
-
-
 def _plain(frame: dict[str, list[int]], ties: str) -> tuple[float, float]:
     """Maximise the partial likelihood of one covariate as it is defined, failure by failure."""
     n = len(frame["time"])
@@ -221,50 +182,6 @@ def test_equals_the_definition(data: str, ties: Any) -> None:
     assert fit["std_error"][0] == pytest.approx(error, rel=1e-12)
 
 
-def test_all_tied_on_one_day() -> None:
-    frame = pl.DataFrame({"t": [5] * 6, "e": [1, 1, 1, 0, 0, 0], "x": [1, 0, 1, 0, 1, 0]})
-
-    efron = sv.cox(frame, time="t", event="e", covariates=["x"]).coefficients
-    breslow = sv.cox(frame, time="t", event="e", covariates=["x"], ties="breslow").coefficients
-
-    assert efron["estimate"][0] == pytest.approx(0.8529675266, rel=2e-9)
-    assert efron["std_error"][0] == pytest.approx(1.2273738273, rel=1e-9)
-    assert breslow["estimate"][0] == pytest.approx(np.log(2), rel=1e-12)
-
-
-def test_ties_by_month_with_clusters_and_efron_baseline() -> None:
-    """Lung by periods of 60 days: heavy ties, where peers take Breslow's residuals and baseline for Efron's."""
-    frame = pl.read_csv(FOLDER / "lung.csv").drop_nulls(["inst", "ph_ecog"])
-    frame = frame.with_columns(m=(pl.col("time") / 60).ceil().cast(pl.Int64))
-
-    fit = sv.cox(frame, time="m", event="event", formula="age + sex + ph_ecog", cluster="inst")
-
-    assert fit.coefficients["estimate"].to_list() == pytest.approx(
-        [0.0116458558, -0.5849175437, 0.4866999175], rel=1e-8
-    )
-    errors = fit.coefficients["robust_std_error"].to_list()
-    assert errors == pytest.approx([0.0069680867, 0.1119057453, 0.1188933461], rel=1e-8)
-    at_means = np.exp(
-        frame.select("age", "sex", "ph_ecog").mean().to_numpy()[0] @ fit.coefficients["estimate"].to_numpy()
-    )
-    baseline = (fit.baseline()["cumulative_hazard"].head(3) * at_means).to_list()
-    assert baseline == pytest.approx([0.0705501266, 0.1594967715, 0.3042942790], rel=1e-8)
-    alone = sv.cox(frame, time="m", event="event", covariates=["ph_ecog"])
-    assert alone.concordance == pytest.approx(0.614501172, rel=1e-9)
-
-
-def test_covariates_on_any_scale_give_the_same_answer() -> None:
-    frame = pl.read_csv(FOLDER / "lung.csv")
-    scales = {"big": pl.col("age") * 1e10 + 1e14, "off": pl.col("age") + 1e8, "small": pl.col("age") * 1e-10}
-    frame = frame.with_columns(**scales)
-
-    found = [
-        sv.cox(frame, time="time", event="event", covariates=[c]).coefficients["estimate"][0] for c in ("age", *scales)
-    ]
-
-    assert [found[0], found[1] * 1e10, found[2], found[3] * 1e-10] == pytest.approx([found[0]] * 4, rel=1e-10)
-
-
 def test_terms_that_cannot_be_estimated_are_refused_by_name() -> None:
     lung = pl.read_csv(FOLDER / "lung.csv").with_columns(two=2 * pl.col("age") + 1)
     constant = pl.read_csv(FOLDER / "edge_constant_covariate.csv")
@@ -294,23 +211,6 @@ def test_a_step_that_goes_too_far_is_taken_back() -> None:
 
     with pytest.raises(NoValidAnswer, match="no finite estimate"):
         sv.cox(frame, time="t", event="e", entry="a", covariates=["x", "g"])
-
-
-def test_strata_without_events_and_risk_sets_of_one_add_nothing() -> None:
-    frame = pl.DataFrame(
-        {
-            "t": [1, 2, 3, 4, 5, 6, 7, 9],
-            "e": [1, 0, 1, 1, 0, 1, 0, 1],
-            "x": [1, 0, 0, 1, 1, 0, 1, 0],
-            "s": [1] * 5 + [2] * 3,
-        }
-    )
-    alone = pl.DataFrame({"t": [4, 5, 8], "e": [0, 0, 1], "x": [1, 0, 1], "s": [3, 3, 4]})
-
-    both = [sv.cox(f, time="t", event="e", covariates=["x"], strata="s") for f in (frame, pl.concat([frame, alone]))]
-
-    assert both[1].coefficients["estimate"][0] == pytest.approx(both[0].coefficients["estimate"][0], rel=1e-12)
-    assert both[1].loglik == pytest.approx(both[0].loglik, rel=1e-12)
 
 
 def test_levels_take_the_reference_asked_for_and_a_formula_reads_like_r() -> None:
