@@ -35,6 +35,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "rossi_tv_cluster": ROSSI_LONG | {"cluster": "id"},
     "colon_interaction": {"event": "death", "formula": "C(rx) * node4 + age"},
     "gbsg_logs": GBSG | {"formula": "hormon + log(nodes) + decades + decades2"},
+    "lung_offset": {"formula": "sex", "offset": "known"},
     "edge_constant": {"formula": "y"},
     "edge_weights": {"formula": "x", "weights": "w"},
     "null_lung_nodrop": {"formula": "meal_cal + wt_loss + pat_karno"},
@@ -58,6 +59,8 @@ def _frame(name: str, model: str) -> pl.DataFrame:
         frame = frame.with_columns(event=pl.col("fstatus") == int(model[-1]))
     if model == "gbsg_logs":
         frame = frame.with_columns(decades=pl.col("age") / 10, decades2=(pl.col("age") / 10) ** 2)
+    if model == "lung_offset":
+        frame = frame.with_columns(known=0.02 * pl.col("age"))
     if model == "edge_weights":
         frame = frame.with_columns(x=pl.Series([0, 1, 1, 0, 1, 0]))
     words = CASES[name]["call"]

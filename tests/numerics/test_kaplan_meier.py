@@ -238,3 +238,13 @@ def test_limits_of_a_quantile_are_where_the_curve_of_limits_first_falls_to_it() 
 
     assert km.table["conf_high"][0] < km.table["conf_high"][1] < 0.9  # a robust limit may rise again: R orders it
     assert km.quantile(0.1).row(0) == (0.1, 1, 1, 1)
+
+
+def test_limits_are_log_log_unless_told_otherwise() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [1, 0, 1, 1]})
+
+    plain, told = (sv.kaplan_meier(frame, time="t", event="e", **m).table for m in ({}, {"conf_type": "log-log"}))
+
+    low = 0.75 ** np.exp(1.959963984540054 * np.sqrt(1 / 12) / -np.log(0.75))  # S = 3/4, Greenwood 1 / (4 x 3)
+    assert plain["conf_low"][1 if plain["time"][0] == 0 else 0] == pytest.approx(low, rel=1e-12)
+    assert plain.equals(told)

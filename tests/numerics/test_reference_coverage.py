@@ -27,16 +27,12 @@ APART: dict[str, str] = {  # ids that are answered under another name, and where
     "cox.edge_constant_dropped.efron": "test_cox.py: the terms that R drops are refused by name",
     "separated.edge_separation": "test_cox.py: separation is refused by name",
     "separated.edge_noevents": "test_cox.py: separation is refused by name",
-    "cox.lung_offset.efron": "nowhere yet: no offset in the formula",
     **dict.fromkeys(
         [f"cox.{model}.efron" for model in ("sim.cs1", "sim.cs2", "colon.cs1", "colon.cs2", "edge_constant")],
         "test_cox_converged.py, carried to the optimum",
     ),
     **dict.fromkeys([f"glmnet.gbsg.alpha{a}" for a in ("0", "0.5", "1")], "test_cox_penalised.py, by its numbers"),
     "turnbull.sim_intervals": "test_turnbull.py: the one case of its file",
-    "csc_absrisk.sim": "nowhere yet: absolute risk from cause-specific models",
-    "csc_absrisk.colon": "nowhere yet: absolute risk from cause-specific models",
-    "converged.lung_offset.efron": "nowhere yet: no offset in the formula",
 }
 
 
