@@ -10,7 +10,7 @@ score and second moments are exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,12 +26,13 @@ from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells, cells
 from rwe.survival.data import Response
 from rwe.survival.digits import refuse_vague, score_error
 from rwe.survival.linear import aliased, solve
+from rwe.survival.maximum import CLOSE, LAG
 from rwe.survival.occasions import NOBODY, PART
 from rwe.survival.rows import NONE, total
 from rwe.survival.standard import on_scale
 
 STEPS = 40
-STILL = 1e-9  # a last step of this many standard errors; the hazard of the step before then serves
+STILL = 1e-9  # a step of this many standard errors is none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,15 +252,17 @@ def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
     """
     null = now = evaluate(data, np.zeros(len(terms)), _hazard_at_0(data))
     refuse_aliased(null.information, terms)
-    step: F8 = now.beta
+    lag = min(LAG * float(data.n_event.sum()) ** 2, CLOSE)
+    step = moved = solve(null.information, null.score)
     for _ in range(STEPS):
-        now, step = _forward(data, now, solve(now.information, now.score))
+        now, moved = _forward(data, now, step)
         if aliased(now.information):
             break
-        if step @ now.information @ step < STILL**2:
+        step, way = solve(now.information, now.score), moved @ now.information @ moved
+        if way < STILL**2 or (way < lag**2 and step @ now.score < STILL**2):
             refuse_vague(now.error, now.information)
-            return null, now
-    raise NoValidAnswer(runaway(terms, step))
+            return null, replace(now, beta=now.beta + step)
+    raise NoValidAnswer(runaway(terms, moved))
 
 
 def _hazard_at_0(data: Risks) -> F8:
