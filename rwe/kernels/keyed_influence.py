@@ -6,34 +6,38 @@ from __future__ import annotations
 
 import numpy as np
 
-from rwe.kernels._jit import F8, I4, I8, f8_in, f8_in2, f8_out, f8_out2, i4_in, i8_in, integer, kernel
+from rwe.kernels._jit import F8, I4, I8, f8_in, f8_in2, f8_out2, i4_in, i8_in, integer, kernel
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import BLOCK, add_gram, predict_block
 from rwe.kernels.risk_pass import place, scale
 
 
-@kernel(i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in, f8_in2, f8_out, f8_out2)
+@kernel(f8_in2, i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in, f8_in2, f8_out2)
 def _influence(
-    at: I8, n: int, key: I4, w: F8, r: F8, failed: F8, hazard: F8, table: F8, of_x: F8, out: F8
+    x: F8, at: I8, n: int, key: I4, w: F8, r: F8, failed: F8, hazard: F8, table: F8, out: F8
 ) -> None:  # fmt: skip
-    """Put what the rows `at[:n]` meet by their keys of leaving in the columns of `out`, and what x counts in `of_x`."""
-    q = table.shape[1] // 2
+    """Put what the rows `at[:n]` meet by their keys of leaving in the columns of `out`."""
+    p, q = x.shape[1], table.shape[1] // 2
     for i in range(n):
-        k = key[at[i]]
-        of_x[i] = w[i] * failed[k] - r[i] * hazard[k]
-        for j in range(q):
-            out[j, i] = w[i] * table[k, j] + r[i] * table[k, q + j]
+        row, weight, risk = at[i], w[i], r[i]
+        k = key[row]
+        of_x = weight * failed[k] - risk * hazard[k]
+        for j in range(p):
+            out[j, i] = weight * table[k, j] + risk * table[k, q + j] + of_x * x[row, j]
+        for j in range(p, q):
+            out[j, i] = weight * table[k, j] + risk * table[k, q + j]
 
 
-@kernel(i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in2, f8_out, f8_out2)
-def _less_before(at: I8, n: int, key: I4, w: F8, r: F8, hazard: F8, table: F8, of_x: F8, out: F8) -> None:
+@kernel(f8_in2, i8_in, integer, i4_in, f8_in, f8_in, f8_in, f8_in2, f8_out2)
+def _less_before(x: F8, at: I8, n: int, key: I4, w: F8, r: F8, hazard: F8, table: F8, out: F8) -> None:
     """Take off what was met before entry."""
-    q = table.shape[1] // 2
+    p, q = x.shape[1], table.shape[1] // 2
     for i in range(n):
-        k = key[at[i]]
-        of_x[i] += r[i] * hazard[k]
+        row = at[i]
+        k = key[row]
         for j in range(q):
-            out[j, i] -= w[i] * table[k, j] + r[i] * table[k, q + j]
+            met = w[i] * table[k, j] + r[i] * table[k, q + j]
+            out[j, i] -= met - r[i] * hazard[k] * x[row, j] if j < p else met
 
 
 @kernel(
@@ -65,21 +69,18 @@ def add_products(
     """
     q = table.shape[1] // 2
     at, bits = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
-    eta, r, w, of_x, ones = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.ones(BLOCK)
+    eta, risk, r, w, ones = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.ones(BLOCK)
     nobody = np.empty(0, np.int32)
     for start in range(first, last, BLOCK):
         n = min(BLOCK, last - start)
         place(nobody, start, n, at)
         predict_block(x, at, n, beta, eta)
-        exponentials(eta, n, bits, of_x)
-        scale(at, n, weight, of_x, r)
+        exponentials(eta, n, bits, risk)
+        scale(at, n, weight, risk, r)
         scale(at, n, weight, ones, w)
-        _influence(at, n, leave, w, r, failed, hazard, table, of_x, turned)
+        _influence(x, at, n, leave, w, r, failed, hazard, table, turned)
         if enter.size:
-            _less_before(at, n, enter, w, r, hazard, table, of_x, turned)
-        for i in range(n):
-            for j in range(x.shape[1]):
-                turned[j, i] += of_x[i] * x[at[i], j]
+            _less_before(x, at, n, enter, w, r, hazard, table, turned)
         if cluster.size:
             for i in range(n):
                 for j in range(q):
