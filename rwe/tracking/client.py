@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CODE = Path(__file__).parent / "cox_model.py"
+ADDRESS = "MLFLOW_TRACKING_URI"
 MILESTONES = (365, 1096, 1826)
 SERVING = ("mlflow", "numpy", "pandas")
 # no word about its use leaves, no pickle is read, and a server that is away is soon given up
@@ -73,7 +74,7 @@ def track(folder: Path, *, home: Path, address: str | None = None) -> Tracked:
         If MLflow does not take the run; nothing of the run is lost.
     """
     record = read_record(folder)
-    address = address or os.environ.get("MLFLOW_TRACKING_URI") or own_store(home)
+    address = address or os.environ.get(ADDRESS) or own_store(home)
     try:
         with connected(address) as client:
             return _enter(client, record, folder, address, home)
@@ -100,12 +101,14 @@ def connected(address: str) -> Iterator[MlflowClient]:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        before = mlflow.get_tracking_uri()
+        before, asked = mlflow.get_tracking_uri(), os.environ.get(ADDRESS)
         mlflow.set_tracking_uri(address)
         try:
             yield mlflow.MlflowClient(address)
         finally:
             mlflow.set_tracking_uri(before)
+            os.environ.pop(ADDRESS, None)  # where mlflow writes each address that it is set to
+            os.environ.update({} if asked is None else {ADDRESS: asked})
 
 
 def _enter(client: MlflowClient, record: Record, folder: Path, address: str, home: Path) -> Tracked:

@@ -19,12 +19,13 @@ import narwhals as nw
 import polars as pl
 
 from rwe.errors import DataError, SourceUnreachable
-from rwe.tracking.client import SERVING, Tracked, connected, experiment_of, own_store
+from rwe.tracking.client import ADDRESS, SERVING, Tracked, connected, experiment_of, own_store
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CODE = Path(__file__).parent / "survival_model.py"
+IN_ZONE = {"rwe.in_zone": "true"}
 NOBODY = "row"  # the column of a model that needs none
 
 
@@ -74,11 +75,12 @@ def log_model(
     """Keep a fitted model in MLflow: its code, and its parameters as JSON.
 
     What is kept holds the exact times of failures: the store must be one that may hold the data themselves.
+    Run and model carry the tag ``rwe.in_zone``: they are for use where the data are, and no release.
 
     Parameters
     ----------
     fit
-        Cox, Penalised (ridge, or an elastic net `at` a penalty), FineGray or KaplanMeier.
+        Cox, Penalised (ridge, or an elastic net `at` a penalty), FineGray, KaplanMeier, or a fitted estimator of one.
     home, address
         As in `track`.
     experiment, name
@@ -93,15 +95,16 @@ def log_model(
     """
     from rwe.survival.plain import plain  # the estimators are loaded where a model is kept, not with the package
 
+    fit = getattr(fit, "result_", fit)
     model = plain(fit)
-    address = address or os.environ.get("MLFLOW_TRACKING_URI") or own_store(home)
+    address = address or os.environ.get(ADDRESS) or own_store(home)
     said = {"kind": model["kind"], "class": type(fit).__name__, "clock": model["clock"]}
     numbers = {key: float(getattr(fit, key)) for key in ("n", "n_event", "loglik") if hasattr(fit, key)}
     try:
         with connected(address) as client:
             import mlflow
 
-            run = client.create_run(experiment_of(client, experiment, address, home), run_name=name)
+            run = client.create_run(experiment_of(client, experiment, address, home), run_name=name, tags=IN_ZONE)
             with mlflow.start_run(run_id=run.info.run_id):
                 mlflow.log_params(said)
                 mlflow.log_metrics(numbers)
@@ -138,6 +141,7 @@ def _log(model: dict[str, Any], name: str) -> str:
             signature=_signature(model, example),
             input_example=example.to_pandas(),
             pip_requirements=[f"{package}=={version(package)}" for package in SERVING],
+            tags=IN_ZONE,
         )
     return str(info.model_uri)
 

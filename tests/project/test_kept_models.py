@@ -135,3 +135,22 @@ def test_a_store_that_is_away_is_named_without_its_password(home: Path) -> None:
 
     with pytest.raises(SourceUnreachable, match=r"//\*\*\*@"):
         log_model(fit, home=home, address="sqlite://user:secret@nowhere/none.db")
+
+
+def test_an_estimator_is_kept_as_its_result_and_marked_as_inside(home: Path, tmp_path: Path) -> None:
+    import mlflow
+
+    people, outcome = FRAME.select("age", "stage"), FRAME.select(event="died", time="days")
+    estimator = sv.CoxRidge(2.0).fit(people, outcome)
+
+    entered = log_model(estimator, home=home)
+    other = log_model(estimator, home=tmp_path)
+
+    client = mlflow.MlflowClient(entered.address)
+    assert entered.model_uri is not None
+    model = client.get_logged_model(entered.model_uri.rpartition("/")[2])
+    assert client.get_run(entered.run_id).data.tags["rwe.in_zone"] == model.tags["rwe.in_zone"] == "true"
+    assert other.address != entered.address  # mlflow's own memory of the first is put back
+    found = load_model(entered.model_uri, address=entered.address).predict(NEW, TIMES).select(pl.exclude("score"))
+    expected = estimator.predict_survival_function(people.head(20), TIMES)
+    np.testing.assert_allclose(found.to_numpy().astype(np.float64), expected, rtol=0, atol=1e-12)
