@@ -47,7 +47,9 @@ class Hazard:
 def hazard_of(best: Point, scale: F8, last: I8, clock: Clock) -> Hazard:
     """Return the baseline hazard at the maximum of the partial likelihood, ties as in the model."""
     h, _, u, v, _ = best.ties
-    drift = (u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]) * scale
+    drift, tied = u[:, None] * best.at_risk[:, :-1], best.occasions.tied
+    drift[tied] -= v[tied, None] * best.failing_tied[:, :-1]
+    drift *= scale
     return Hazard(best.occasions.stratum, best.occasions.day, h, u, drift, last, clock)
 
 

@@ -17,6 +17,7 @@ from rwe.survival.partial import Cohort, Point, evaluate, point
 ITERATIONS = 30
 STEP, SMALL = 1e-9, 1e-7  # last step in standard deviations of the covariates, anyhow and where events are many
 LAG, CLOSE = 1e-15, 1e-4  # step in standard errors that the information outlives: by squared events, and at most
+SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
 NEAR = 1e-6  # the same where the answer is one of many that are drawn
 
@@ -125,8 +126,8 @@ def _of_sample(part: Cohort) -> tuple[Point, Point] | None:
         if aliased(now.information) or not np.isfinite(now.loglik):
             return None
         step = solve(now.information, now.score)
-        if step @ now.score < 0.01:
-            return null, now
+        if step @ now.score < SHOWN * part.terms:
+            return null, replace(now, beta=now.beta + step)
         now = point(part, now.beta + step, now.hazard)
     return None
 

@@ -100,13 +100,10 @@ def occasions(response: Response, *, efron: bool) -> Occasions:
         count = np.bincount(key)
         occasion = np.flatnonzero(count)
         n_event = count[occasion]
-        place = np.zeros(count.size, np.int64)
-        place[occasion] = np.arange(occasion.size)
-        first = place[key]
+        w_event = n_event if response.weight is None else np.bincount(key, response.weight[failed])[occasion]
     else:
-        occasion, first = np.unique(key, return_inverse=True)
-        n_event = np.bincount(first)
-    w_event = n_event if response.weight is None else np.bincount(first, response.weight[failed])
+        occasion, first, n_event = np.unique(key, return_inverse=True, return_counts=True)
+        w_event = n_event if response.weight is None else np.bincount(first, response.weight[failed])
     return numbered(*np.divmod(occasion, span), n_event, w_event, efron=efron)
 
 

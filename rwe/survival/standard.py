@@ -125,4 +125,6 @@ def _by_key(when: Occasions, leave: I4, enter: I4, p: int) -> tuple[I4, I4 | Non
 
 
 def _sorted(key: I8 | I4) -> I4:
-    return np.argsort(key, kind="stable").astype(np.int32)
+    """Return the rows by key, then by themselves: both in one number, for numbers sort faster than places."""
+    both = np.sort((key.astype(np.int64) << 32) | np.arange(key.size))
+    return (both & 0xFFFFFFFF).astype(np.int32)
