@@ -21,11 +21,11 @@ from rwe.kernels.follow import Follow, follow
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.partial_likelihood import tie_sums
 from rwe.kernels.risk_pass import risk_pass
-from rwe.survival.ascent import refuse_aliased, runaway
+from rwe.survival.ascent import refuse_aliased, runaway, spent
 from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells, cells
 from rwe.survival.data import Response
 from rwe.survival.digits import refuse_vague, score_error
-from rwe.survival.linear import aliased, solve
+from rwe.survival.linear import solve
 from rwe.survival.maximum import CLOSE, LAG
 from rwe.survival.occasions import NOBODY, PART
 from rwe.survival.rows import NONE, total
@@ -256,7 +256,7 @@ def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
     step = moved = solve(null.information, null.score)
     for _ in range(STEPS):
         now, moved = _forward(data, now, step)
-        if aliased(now.information):
+        if spent(now.information, null.information):
             break
         step, way = solve(now.information, now.score), moved @ now.information @ moved
         if way < STILL**2 or (way < lag**2 and step @ now.score < STILL**2):
