@@ -147,5 +147,5 @@ def test_law(law: Callable[..., None]) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("law", LAWS)
 def test_law_on_many_cohorts(law: Callable[..., None]) -> None:
-    """The log-rank test meets 2,000 cohorts in test_survival_laws.py; here each case is some ten tests and integrals."""
+    """Log-rank meets 2,000 cohorts in test_survival_laws.py; here each case is some ten tests and integrals."""
     _check(law, 300)
