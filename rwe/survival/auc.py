@@ -24,11 +24,11 @@ from rwe.survival.data import read
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.model import Cox
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TimeDependentAuc:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TimeDependentAuc(Shown):
     """Areas under the curve of sensitivity over false alarms, by time.
 
     Parameters
@@ -56,8 +56,8 @@ class TimeDependentAuc:
         table = tidy(rows, analysis="time_dependent_auc", population=population, outcome=outcome)
         return Result(table, {"conf_level": self.conf_level})
 
-    def _repr_html_(self) -> str:
-        return framed(f"Time-dependent AUC, {self.n} rows, {self.n_event} events", self.table)
+    def _story(self) -> Story:
+        return f"Time-dependent AUC, {self.n} rows, {self.n_event} events", self.table, ()
 
 
 def time_dependent_auc(

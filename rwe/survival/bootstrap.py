@@ -19,7 +19,7 @@ from rwe.survival.clock import Clock, ClockName
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
 from rwe.survival.resampling import Draws, Question, cells_of
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 Statistic: TypeAlias = Literal["rmst", "survival", "median", "cumulative_incidence"]
 Contrast: TypeAlias = Literal["difference", "ratio"]
@@ -27,8 +27,8 @@ CONTRASTS = (None, "difference", "ratio")
 KINDS = {"rmst": RMST, "survival": SURVIVAL, "median": QUANTILE, "cumulative_incidence": INCIDENCE}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bootstrap(Shown):
     """A statistic of survival curves with its bootstrap distribution.
 
     Parameters
@@ -75,9 +75,9 @@ class Bootstrap:
         labels = {"population": population, "outcome": outcome, "estimand": estimand}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         title = f"Bootstrap of {self.statistic}, {self._frame.n} replicates, {self.interval} limits"
-        return framed(title, self.table, self.notes)
+        return title, self.table, self.notes
 
 
 def bootstrap(

@@ -23,11 +23,11 @@ from rwe.survival.intervals import normal_quantile
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.kaplan_meier import kaplan_meier
 from rwe.survival.model import Cox
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BrierScore:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BrierScore(Shown):
     """Brier scores of predicted survival.
 
     Parameters
@@ -68,8 +68,8 @@ class BrierScore:
         table = tidy(rows, analysis="brier_score", population=population, outcome=outcome)
         return Result(table, {"conf_level": self.conf_level})
 
-    def _repr_html_(self) -> str:
-        return framed(f"Brier score, {self.n} rows, {self.n_event} events", self.table)
+    def _story(self) -> Story:
+        return f"Brier score, {self.n} rows, {self.n_event} events", self.table, ()
 
 
 def brier_score(

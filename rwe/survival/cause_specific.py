@@ -25,13 +25,13 @@ from rwe.survival.cox import Cox, cox
 from rwe.survival.data import names, read, respond, text
 from rwe.survival.design import columns_of
 from rwe.survival.intervals import ConfType, survival_limits
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 FAILED = "_rwe_failed"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CauseSpecific:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CauseSpecific(Shown):
     """Cox models of all causes.
 
     Parameters
@@ -92,9 +92,9 @@ class CauseSpecific:
     def _person(self, frame: pl.DataFrame, row: int) -> list[Path]:
         return [_path(model, frame[row]) for model in self.models.values()]
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         notes = [f"{text(cause)}: {note}" for cause, model in self.models.items() for note in model.notes]
-        return framed(f"Cause-specific Cox regression, {len(self.models)} causes", self.coefficients, notes)
+        return f"Cause-specific Cox regression, {len(self.models)} causes", self.coefficients, notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

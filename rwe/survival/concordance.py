@@ -23,7 +23,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.columns import numeric
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import normal_quantile
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 Weighting: TypeAlias = Literal["harrell", "uno", "S", "S/G", "I"]
 WEIGHTINGS = ("harrell", "uno", "S", "S/G", "I")
@@ -47,8 +47,8 @@ class Agreement:
     std_error: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Concordance:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Concordance(Shown):
     """How well a score orders the failures.
 
     Parameters
@@ -94,8 +94,8 @@ class Concordance:
         table = tidy(row, analysis="concordance", population=population, outcome=outcome)
         return Result(table, settings | {"notes": list(self.notes)})
 
-    def _repr_html_(self) -> str:
-        return framed(f"Concordance ({self.weighting}), {self.n} rows, {self.n_event} events", self.table, self.notes)
+    def _story(self) -> Story:
+        return f"Concordance ({self.weighting}), {self.n} rows, {self.n_event} events", self.table, self.notes
 
 
 def concordance(

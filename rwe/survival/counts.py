@@ -22,13 +22,14 @@ from rwe.kernels.days import DayTable
 from rwe.survival.clock import Clock, continuous
 from rwe.survival.data import Levels, levels
 from rwe.survival.roles import Roles
+from rwe.survival.show import Shown, Story
 
 EMPTY = np.empty(0, np.int64)  # the codes of rows, of which a table tells nothing
 KINDS = pl.Enum(["censored", "failed", "entered"])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tally(Shown):
     """Follow-up of a cohort (or part of one) by stratum, group, cause and tick.
 
     Parameters
@@ -90,6 +91,12 @@ class Tally:
         ]  # fmt: skip
         whole, dropped = self.whole and other.whole, self.dropped + other.dropped
         return Tally(self.roles, clock, placed[0] + placed[1], group, strata, causes, whole, dropped)
+
+    def _story(self) -> Story:
+        censored, failed = self.persons_of_groups
+        table = self.group.spread(np.arange(self.group.n), {"n": censored + failed, "n_event": failed})
+        notes = (f"{self.dropped} rows of weight 0 left out",) if self.dropped else ()
+        return f"Follow-up counted by {', '.join(self.roles.columns)}", table, notes
 
     def check(self, roles: Roles) -> None:
         """Refuse a table that was folded from other columns than those asked for."""

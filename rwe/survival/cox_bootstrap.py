@@ -24,13 +24,13 @@ from rwe.survival.occasions import PART
 from rwe.survival.partial import evaluate
 from rwe.survival.residuals import residuals
 from rwe.survival.rows import Rows
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 BLOCK = 16  # replicates a thread takes at once
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CoxBootstrap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CoxBootstrap(Shown):
     """The coefficients of a Cox model with their bootstrap distribution.
 
     Parameters
@@ -78,9 +78,9 @@ class CoxBootstrap:
         }
         return Result(tidy(rows, analysis="cox", population=population, outcome=outcome), settings)
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         title = f"Bootstrap of a Cox model, {self._drawn.n} replicates, {self.interval} limits"
-        return framed(title, self.table, self.notes)
+        return title, self.table, self.notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

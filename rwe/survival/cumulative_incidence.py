@@ -22,7 +22,7 @@ from rwe.survival.gather import gather, gather_rows
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.roles import Roles
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from rwe.survival.plots import Labels
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CumulativeIncidence:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CumulativeIncidence(Shown):
     """Cumulative incidence curves.
 
     Parameters
@@ -205,9 +205,9 @@ class CumulativeIncidence:
             labels=labels, cause_labels=cause_labels, language=language,
         )  # fmt: skip
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         title = f"Cumulative incidence, {self.conf_level:.0%} {self.conf_type} limits, variance {self.variance}"
-        return framed(title, self.table, self.notes)
+        return title, self.table, self.notes
 
 
 def cumulative_incidence(

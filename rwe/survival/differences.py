@@ -16,11 +16,11 @@ from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Difference:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Difference(Shown):
     """The second group less (or over) the first, in ascending order of the column that splits them.
 
     Parameters
@@ -49,8 +49,8 @@ class Difference:
         settings = {"group": first["group"], "reference": first["reference"], "conf_level": self.curves.conf_level}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"{self._kind.capitalize()}: {self.estimand}", self.table)
+    def _story(self) -> Story:
+        return f"{self._kind.capitalize()}: {self.estimand}", self.table, ()
 
     @property
     def _kind(self) -> str:

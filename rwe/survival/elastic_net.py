@@ -19,15 +19,15 @@ from rwe.survival.design import Design
 from rwe.survival.partial import evaluate
 from rwe.survival.penalised import Penalised, penalised
 from rwe.survival.regression import Regression, regression
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 from rwe.survival.shrinkage import Problem, path, problem
 from rwe.survival.standard import refuse_units
 
 NET = 1e-4  # smallest penalty of the path as a share of the largest; 0.01 where terms outnumber rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ElasticNet:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ElasticNet(Shown):
     """Coefficients of a Cox model along a path of penalties.
 
     Parameters
@@ -75,9 +75,9 @@ class ElasticNet:
         at, df = evaluate(data, beta), float(np.count_nonzero(beta))
         return penalised(found.response, data, at, table, self._design, penalty=float(penalty), df=df)
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         chosen = "" if self.best is None else f", best penalty {self.best:.4g}, sparsest as good {self.sparsest:.4g}"
-        return framed(f"Elastic net of a Cox model, l1 ratio {self.l1_ratio:g}{chosen}", self.path)
+        return f"Elastic net of a Cox model, l1 ratio {self.l1_ratio:g}{chosen}", self.path, ()
 
 
 def elastic_net(

@@ -18,11 +18,11 @@ from rwe.survival.data import names
 from rwe.survival.intervals import ConfType
 from rwe.survival.kaplan_meier import KaplanMeier, from_tally
 from rwe.survival.roles import Roles
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FollowUp:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FollowUp(Shown):
     """How long persons were followed.
 
     Parameters
@@ -52,8 +52,8 @@ class FollowUp:
         settings = {"conf_level": self.curve.conf_level, "conf_type": self.curve.conf_type}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed("Median follow-up, reverse Kaplan-Meier", self.table)
+    def _story(self) -> Story:
+        return "Median follow-up, reverse Kaplan-Meier", self.table, ()
 
 
 def median_follow_up(

@@ -16,12 +16,13 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.life_table import expected_hazard
 from rwe.survival.columns import numeric, refuse
 from rwe.survival.data import levels, read
+from rwe.survival.show import Shown, Story
 
 YEAR = 365.241  # days in a year of age, as R's rate tables count them
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LifeTable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LifeTable(Shown):
     """Daily hazards of a population.
 
     Parameters
@@ -48,6 +49,18 @@ class LifeTable:
         """Hazards (flat: sex, year, age), cuts of age and of calendar day."""
         days = np.array([(dt.date(y, 1, 1) - dt.date(1970, 1, 1)).days for y in self.years], np.float64)
         return self._hazard, self.ages, days
+
+    def _story(self) -> Story:
+        by_year = self._hazard.reshape(len(self.sexes) * len(self.years), -1)
+        table = pl.DataFrame(
+            {
+                "sex": [sex for sex in self.sexes for _ in self.years],
+                "year": self.years * len(self.sexes),
+                "lowest": by_year.min(axis=1),
+                "highest": by_year.max(axis=1),
+            }
+        )
+        return f"Life table, hazards a day over {self.ages.size} ages, years outside: {self.outside}", table, ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,13 +20,13 @@ from rwe.survival.clock import ClockName
 from rwe.survival.data import names
 from rwe.survival.roles import Roles
 from rwe.survival.scores import Scores, fleming_harrington, scores
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 USUAL = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MaxCombo:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MaxCombo(Shown):
     """The largest of several Fleming-Harrington statistics.
 
     Parameters
@@ -58,8 +58,8 @@ class MaxCombo:
         settings = {"tests": tests, "alternative": self.alternative}
         return Result(tidy([row], analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"MaxCombo: {self.statistic:.4g}, p = {self.p_value:.4g}, {self.alternative}", self.table)
+    def _story(self) -> Story:
+        return f"MaxCombo: {self.statistic:.4g}, p = {self.p_value:.4g}, {self.alternative}", self.table, ()
 
 
 def max_combo(

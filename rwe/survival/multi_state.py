@@ -20,7 +20,7 @@ from rwe.survival.data import Levels, names, text
 from rwe.survival.histories import Histories, histories
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.kaplan_meier import Times
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 VARIANCES = ("jackknife", "greenwood")
 
@@ -47,8 +47,8 @@ class Course:
     variance: F8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MultiState:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MultiState(Shown):
     """Probabilities to be in each state.
 
     Parameters
@@ -154,9 +154,9 @@ class MultiState:
             variance = _greenwood(probability, risk, moves)
         return Course(course.days[later], course.last, moves, risk, probability, variance)
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         title = f"State probabilities, {self.conf_level:.0%} {self.conf_type} limits, variance {self.variance}"
-        return framed(title, self.table, self.notes)
+        return title, self.table, self.notes
 
 
 def multi_state(

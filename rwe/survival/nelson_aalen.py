@@ -20,11 +20,11 @@ from rwe.survival.curves import Curves, curves_of, gathered, influence_variance
 from rwe.survival.data import names
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.roles import Roles
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NelsonAalen:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NelsonAalen(Shown):
     """Cumulative hazards by group.
 
     Parameters
@@ -66,8 +66,8 @@ class NelsonAalen:
         settings = {"conf_level": self.conf_level, "conf_type": "log", "robust": self.robust, "ties": self.ties}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"Nelson-Aalen, {self.conf_level:.0%} limits on the log scale", self.table)
+    def _story(self) -> Story:
+        return f"Nelson-Aalen, {self.conf_level:.0%} limits on the log scale", self.table, ()
 
 
 def nelson_aalen(

@@ -20,14 +20,14 @@ from rwe.survival.clock import whole_days
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.life_table import LifeTable, Lives, lives
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 ROWS = 16_384  # of one part
 METHODS = ("pohar_perme", "ederer_2", "ederer_1")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NetSurvival:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NetSurvival(Shown):
     """Net survival by group.
 
     Parameters
@@ -71,8 +71,8 @@ class NetSurvival:
         settings = {"method": self.method, "conf_level": self.conf_level, "conf_type": "log"}
         return Result(tidy(rows, analysis="survival", **given), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"Net survival, {self.method}, {self.conf_level:.0%} limits on the log scale", self.table)
+    def _story(self) -> Story:
+        return f"Net survival, {self.method}, {self.conf_level:.0%} limits on the log scale", self.table, ()
 
 
 def net_survival(

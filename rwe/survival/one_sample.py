@@ -20,13 +20,13 @@ from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.life_table import LifeTable, lives
 from rwe.survival.reference_curve import reference_curve
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 METHODS = ("woolson", "wu", "exact")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OneSample:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OneSample(Shown):
     """Events observed against events expected.
 
     Parameters
@@ -52,8 +52,8 @@ class OneSample:
         settings = {"method": self.method, "conf_level": self.conf_level, "expected": self.table["expected"].to_list()}
         return Result(tidy(rows, analysis="survival", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"One-sample log-rank, {self.method}", self.table)
+    def _story(self) -> Story:
+        return f"One-sample log-rank, {self.method}", self.table, ()
 
 
 def one_sample_log_rank(

@@ -29,12 +29,12 @@ from rwe.survival.maximum import plain_hill
 from rwe.survival.partial import Point, evaluate
 from rwe.survival.regression import regression
 from rwe.survival.rows import Rows
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 from rwe.survival.standard import refuse_units, rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Penalised:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Penalised(Shown):
     """A Cox model at one penalty.
 
     Parameters
@@ -110,9 +110,9 @@ class Penalised:
         away = self.design.matrix(frame) - self._mean
         return np.asarray(away @ self.coefficients["estimate"].to_numpy(), np.float64)
 
-    def _repr_html_(self) -> str:
+    def _story(self) -> Story:
         title = f"Penalised Cox regression, penalty {self.penalty:g}, {self.n} rows, {self.n_event} events"
-        return framed(title, self.coefficients)
+        return title, self.coefficients, ()
 
 
 def penalised(

@@ -23,13 +23,13 @@ from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import columns_of, design
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.linear import aliased, solve
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 STEPS = 50
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RmstRegression:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RmstRegression(Shown):
     """A fitted regression of the restricted mean.
 
     Parameters
@@ -64,8 +64,8 @@ class RmstRegression:
         settings = {"tau": self.tau, "link": self.link, "conf_level": self.conf_level}
         return Result(tidy(rows, analysis="rmst_regression", **labels), settings)
 
-    def _repr_html_(self) -> str:
-        return framed(f"Regression of {self.of} up to {self.tau}, {self.link} link", self.coefficients)
+    def _story(self) -> Story:
+        return f"Regression of {self.of} up to {self.tau}, {self.link} link", self.coefficients, ()
 
 
 def rmst_regression(

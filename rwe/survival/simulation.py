@@ -20,15 +20,15 @@ from rwe.kernels._jit import F8, Flags
 from rwe.kernels.study import COX, LOG_RANK, RMST, SURVIVAL, study
 from rwe.survival.intervals import CONF_TYPES, normal_quantile, survival_limits
 from rwe.survival.scenario import Scenario
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 Estimator: TypeAlias = Literal["kaplan_meier", "rmst_difference", "log_rank", "cox"]
 ESTIMATORS = {"kaplan_meier": SURVIVAL, "rmst_difference": RMST, "log_rank": LOG_RANK, "cox": COX}
 BLOCK = 64  # cohorts a thread takes at once
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Simulation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Simulation(Shown):
     """What an estimator did over many cohorts.
 
     Parameters
@@ -50,8 +50,8 @@ class Simulation:
     estimator: str
     seed: int
 
-    def _repr_html_(self) -> str:
-        return framed(f"{self.estimator} over {self.replicates.height} cohorts of {self.scenario.n}", self.table)
+    def _story(self) -> Story:
+        return f"{self.estimator} over {self.replicates.height} cohorts of {self.scenario.n}", self.table, ()
 
 
 def simulate(

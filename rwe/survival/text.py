@@ -35,11 +35,11 @@ def p_value(value: float | None) -> str:
     return "<2e-16" if value is not None and value < 2e-16 else number(value, 3)
 
 
-def grid(names: Sequence[str], columns: dict[str, list[str]]) -> list[str]:
+def grid(names: Sequence[str], columns: dict[str, list[str]], corner: str = "") -> list[str]:
     """Return the lines of a table: names to the left, columns to the right."""
-    first = max((len(name) for name in names), default=0)
-    widths = {head: max(len(head), *map(len, cells)) for head, cells in columns.items()}
-    lines = [" ".join([" " * first, *(head.rjust(width) for head, width in widths.items())])]
+    first = max(len(corner), *map(len, names), 0)
+    widths = {head: max(len(head), *map(len, cells), 0) for head, cells in columns.items()}
+    lines = [" ".join([corner.ljust(first), *(head.rjust(width) for head, width in widths.items())])]
     for row, name in enumerate(names):
         lines.append(" ".join([name.ljust(first), *(columns[h][row].rjust(w) for h, w in widths.items())]))
     return lines

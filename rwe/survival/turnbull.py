@@ -17,7 +17,7 @@ from rwe.result import Result, tidy
 from rwe.survival.columns import numeric, refuse
 from rwe.survival.data import Levels, levels, names, read
 from rwe.survival.npmle import Mass, most_likely
-from rwe.survival.show import framed
+from rwe.survival.show import Shown, Story
 
 NOTE = (
     "no standard errors: the estimate converges at the rate of the cube root, for which neither the information "
@@ -25,8 +25,8 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Turnbull:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Turnbull(Shown):
     """Survival of interval-censored failures, by group.
 
     Parameters
@@ -74,8 +74,8 @@ class Turnbull:
         words = {"population": population, "outcome": outcome, "estimand": "survival_interval_censored"}
         return Result(tidy(long, analysis="survival", **words), {"gap": max(self.gap), "notes": list(self.notes)})
 
-    def _repr_html_(self) -> str:
-        return framed("Survival of interval-censored failures (Turnbull)", self.table, self.notes)
+    def _story(self) -> Story:
+        return "Survival of interval-censored failures (Turnbull)", self.table, self.notes
 
 
 def turnbull(
