@@ -60,7 +60,7 @@ def cumulative_incidence_chart(
     say = Tongue(language)
     groups, chosen = named(found._groups, labels, say), _chosen(found.causes, causes)
     plain = [c if isinstance(c, str) else say("cause", name=c) for c in chosen]
-    of_cause = _given(plain, chosen, cause_labels)
+    of_cause = given(plain, chosen, cause_labels)
     where = axis(found._found.clock, float(np.max(found.table["time"].to_numpy())), horizon, unit)
     looks = _both(groups, of_cause)
     parts = _parts(found.table, found._groups)
@@ -85,13 +85,13 @@ def cumulative_incidence_chart(
 def named(groups: Levels, labels: Labels, say: Tongue) -> list[str]:
     """Return the name of each group: as given, else its level, with the column where the level alone says little."""
     if not groups.frame.width:
-        return _given([say("overall")], ["overall"], labels)
+        return given([say("overall")], ["overall"], labels)
     only = groups.frame.width == 1 and groups.frame.dtypes[0] in (pl.String, pl.Categorical, pl.Enum)
     keys = groups.frame.to_series().to_list() if groups.frame.width == 1 else groups.labels()
-    return _given([text(key) for key in keys] if only else groups.labels(), keys, labels)
+    return given([text(key) for key in keys] if only else groups.labels(), keys, labels)
 
 
-def _given(default: list[str], keys: Sequence[Any], labels: Labels) -> list[str]:
+def given(default: list[str], keys: Sequence[Any], labels: Labels) -> list[str]:
     """Return names with those given in place of the others."""
     if labels is None:
         return default

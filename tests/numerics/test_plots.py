@@ -18,7 +18,8 @@ import rwe.survival as sv
 from rwe.errors import DefinitionError
 from rwe.figures.chart import Chart
 from rwe.figures.scales import MONTH
-from rwe.survival.axis import Unit
+from rwe.survival.axis import Unit, axis
+from rwe.survival.plot_states import stack
 from rwe.survival.plot_terms import smooth
 
 UNITS: tuple[Unit, ...] = ("months", "years", "days")
@@ -224,3 +225,42 @@ def test_the_smooth_of_a_natural_spline_is_that_of_a_line_and_its_band_holds_it(
 def test_labels_of_terms_that_do_not_exist_are_refused() -> None:
     with pytest.raises(DefinitionError, match="no terms or columns"):
         fitted().plot(units={"weight": 10})
+
+
+def histories() -> pl.DataFrame:
+    frame = cohort()
+    whole = frame.select("arm", start=0, stop="days", was=pl.lit("<well>"), then="cause")
+    return whole.with_columns(pl.col("then").replace_strict({0: None, 1: "ill", 2: "dead"}, return_dtype=pl.String))
+
+
+def test_a_chart_of_states_has_a_panel_a_group_and_the_states_in_its_key() -> None:
+    found = sv.multi_state(histories(), start="start", stop="stop", state_from="was", to="then", by="arm")
+
+    chart = found.plot(state_labels={"ill": "relapsed"})
+
+    told = texts(chart)
+    assert {"<new>: Probability of the state", "old: Probability of the state", "Where people are over time"} <= set(
+        told
+    )
+    assert [told.count(name) for name in ("<well>", "relapsed", "dead", "ill")] == [1, 1, 1, 0]
+    assert told.count("100%") == 2
+
+
+def test_the_states_drawn_fill_the_whole_at_every_time() -> None:
+    found = sv.multi_state(histories(), start="start", stop="stop", state_from="was", to="then")
+    where = axis(found._clock, 700, None, None)
+
+    panel = stack(found._courses[0], where, "")
+
+    assert panel.time[0] == 0
+    assert where.of(found._courses[0].last) == panel.time[-1]
+    np.testing.assert_allclose(panel.share.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(panel.share[-1], found.at([found._courses[0].last])["probability"], atol=1e-12)
+
+
+def test_a_chart_of_states_refuses_more_than_can_be_told_apart() -> None:
+    frame = pl.DataFrame({"start": 0, "stop": range(1, 10), "was": "a", "then": [f"s{k}" for k in range(9)]})
+    found = sv.multi_state(frame, start="start", stop="stop", state_from="was", to="then")
+
+    with pytest.raises(DefinitionError, match="10 states are too many"):
+        found.plot()
