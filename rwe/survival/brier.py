@@ -34,7 +34,8 @@ class BrierScore(Shown):
     ----------
     table
         One row a time: time, brier, std_error, conf_low, conf_high; reference, reference_std_error (of the
-        Kaplan-Meier curve of all rows, which knows no one from another) and explained (1 - brier / reference).
+        Kaplan-Meier curve of all rows, which knows no one from another) and explained (1 - brier / reference; null
+        where the reference is 0, because nobody has failed yet and there is nothing to explain).
     integrated, integrated_std_error
         Mean of the score from the first to the last time by the trapezoid rule; None with one time.
     n, n_event
@@ -129,8 +130,9 @@ def brier_score(
             "conf_high": np.minimum(brier + half, 1.0),
             "reference": reference,
             "reference_std_error": null_error,
-            "explained": 1 - brier / reference,
-        }
+            "explained": 1 - np.divide(brier, reference, where=reference > 0, out=np.full(brier.size, np.nan)),
+        },
+        nan_to_null=True,
     )
     return BrierScore(table, *_integrated(times, own), rows.time.size, int(rows.event.sum()), conf_level)
 

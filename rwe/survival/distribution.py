@@ -59,11 +59,12 @@ class Distribution(Generic[From]):
     def columns(self, interval: str, conf_level: float) -> dict[str, F8]:
         """Return estimate, std_error, bias and limits; NaN where there is none."""
         low, high = self.limits(interval, conf_level)
-        known = ~np.isnan(self.values)
+        known = (~np.isnan(self.values)).sum(axis=0)
         with np.errstate(all="ignore"):
-            mean = np.nansum(self.values, axis=0) / known.sum(axis=0)
-            error = np.sqrt(np.nansum((self.values - mean) ** 2, axis=0) / (known.sum(axis=0) - 1))
-        bias = mean - self.estimate
+            mean = np.nansum(self.values, axis=0) / known
+            error = np.sqrt(np.nansum((self.values - mean) ** 2, axis=0) / (known - 1))
+            bias = mean - self.estimate
+        error[(known < 2) | ~np.isfinite(mean)] = np.nan  # infinite: a median that some replicates do not reach
         return {"estimate": self.estimate, "std_error": error, "bias": bias, "conf_low": low, "conf_high": high}
 
     def long(self, shown: pl.DataFrame) -> pl.DataFrame:

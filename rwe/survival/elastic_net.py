@@ -128,7 +128,8 @@ def elastic_net(
     DataError
         As in `cox`.
     NoValidAnswer
-        If there are no events, terms are constant (they are named), or a fold leaves no events.
+        If there are no events, terms are constant (they are named), a fold leaves no events, or holds
+        a value so far from all others that coefficients found without it cannot be judged by it.
     """
     if not 0 <= l1_ratio <= 1:
         raise DefinitionError(f"l1_ratio is {l1_ratio}; write a number from 0 (ridge) to 1 (lasso)")
@@ -195,6 +196,11 @@ def _cross_validate(whole: Problem, sizes: F8, fold: I8) -> tuple[F8, F8]:
     if count < 2 or (failed == 0).any():
         raise NoValidAnswer(f"{int((failed == 0).sum())} of {count} folds hold no events: two folds or more must")
     deviance = np.array([_fold_deviance(whole, sizes, fold, k) for k in range(count)])
+    if far := int((~np.isfinite(deviance)).any(axis=1).sum()):
+        raise NoValidAnswer(
+            f"{far} of {count} folds hold rows whose risk, by coefficients found without them, is beyond any number: "
+            "a covariate has a value far from all others; mend it, or list larger penalties"
+        )
     each = deviance / failed[:, None]
     mean = np.average(each, axis=0, weights=failed)
     error = np.sqrt(np.average((each - mean) ** 2, axis=0, weights=failed) / (count - 1))

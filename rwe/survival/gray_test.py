@@ -130,7 +130,7 @@ def number_of(response: Response | Tally, of: Any) -> int:
         If no row fails of it.
     """
     if of not in response.causes:
-        raise DefinitionError(f"nobody fails of cause {of!r}: the column holds {len(response.causes)} other causes")
+        raise DefinitionError(f"nobody fails of cause {of!r} (causes in the column: {len(response.causes)})")
     return response.causes.index(of) + 1
 
 

@@ -188,7 +188,7 @@ def ridge(
         time=time, event=event, entry=entry, strata=strata, weights=weights, clock=clock,
     )  # fmt: skip
     with np.errstate(over="ignore"):
-        spread = base.x.var(axis=0, ddof=1)
+        spread = base.x.var(axis=0, ddof=min(1, base.x.shape[0] - 1))  # one row does not vary
     data = rows(base.response, base.x, efron=ties == "efron")
     refuse_units(data.scale, base.design.names)
     weight = theta * (spread if scale else np.ones(spread.size)) / data.scale**2

@@ -116,12 +116,12 @@ class Draws:
         """Return the skewness of the delete-one values (Davison & Hinkley 1997, Bootstrap Methods, section 5.3)."""
         left = self._contrasted(self.cells.leave_out(self.question))
         cube, square = np.zeros(left.shape[1]), np.zeros(left.shape[1])
-        for first, end, n, _ in self.cells.pools:
-            share = self.cells.mass[first:end, None]
-            pull = (n - 1) * ((share * left[first:end]).sum(axis=0) / n - left[first:end])
-            square += (share * pull**2).sum(axis=0) / float(n) ** 2
-            cube += (share * pull**3).sum(axis=0) / float(n) ** 3
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # a median not reached is infinite and has no acceleration
+            for first, end, n, _ in self.cells.pools:
+                share = self.cells.mass[first:end, None]
+                pull = (n - 1) * ((share * left[first:end]).sum(axis=0) / n - left[first:end])
+                square += (share * pull**2).sum(axis=0) / float(n) ** 2
+                cube += (share * pull**3).sum(axis=0) / float(n) ** 3
             return np.asarray(np.where(square > 0, cube / (6 * square**1.5), 0.0), np.float64)
 
     def _contrasted(self, values: F8) -> F8:

@@ -23,9 +23,12 @@ from rwe.survival.data import Levels, names, read, respond
 from rwe.survival.design import columns_of, design
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.linear import aliased, solve
+from rwe.survival.rows import NONE
 from rwe.survival.show import Shown, Story
+from rwe.survival.standard import moments, refuse_units
 
 STEPS = 50
+EXACT = 1e-12  # a residual or an error this small against tau is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -36,7 +39,8 @@ class RmstRegression(Shown):
     ----------
     coefficients
         One row a term, the intercept first: term, estimate, std_error, conf_low, conf_high, statistic (z),
-        p_value. With the log link estimates and limits are ratios, errors those of their logarithm.
+        p_value. With the log link estimates and limits are ratios, errors those of their logarithm. A term
+        without error (all rows that it rests on live equally long) has no statistic and no p_value.
     covariance
         Of the linear coefficients, shape (terms, terms).
     tau, link, of, conf_level
@@ -103,7 +107,10 @@ def rmst_regression(
     DefinitionError
         If arguments do not fit together.
     NoValidAnswer
-        If nobody is followed to `tau` in a level of `censoring`, or terms are aliased.
+        If nobody is followed to `tau` in a level of `censoring`, terms are aliased, or nothing varies: nobody
+        fails before `tau`, or there are as many terms as rows.
+    DataError
+        If rows break the contract of a column, or a covariate is too large or too small to be squared.
     """
     if (covariates is None) == (formula is None):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
@@ -114,17 +121,22 @@ def rmst_regression(
     response = respond(cells, time=time, event=event, strata=names(censoring), clock=clock)
     until = float(response.clock.asked(tau, "tau")[0])
     plan = design(cells, model, reference)
-    x = np.column_stack([np.ones(cells.height), plan.matrix(cells)])
+    x, unit = _in_units(plan.matrix(cells), plan.names)
     left = np.asarray(response.clock.times(response.time), np.float64)
     lived, seen = np.minimum(left, until), response.event | (left >= until)
     weight = _weights(lived, seen, response.strata)
     fit = _Fit(x, lived if of == "rmst" else until - lived, weight, log=link == "log")
     terms = ["intercept", *plan.names]
     beta = _solve(fit, terms)
+    residual = weight * fit.residual(beta)
+    if not np.abs(residual).max() > EXACT * until:
+        raise NoValidAnswer("the terms meet the time of every row seen to tau or to its end: no error can be told")
     bread = np.linalg.inv((x * fit.slope(beta)[:, None]).T @ x)
-    own = _influence(x * (weight * fit.residual(beta))[:, None], lived, seen, response.strata)
-    covariance = bread @ (own.T @ own) @ bread
-    coefficients = _coefficients(terms, beta, covariance, conf_level, exponential=fit.log)
+    own = _influence(x * residual[:, None], lived, seen, response.strata) @ bread
+    covariance = own.T @ own
+    certain = np.sqrt(np.diag(covariance)) <= EXACT * (1.0 if fit.log else until)
+    beta, covariance = beta / unit, covariance / np.outer(unit, unit)
+    coefficients = _coefficients(terms, beta, covariance, certain, conf_level, exponential=fit.log)
     before = int((response.event & (left <= until)).sum())
     return RmstRegression(coefficients, covariance, until, link, of, conf_level, left.size, before)
 
@@ -148,6 +160,14 @@ class _Fit:
     def step(self, beta: F8) -> F8:
         gram = (self.x * (self.weight * self.slope(beta))[:, None]).T @ self.x
         return solve(gram, self.x.T @ (self.weight * self.residual(beta)))
+
+
+def _in_units(matrix: F8, terms: Sequence[str]) -> tuple[F8, F8]:
+    """Return an intercept and the terms in units of their largest absolute values, and these units."""
+    refuse_units(moments(matrix, NONE)[1], terms)
+    most = np.abs(matrix).max(axis=0)
+    unit = np.concatenate([[1.0], np.where(most > 0, most, 1.0)])
+    return np.column_stack([np.ones(matrix.shape[0]), matrix / unit[1:]]), unit
 
 
 def _solve(fit: _Fit, terms: list[str]) -> F8:
@@ -207,14 +227,17 @@ def _influence(score: F8, lived: F8, seen: Flags, strata: Levels) -> F8:
     return out
 
 
-def _coefficients(terms: list[str], beta: F8, covariance: F8, conf_level: float, *, exponential: bool) -> pl.DataFrame:
+def _coefficients(
+    terms: list[str], beta: F8, covariance: F8, certain: Flags, conf_level: float, *, exponential: bool
+) -> pl.DataFrame:
     error = np.sqrt(np.diag(covariance))
     half = normal_quantile(conf_level) * error
-    z = beta / error
+    z = np.divide(beta, error, where=~certain, out=np.full(beta.size, np.nan))
     table = pl.DataFrame(
         {
             "term": terms, "estimate": beta, "std_error": error, "conf_low": beta - half, "conf_high": beta + half,
-            "statistic": z, "p_value": [two_sided(v) for v in z],
-        }
+            "statistic": z, "p_value": np.array([two_sided(v) for v in z]),
+        },
+        nan_to_null=True,
     )  # fmt: skip
     return table.with_columns(pl.col("estimate", "conf_low", "conf_high").exp()) if exponential else table

@@ -24,6 +24,7 @@ from rwe.survival.standard import rows
 
 LEAST_SHARE = 1e-3  # of l1 when the largest penalty is sought: a pure ridge never shrinks to 0
 STILL = 1e-11  # a step so small ends the search at one penalty
+LARGEST = 600.0  # score whose exponential, and the inverse of that, can still be summed
 SLACK = 1e-9  # share by which a slope may exceed the penalty before its term joins
 
 
@@ -56,8 +57,10 @@ class Problem:
     def slope(self, beta: F8) -> F8:
         """Return the gradient of the log likelihood over the sum of weights, for every term."""
         active = np.flatnonzero(beta)
-        risk = np.exp(np.einsum("ij,j->i", self.data.x[:, active], beta[active]))
-        r = self.data.weight * risk
+        score = np.einsum("ij,j->i", self.data.x[:, active], beta[active])
+        if np.ptp(score) > 2 * LARGEST:
+            raise NoValidAnswer("risks are too far apart for numbers: a covariate has a value far from all others")
+        r = self.data.weight * np.exp(score - max(score.max() - LARGEST, 0.0))  # in any unit: it cancels
         sets = risk_sets(self.data, r[:, None])
         been = lived(self.data, sets, (sets.weight / sets.sums[:, 0])[:, None])[:, 0]
         residual = self.data.weight * self.data.event - r * been

@@ -14,7 +14,7 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
-from rwe.survival.columns import numeric, refuse
+from rwe.survival.columns import numeric, refuse, weights_of
 from rwe.survival.data import Levels, levels, names, read
 from rwe.survival.npmle import Mass, most_likely
 from rwe.survival.show import Shown, Story
@@ -115,8 +115,7 @@ def turnbull(
     [0.75, 0.25, 0.0]
     """
     cells = read(frame, [left, right, *names(by), *names(weights)])
-    weight = np.ones(cells.height) if weights is None else numeric(cells[weights]).cast(pl.Float64).to_numpy()
-    refuse(int((weight < 0).sum()), cells.height, str(weights), "have a negative weight")
+    weight = np.ones(cells.height) if weights is None else weights_of(cells[weights])
     cells, dropped = cells.filter(weight > 0), int((weight == 0).sum())
     if not cells.height:
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if dropped else ""))

@@ -191,6 +191,23 @@ def test_replicates_without_an_answer_are_told() -> None:
     assert found.table.select("conf_low", "conf_high").row(0) == (None, None)
 
 
+@pytest.mark.parametrize("interval", ["percentile", "basic", "bca"])
+@pytest.mark.parametrize("contrast", [None, "difference", "ratio"])
+@pytest.mark.parametrize("event", [0, 1])
+def test_a_median_that_is_not_reached_or_0_has_no_number(interval: Any, contrast: Any, event: int) -> None:
+    """Nobody fails: no error of 0 for a median that no replicate reaches. All fail at 0: a ratio has no answer."""
+    frame = pl.DataFrame({"t": [0 if event else 7] * 12, "e": [event] * 12, "g": [0, 1] * 6})
+    ask: dict[str, Any] = {"statistic": "median", "by": "g", "replicates": 20, "contrast": contrast}
+
+    found = sv.bootstrap(frame, **NAMES, interval=interval, **ask).table
+
+    one = found.select("estimate", "std_error", "bias", "conf_low", "conf_high").row(0)
+    if event and contrast != "ratio":
+        assert one[:3] == (0.0, 0.0, 0.0)
+    else:
+        assert one == (None,) * 5
+
+
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [

@@ -217,3 +217,34 @@ def test_what_has_no_answer_is_refused(gbsg: pl.DataFrame) -> None:
         sv.elastic_net(few, folds=5, penalties=[0.1], **ask)
     with pytest.raises(DataError, match="column 'age': 1 of 686 rows have no finite value"):
         sv.elastic_net(gbsg.with_columns(age=pl.when(pl.int_range(686) > 0).then("age")), **ask)
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_ridge_of_one_row_is_its_penalty(*, scale: bool) -> None:
+    """One row compares nobody: the spread of the coefficient is that of the penalty, if one row has one."""
+    one = pl.DataFrame({"t": [3], "e": [1], "x": [0.7]})
+
+    if scale:
+        with pytest.raises(NoValidAnswer, match="'x'"):
+            sv.ridge(one, time="t", event="e", theta=4.0, covariates=["x"], scale=True)
+        return
+    fit = sv.ridge(one, time="t", event="e", theta=4.0, covariates=["x"]).coefficients.row(0, named=True)
+
+    assert (fit["estimate"], fit["std_error"], fit["sampling_error"]) == (0.0, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("seed", "folds", "says"),
+    [(1, None, "risks are too far apart"), (2, 3, r"1 of 3 folds hold rows whose risk.*far from all others")],
+)
+def test_a_value_far_from_all_others_is_refused_where_no_number_holds_its_risk(
+    seed: int, folds: int | None, says: str
+) -> None:
+    """In the fit itself (seed 1), or only by the coefficients of the other folds (seed 2)."""
+    rng = np.random.default_rng(seed)
+    frame = pl.DataFrame({"t": rng.integers(2, 20, 30), "e": [1, 0, 1] * 10, "x": rng.normal(size=30)})
+    far = frame.with_columns(x=pl.when(pl.int_range(30) == 4).then(77123.5).otherwise("x"))
+
+    with pytest.raises(NoValidAnswer, match=says) as error:
+        sv.elastic_net(far, time="t", event="e", covariates=["x"], penalties=5, folds=folds)
+    assert "77123" not in str(error.value)

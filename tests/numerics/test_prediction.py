@@ -187,6 +187,15 @@ def test_pairs_of_lung_by_months() -> None:
     assert found.concordance == pytest.approx(0.614501172, rel=1e-9)
 
 
+def test_before_the_first_failure_there_is_nothing_to_explain() -> None:
+    frame = pl.DataFrame({"t": [7, 7, 7, 7], "e": [1, 0, 1, 0], "s": [0.9, 1.0, 0.8, 1.0]})
+
+    row = sv.brier_score(frame, time="t", event="e", survival="s", at=5).table.row(0, named=True)
+
+    assert row["brier"] == pytest.approx((0.01 + 0.04) / 4, rel=1e-14)
+    assert (row["reference"], row["explained"]) == (0.0, None)
+
+
 def test_bad_input_is_refused_by_name() -> None:
     frame = pl.DataFrame(TIED).with_columns(r=pl.col("s") * 3)
     response: dict[str, Any] = {"time": "t", "event": "e"}

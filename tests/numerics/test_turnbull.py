@@ -175,3 +175,18 @@ def test_arguments_are_checked() -> None:
         sv.turnbull(_frame((0, 1)), **GIVEN).at(-1)
     with pytest.raises(DefinitionError, match="whole days"):
         sv.turnbull(_frame((0.0, 1.5)), **GIVEN).to_result()
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e300])
+def test_weights_are_those_of_every_estimator(weight: float) -> None:
+    frame = pl.DataFrame({"l": [1, 2], "r": [3, 4], "w": [1.0, weight]})
+
+    with pytest.raises(DataError, match="column 'w': 1 of 2 rows have a weight beyond 1e100 or below 1e-100"):
+        sv.turnbull(frame, left="l", right="r", weights="w")
+
+
+def test_groups_without_a_name_are_refused() -> None:
+    frame = pl.DataFrame({"l": [1, 2], "r": [3, 4], "g": [0.0, float("nan")]})
+
+    with pytest.raises(DataError, match="column 'g': 1 of 2 rows have no value"):
+        sv.turnbull(frame, left="l", right="r", by="g")

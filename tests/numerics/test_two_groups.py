@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from rwe import survival as sv
-from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.errors import DataError, DefinitionError, NoValidAnswer
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 CASES = {
@@ -146,6 +146,41 @@ def test_the_interval_of_medians_covers_in_600_trials() -> None:
         )
     assert hit / 600 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 600)
     assert hit / 600 < 0.99
+
+
+@pytest.mark.parametrize("unit", [1e-130, 1.0, 1e130])
+def test_the_unit_of_a_covariate_is_no_matter_to_the_restricted_mean(unit: float) -> None:
+    frame = pl.DataFrame({"t": [2, 3, 4, 5, 6, 7, 8, 9], "e": [1, 1, 0, 1, 1, 0, 1, 1], "x": [1, 4, 2, 3, 6, 5, 7, 9]})
+    given: dict[str, Any] = {"time": "t", "event": "e", "tau": 8, "covariates": ["x"]}
+
+    plain = sv.rmst_regression(frame, **given).coefficients
+    found = sv.rmst_regression(frame.with_columns(pl.col("x") * unit), **given).coefficients
+
+    assert found["p_value"].to_list() == pytest.approx(plain["p_value"].to_list(), rel=1e-9)
+    assert found["estimate"][1] * unit == pytest.approx(plain["estimate"][1], rel=1e-12)
+
+
+def test_a_term_without_error_has_no_statistic() -> None:
+    """All of the group g = 0 live to tau: their mean is tau, without error; g = 1 lives (2 + 3 + 8) / 3."""
+    frame = pl.DataFrame({"t": [9, 9, 9, 2, 3, 9], "e": [0, 0, 0, 1, 1, 0], "g": [0, 0, 0, 1, 1, 1]})
+
+    found = sv.rmst_regression(frame, time="t", event="e", tau=8, covariates=["g"]).coefficients
+
+    assert found["estimate"].to_list() == pytest.approx([8, 13 / 3 - 8], rel=1e-13)
+    assert found.select("statistic", "p_value").row(0) == (None, None)
+    assert found["p_value"][1] is not None
+
+
+def test_a_restricted_mean_that_does_not_vary_or_cannot_be_squared_is_refused() -> None:
+    frame = pl.DataFrame({"t": [9, 9, 9, 9], "e": [0, 1, 0, 0], "x": [0.1, 0.4, 0.3, 0.7]})
+    given: dict[str, Any] = {"time": "t", "event": "e", "tau": 5, "covariates": ["x"]}
+
+    with pytest.raises(NoValidAnswer, match="no error can be told"):
+        sv.rmst_regression(frame, **given)
+    with pytest.raises(NoValidAnswer, match="no error can be told"):
+        sv.rmst_regression(frame.with_columns(t=0, e=1), **given)
+    with pytest.raises(DataError, match=r"\['x'\] are too large or too small to be squared"):
+        sv.rmst_regression(frame.with_columns(pl.col("x") * 1e200), **given)
 
 
 def test_arguments_are_checked() -> None:
