@@ -37,7 +37,7 @@ def main(who: str, scenario: str, file: Path, rounds: int) -> None:
     adapter = import_module(f"benchmarks.rivals.{who}")
     work = getattr(adapter, SCENARIOS[scenario].work)
     streamed = SCENARIOS[scenario].work.endswith("_streamed")
-    frame = pl.scan_parquet(file).head(1000).collect() if streamed else pl.read_parquet(file, rechunk=True)
+    frame = pl.scan_parquet(file).head(1000).collect() if streamed else pl.read_parquet(file).rechunk()
     call = work(frame, file)
     if who in ("ours", "floor"):  # kernels are loaded from their cache before the clock runs, as for a wheel
         small = frame.head(1000)
