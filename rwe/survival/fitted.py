@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from rwe.kernels._jit import F8
-from rwe.survival.concordance import Agreement, agreement, ranks
+from rwe.survival.agreement import Agreement, agreement, ranks
 from rwe.survival.data import Levels, Response
 from rwe.survival.design import Design
 from rwe.survival.partial import Point, relative_risk

@@ -15,10 +15,10 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor
 from rwe.result import Result, tidy
+from rwe.survival.agreement import agreement, ranks
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.baseline import Hazard, hazard_of, last_followed, strata_of
 from rwe.survival.clock import ClockName
-from rwe.survival.concordance import agreement, ranks
 from rwe.survival.data import Levels, Response, read
 from rwe.survival.design import Design
 from rwe.survival.digits import refuse_vague

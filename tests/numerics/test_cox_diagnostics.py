@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 
 from rwe import survival as sv
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.survival.concordance import COUNTS
+from rwe.survival.agreement import COUNTS
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 CASES = {case["case"]: case for case in json.loads((FOLDER / "diagnostics.json").read_text("utf-8"))["cases"]}
