@@ -21,13 +21,7 @@ if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence, cumulative_incidence
     from rwe.survival.differences import Difference, milestone_difference, rmst_difference, rmst_ratio
     from rwe.survival.elastic_net import ElasticNet, elastic_net
-    from rwe.survival.estimators import (
-        CoxNet,
-        CoxRegression,
-        CoxRidge,
-        FineGrayRegression,
-        KaplanMeierEstimator,
-    )
+    from rwe.survival.estimators import CoxRegression, FineGrayRegression, KaplanMeierEstimator
     from rwe.survival.fine_gray import FineGray, fine_gray
     from rwe.survival.follow_up import FollowUp, median_follow_up
     from rwe.survival.gather import tally
@@ -45,6 +39,7 @@ if TYPE_CHECKING:
     from rwe.survival.pseudo_observations import pseudo_observations
     from rwe.survival.rmst_regression import RmstRegression, rmst_regression
     from rwe.survival.scenario import Scenario
+    from rwe.survival.shrunk_estimators import CoxNet, CoxRidge
     from rwe.survival.simulation import Simulation, simulate
     from rwe.survival.turnbull import Turnbull, turnbull
 
@@ -60,7 +55,7 @@ _OFFERS = {
     "cumulative_incidence": ("CumulativeIncidence", "cumulative_incidence"),
     "differences": ("Difference", "milestone_difference", "rmst_difference", "rmst_ratio"),
     "elastic_net": ("ElasticNet", "elastic_net"),
-    "estimators": ("CoxNet", "CoxRegression", "CoxRidge", "FineGrayRegression", "KaplanMeierEstimator"),
+    "estimators": ("CoxRegression", "FineGrayRegression", "KaplanMeierEstimator"),
     "fine_gray": ("FineGray", "fine_gray"),
     "follow_up": ("FollowUp", "median_follow_up"),
     "gather": ("tally",),
@@ -79,6 +74,7 @@ _OFFERS = {
     "rmst_regression": ("RmstRegression", "rmst_regression"),
     "turnbull": ("Turnbull", "turnbull"),
     "scenario": ("Scenario",),
+    "shrunk_estimators": ("CoxNet", "CoxRidge"),
     "simulation": ("Simulation", "simulate"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}

@@ -143,11 +143,16 @@ def elastic_net(
     whole = problem(base.response, base.x, l1_ratio)
     refuse_units(whole.data.scale, base.design.names)
     sizes = _penalties(penalties, whole)
+    judged = None if folds is None else _cross_validate(whole, sizes, _folds(base, folds, seed))
+    return _traced(base, whole, sizes, judged)
+
+
+def _traced(base: Regression, whole: Problem, sizes: F8, judged: tuple[F8, F8] | None) -> ElasticNet:
+    """Return the coefficients at each penalty, and the choice among these where folds have judged them."""
     found = path(whole, sizes)
     grid = {"penalty": np.repeat(sizes, found.shape[1]), "term": list(base.design.names) * sizes.size}
     logliks = [evaluate(whole.data, beta * whole.data.scale).loglik for beta in found]
     summary = pl.DataFrame({"penalty": sizes, "n_terms": (found != 0).sum(axis=1), "loglik": logliks})
-    judged = None if folds is None else _cross_validate(whole, sizes, _folds(base, folds, seed))
     if judged is not None:
         summary = summary.with_columns(deviance=pl.Series(judged[0]), std_error=pl.Series(judged[1]))
     return ElasticNet(
@@ -155,7 +160,7 @@ def elastic_net(
         path=summary,
         best=None if judged is None else float(sizes[judged[0].argmin()]),
         sparsest=None if judged is None else _sparsest(sizes, *judged),
-        l1_ratio=l1_ratio,
+        l1_ratio=whole.l1_ratio,
         n=base.response.time.size,
         n_event=int(base.response.event.sum()),
         _problem=whole,

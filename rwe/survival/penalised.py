@@ -27,7 +27,7 @@ from rwe.survival.intervals import normal_quantile
 from rwe.survival.linear import solve
 from rwe.survival.maximum import plain_hill
 from rwe.survival.partial import Point, evaluate
-from rwe.survival.regression import regression
+from rwe.survival.regression import Regression, regression
 from rwe.survival.rows import Rows
 from rwe.survival.show import Shown, Story
 from rwe.survival.standard import refuse_units, rows
@@ -196,13 +196,17 @@ def ridge(
     hill, start = _held(plain_hill(data), weight), np.zeros(len(terms))
     refuse_aliased(hill(start).curve, terms)
     top = climb(hill, start, terms)
-    at, inverse = evaluate(data, top.beta), solve(top.curve, np.eye(len(terms)))
+    return _ridge(base, data, top, normal_quantile(conf_level), theta)
+
+
+def _ridge(base: Regression, data: Rows, top: Spot, z: float, theta: float) -> Penalised:
+    """Return the model at the top of the penalised likelihood, with both its errors."""
+    at, inverse = evaluate(data, top.beta), solve(top.curve, np.eye(top.beta.size))
     refuse_vague(at.error, top.curve)
     unit = np.outer(data.scale, data.scale)
-    sampling = inverse @ at.information @ inverse
-    table = coefficients_of(
-        terms, top.beta / data.scale, inverse / unit, inverse / unit, robust=False, z=normal_quantile(conf_level)
-    ).drop("robust_std_error")
+    sampling, spread = inverse @ at.information @ inverse, inverse / unit
+    table = coefficients_of(base.design.names, top.beta / data.scale, spread, spread, robust=False, z=z)
+    table = table.drop("robust_std_error")
     errors = pl.Series("sampling_error", np.sqrt(np.diag(sampling / unit)))
     df = float(np.trace(at.information @ inverse))
     return penalised(base.response, data, at, table.insert_column(3, errors), base.design, penalty=theta, df=df)
