@@ -8,23 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import I8
-from rwe.kernels.resample import INCIDENCE, QUANTILE, RMST, SURVIVAL
 from rwe.result import Result, tidy
+from rwe.survival.bootstrap_question import Asked, draws
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
-from rwe.survival.resampling import Draws, Question, cells_of
+from rwe.survival.resampling import Draws
 from rwe.survival.show import Shown, Story
 
 Statistic: TypeAlias = Literal["rmst", "survival", "median", "cumulative_incidence"]
 Contrast: TypeAlias = Literal["difference", "ratio"]
-CONTRASTS = (None, "difference", "ratio")
-KINDS = {"rmst": RMST, "survival": SURVIVAL, "median": QUANTILE, "cumulative_incidence": INCIDENCE}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -147,19 +142,27 @@ def bootstrap(
     6.666667
     """
     refuse_draws(interval, replicates, seed, conf_level)
-    asked = _Asked(statistic, at, contrast, of)
+    asked = Asked(statistic, at, contrast, of)
     asked.refuse(event=event, cause=cause)
     columns = [c for role in (event, cause, entry, by, weights, strata, cluster) for c in names(role)]
     response = respond(
         read(frame, [time, *columns]), time=time, event=event, cause=cause, entry=entry, by=names(by),
         weights=weights, strata=names(strata), cluster=cluster, clock=clock,
     )  # fmt: skip
-    spread = distribution(_draws(response, asked), replicates, seed)
-    shown, when = _labels(response.group, contrast), None if at is None else response.clock.asked(at, "at").item()
+    spread = distribution(draws(response, asked), replicates, seed)
+    return _told(response, spread, asked, interval, conf_level, seed)
+
+
+def _told(
+    response: Response, spread: Distribution[Draws], asked: Asked, interval: Interval, conf_level: float, seed: int
+) -> Bootstrap:
+    """Return the distribution as a result, with its table."""
+    shown, contrast = _labels(response.group, asked.contrast), asked.contrast
+    when = None if asked.at is None else response.clock.asked(asked.at, "at").item()
     return Bootstrap(
         table=_table(spread, shown, when, interval, conf_level),
         replicates=spread.long(shown),
-        statistic=statistic,
+        statistic=asked.statistic,
         contrast=contrast,
         interval=interval,
         conf_level=conf_level,
@@ -170,63 +173,6 @@ def bootstrap(
         _clock=response.clock,
         _frame=spread,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The statistic asked for."""
-
-    statistic: str
-    at: float | None
-    contrast: str | None
-    of: int | str | None
-
-    def refuse(self, *, event: str | None, cause: str | None) -> None:
-        """Refuse what has no meaning."""
-        refuse_other("statistic", self.statistic, KINDS)
-        refuse_other("contrast", self.contrast, CONTRASTS)
-        if (self.statistic == "median") != (self.at is None):
-            raise DefinitionError("at is the time of rmst, survival and cumulative_incidence; a median has none")
-        wanted = (False, True, True) if self.statistic == "cumulative_incidence" else (True, False, False)
-        if (event is not None, cause is not None, self.of is not None) != wanted:
-            raise DefinitionError(
-                "give event; for cumulative_incidence give cause and the cause of interest (of) in its place"
-            )
-
-
-def _draws(response: Response, asked: _Asked) -> Draws:
-    if asked.contrast is not None and response.group.n != 2:
-        raise DefinitionError(f"a contrast needs two groups; the column given as by holds {response.group.n}")
-    question = _question(response.clock, KINDS[asked.statistic], asked.at)
-    cells = cells_of(response, _status(response, asked.of), question.tick.size)
-    estimate = cells.estimate(question)
-    if np.isnan(estimate).any():
-        short = f"{int(np.isnan(estimate).sum())} of {estimate.size} groups"
-        raise NoValidAnswer(f"follow-up of {short} does not reach the time given as at: choose an earlier one")
-    return Draws(cells, question, asked.contrast)
-
-
-def _question(clock: Clock, kind: int, at: float | None) -> Question:
-    if at is None:
-        upto = reach = clock.n - 1
-        horizon = float(clock.times(clock.n - 1))
-    else:
-        asked = clock.asked(at, "at")
-        horizon = float(asked.item())
-        upto, reach = int(clock.index(asked).item()), int(clock.next(asked).item())
-    days = min(clock.n, reach + 2)
-    tick = np.asarray(clock.times(np.arange(days)), np.float64)
-    ask = np.array([kind, min(upto, days - 1), reach], np.int64)
-    return Question(ask, tick, np.ascontiguousarray(clock.widths(horizon)[:days]), 0.5)
-
-
-def _status(response: Response, of: int | str | None) -> I8:
-    status = response.event.astype(np.int64)
-    if of is None:
-        return np.asarray(status)
-    if of not in response.causes:
-        raise DefinitionError(f"of = {of!r} is none of the {len(response.causes)} causes in the column given as cause")
-    return np.asarray(status + (response.cause == response.causes.index(of) + 1), np.int64)
 
 
 def _labels(group: Levels, contrast: str | None) -> pl.DataFrame:

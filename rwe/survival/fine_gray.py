@@ -5,190 +5,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
-from rwe.kernels._jit import F8, I8
-from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.gray_test import number_of
-from rwe.survival.intervals import ConfType, chi_square_tail, normal_quantile, survival_limits
-from rwe.survival.kaplan_meier import Times
+from rwe.survival.intervals import chi_square_tail, normal_quantile
 from rwe.survival.linear import solve
-from rwe.survival.show import framed
 from rwe.survival.standard import matrix_of, refuse_units
-from rwe.survival.subdistribution import Risks, Top, maximise, risks
+from rwe.survival.subdistribution import Risks, maximise, risks
 from rwe.survival.subdistribution_influence import moments, sandwich
-from rwe.survival.text import fine_gray_text
-
-if TYPE_CHECKING:
-    from rwe.figures.chart import Chart
-    from rwe.figures.tongue import Language
+from rwe.survival.subdistribution_model import FineGray, follow_up
 
 VARIANCES = ("sandwich", "known_weights", "model")
 CENSORING_TIES = ("failures_at_risk", "failures_first")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FineGray:
-    """A fitted Fine-Gray model.
-
-    Parameters
-    ----------
-    coefficients
-        One row a term: term, estimate (log subdistribution hazard ratio), std_error (from the information alone),
-        robust_std_error (null where the variance is that of the model), hazard_ratio, conf_low, conf_high
-        (hazard ratio scale), statistic (z), p_value. Limits and tests rest on the robust error where there is one.
-    covariance
-        Covariance of the estimates, robust unless ``variance="model"``; shape (terms, terms).
-    loglik, loglik_null
-        Log pseudo likelihood of the model and of no effect.
-    tests
-        Of no effect at all: wald; statistic, df, p_value.
-    n, n_event, n_competing
-        Rows, failures of the cause, failures of other causes.
-    of, ties, censoring_ties, variance, conf_level
-        Settings.
-    notes
-        What a reader must know, for example rows of weight 0 left out.
-    design
-        Terms and levels, to make the same covariates from other data.
-    """
-
-    coefficients: pl.DataFrame
-    covariance: F8
-    loglik: float
-    loglik_null: float
-    tests: pl.DataFrame
-    n: int
-    n_event: int
-    n_competing: int
-    of: Any
-    ties: str
-    censoring_ties: str
-    variance: str
-    conf_level: float
-    notes: tuple[str, ...]
-    design: Design
-    _response: Response = field(repr=False)
-    _data: Risks = field(repr=False)
-    _best: Top = field(repr=False)
-
-    def baseline(self) -> pl.DataFrame:
-        """Return the cumulative subdistribution hazard where all covariates are 0 (levels: the reference)."""
-        at_zero = np.exp(-(self._data.mean / self._data.scale) @ self._best.beta)
-        time = self._response.clock.times(self._data.days)
-        return pl.DataFrame({"time": time, "cumulative_hazard": at_zero * np.cumsum(self._best.ties[0])})
-
-    def predict_incidence(self, new: Any, times: Times, *, conf_type: ConfType = "log-log") -> pl.DataFrame:
-        """Return the cumulative incidence that the model predicts for the persons of `new` at these times.
-
-        Parameters
-        ----------
-        new
-            Frame with the columns of the covariates.
-        times
-            Days, or times of a continuous clock.
-        conf_type
-            Scale of the limits of 1 less the incidence.
-
-        Returns
-        -------
-        polars.DataFrame
-            row (of `new`, from 0), time, incidence, std_error, conf_low, conf_high. Null after the last time
-            followed. Errors hold what coefficients and baseline share; they are null where the variance is that of
-            the model.
-        """
-        clock, last = self._response.clock, int(self._response.time.max())
-        asked = clock.asked(times, "times")
-        frame = read(new, list(self.design.columns))
-        z = (self.design.matrix(frame) - self._data.mean) / self._data.scale
-        hazard, variance = self._baseline_at(z, np.minimum(clock.index(asked), last))
-        known = clock.reached(np.full(asked.size, last), asked)
-        value = np.where(known, np.exp(-hazard), np.nan).ravel()
-        spread = np.where(known, variance, np.nan).ravel()
-        low, high = survival_limits(value, spread, self.conf_level, conf_type)
-        where = {"row": np.repeat(np.arange(frame.height), asked.size), "time": np.tile(asked, frame.height)}
-        limits = {"std_error": value * np.sqrt(spread), "conf_low": 1 - high, "conf_high": 1 - low}
-        return pl.DataFrame(where | {"incidence": 1 - value} | limits, nan_to_null=True)
-
-    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return subdistribution hazard ratios (stratum: the term) in the long tidy form."""
-        error = "std_error" if self.variance == "model" else "robust_std_error"
-        ratios = self.coefficients.select(
-            pl.lit("subdistribution_hazard_ratio").alias("estimand"),
-            pl.col("term").alias("stratum"),
-            pl.col("hazard_ratio").alias("estimate"),
-            pl.col(error).alias("std_error"),
-            "conf_low", "conf_high", "statistic", "p_value",
-        ).with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))  # fmt: skip
-        settings: dict[str, Any] = {"of": str(self.of), "ties": self.ties, "censoring_ties": self.censoring_ties}
-        settings |= {"variance": self.variance, "conf_level": self.conf_level, "notes": list(self.notes)}
-        settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null}
-        return Result(tidy(ratios, analysis="fine_gray", population=population, outcome=outcome), settings)
-
-    def _baseline_at(self, z: F8, days: I8) -> tuple[F8, F8]:
-        """Return the cumulative hazard of each person at each time and its variance, shape (persons, times)."""
-        data, best = self._data, self._best
-        h, _, u, v, _ = best.ties
-        upto = np.searchsorted(data.days, days, side="right")
-        base = np.concatenate([[0.0], np.cumsum(h)])[upto]
-        moved = u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]
-        drift = np.vstack([np.zeros(z.shape[1]), np.cumsum(moved, axis=0)])[upto]
-        risk = np.exp(z @ best.beta)[:, None]
-        if self.variance == "model":
-            return risk * base, np.full((z.shape[0], days.size), np.nan)
-        found = moments(self._response, data, best, days, follow_up=_follow_up(self.variance, self.censoring_ties))
-        model = solve(best.information, np.eye(best.beta.size))
-        slope = (z[:, None, :] * base[:, None] - drift) @ model
-        spread = np.einsum("itp,pq,itq->it", slope, found.score, slope)
-        spread += 2 * np.einsum("itp,pt->it", slope, found.both) + np.diag(found.baseline)
-        return risk * base, risk**2 * np.maximum(spread, 0.0)
-
-    def plot(
-        self,
-        *,
-        title: str | None = None,
-        subtitle: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        units: Mapping[str, float] | None = None,
-        language: Language = "en",
-    ) -> Chart:
-        """Draw subdistribution hazard ratios as a forest.
-
-        Parameters
-        ----------
-        title, subtitle
-            Words in place of those chosen.
-        labels
-            Names of terms, or of the columns whose levels stand below them.
-        units
-            Terms whose ratio is that of a difference of this size, for example ``{"age": 10}``.
-        language
-            en or bg.
-
-        Returns
-        -------
-        Chart
-            As of `KaplanMeier.plot`.
-        """
-        from rwe.survival.plot_terms import fine_gray_chart  # the chart library is slow to import
-
-        return fine_gray_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
-
-    def __repr__(self) -> str:
-        return fine_gray_text(self)
-
-    def _repr_html_(self) -> str:
-        title = f"Fine-Gray regression, cause {self.of}, {self.n} rows, {self.n_event} events, ties {self.ties}"
-        return framed(title, self.coefficients, self.notes)
+__all__ = ["FineGray", "fine_gray"]
 
 
 def fine_gray(
@@ -271,11 +109,21 @@ def fine_gray(
     first = censoring_ties == "failures_first"
     data = risks(response, code, matrix_of(plan, table), efron=ties == "efron", failures_first=first)
     refuse_units(data.scale, plan.names)
+    return _fitted(
+        response, data, plan, of=of, ties=ties, censoring_ties=censoring_ties, variance=variance, conf_level=conf_level
+    )
+
+
+def _fitted(
+    response: Response, data: Risks, plan: Design, *,
+    of: Any, ties: str, censoring_ties: str, variance: str, conf_level: float,
+) -> FineGray:  # fmt: skip
+    """Return the model at the top of the likelihood with the variance asked for."""
     null, best = maximise(data, plan.names)
     own, none = solve(best.information, np.eye(best.beta.size)), np.empty(0, np.int64)
     found = own
     if variance != "model":
-        sums = moments(response, data, best, none, follow_up=_follow_up(variance, censoring_ties))
+        sums = moments(response, data, best, none, follow_up=follow_up(variance, censoring_ties))
         found = sandwich(sums, best.information)
     unit, z = np.outer(data.scale, data.scale), normal_quantile(conf_level)
     wald = float(best.beta @ solve(found, best.beta))
@@ -296,12 +144,6 @@ def fine_gray(
         design=plan,
         _response=replace(response, kept=np.empty(0, np.bool_)), _data=data, _best=best,
     )  # fmt: skip
-
-
-def _follow_up(variance: str, censoring_ties: str) -> str:
-    if variance == "known_weights":
-        return "known"
-    return "exact" if censoring_ties == "failures_first" else "literal"
 
 
 def _choices(ties: str, censoring_ties: str, variance: str) -> None:
