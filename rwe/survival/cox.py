@@ -120,6 +120,13 @@ def cox(
     NoValidAnswer
         If there are no events, terms are aliased or have no finite estimate (they are named), or there are
         too few clusters for a robust variance.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"t": [1, 2, 3, 4, 5, 6], "e": [1, 1, 0, 1, 1, 1], "x": [0, 1, 0, 1, 0, 0]})
+    >>> fit = cox(frame, time="t", event="e", covariates=["x"])
+    >>> fit.coefficients["hazard_ratio"].round(6).to_list()  # 1 + the root of 7
+    [3.645751]
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")

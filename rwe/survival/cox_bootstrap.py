@@ -162,9 +162,8 @@ def bootstrap_cox(
 
     Examples
     --------
-    >>> from rwe.survival import cox
     >>> frame = pl.DataFrame({"t": [3, 5, 5, 8, 9, 12, 14, 15], "e": [1, 1, 0, 1, 1, 1, 0, 1], "x": [1, 0, 1, 0] * 2})
-    >>> found = bootstrap_cox(cox(frame, time="t", event="e", covariates=["x"]), replicates=50)
+    >>> found = bootstrap_cox(sv.cox(frame, time="t", event="e", covariates=["x"]), replicates=50)
     >>> found.table.columns[:4]
     ['term', 'estimate', 'std_error', 'bias']
     """

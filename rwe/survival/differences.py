@@ -71,7 +71,14 @@ def rmst_difference(
 ) -> Difference:
     """Compare the mean time lived up to day `tau` (Royston & Parmar 2013, BMC Med Res Methodol 13:152).
 
-    Arguments are those of `kaplan_meier`; `by` must hold two levels.
+    Parameters
+    ----------
+    frame, time, event, entry, weights, conf_level, clock
+        As in `kaplan_meier`.
+    by
+        Column of the two groups; the difference is the second in ascending order less the first.
+    tau
+        Day (or time) up to which time is counted; every group must be followed to it.
 
     Raises
     ------
@@ -79,6 +86,13 @@ def rmst_difference(
         If a group is not followed to `tau`.
     DefinitionError
         If `by` does not hold two levels.
+
+    Examples
+    --------
+    >>> arms = pl.DataFrame({"t": [1, 3, 4, 2, 4, 4], "e": [1, 1, 0, 1, 0, 0], "arm": list("AAABBB")})
+    >>> found = rmst_difference(arms, time="t", event="e", by="arm", tau=4).table
+    >>> found["estimate"].round(4).to_list()  # (2 + 4 + 4) / 3 - (1 + 3 + 4) / 3
+    [0.6667]
     """
     km = kaplan_meier(
         frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock
@@ -102,17 +116,28 @@ def rmst_ratio(
 ) -> Difference:
     """Compare the mean time lived up to `tau`, or lost up to it, as a ratio; limits on the logarithm.
 
-    Arguments and errors are those of `rmst_difference` (Uno et al. 2014, J Clin Oncol 32:2380).
+    Estimate and limits are ratios, statistic and p-value those of the logarithm (Uno et al. 2014, J Clin Oncol
+    32:2380).
 
     Parameters
     ----------
+    frame, time, event, by, tau, entry, weights, conf_level, clock
+        As in `rmst_difference`.
     of
         ``rmst``: time lived; ``rmtl``: time lost, `tau` less time lived.
 
     Raises
     ------
+    DefinitionError
+        If `by` does not hold two levels, or `of` is neither of the two.
     NoValidAnswer
         If a group is not followed to `tau`, or a mean is 0, so that the ratio has no logarithm.
+
+    Examples
+    --------
+    >>> arms = pl.DataFrame({"t": [1, 3, 4, 2, 4, 4], "e": [1, 1, 0, 1, 0, 0], "arm": list("AAABBB")})
+    >>> rmst_ratio(arms, time="t", event="e", by="arm", tau=4).table["estimate"].round(4).to_list()  # (10 / 3) / (8 / 3)
+    [1.25]
     """
     if of not in ("rmst", "rmtl"):
         raise DefinitionError(f"of '{of}' is neither rmst nor rmtl")
@@ -142,10 +167,12 @@ def milestone_difference(
 ) -> Difference:
     """Compare survival on given days: S1(t) - S0(t) with a normal limit on the plain scale.
 
-    Arguments are those of `kaplan_meier`; `by` must hold two levels.
-
     Parameters
     ----------
+    frame, time, event, by, entry, weights, conf_level, clock
+        As in `rmst_difference`.
+    at
+        Days (or times), a row of the table each.
     test
         Scale of statistic and p-value: ``plain``, or ``log-log``, nearer its level in small samples (Klein
         et al. 2007, Stat Med 26:4505).
@@ -154,6 +181,12 @@ def milestone_difference(
     ------
     DefinitionError
         If `by` does not hold two levels.
+
+    Examples
+    --------
+    >>> arms = pl.DataFrame({"t": [1, 3, 4, 2, 4, 4], "e": [1, 1, 0, 1, 0, 0], "arm": list("AAABBB")})
+    >>> milestone_difference(arms, time="t", event="e", by="arm", at=3).table["estimate"].round(4).to_list()  # 2/3 - 1/3
+    [0.3333]
     """
     if test not in ("plain", "log-log"):
         raise DefinitionError(f"test '{test}' is neither plain nor log-log")

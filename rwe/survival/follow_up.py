@@ -72,6 +72,12 @@ def median_follow_up(
 
     Arguments and errors are those of `kaplan_meier`. The days of failure and of censoring are read as
     R reads ``Surv(time, 1 - event)``: on one day, the end of observation precedes the failure.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"days": [3, 5, 5, 8], "died": [1, 0, 0, 0]})
+    >>> median_follow_up(frame, time="days", event="died").table["time"].to_list()
+    [5.0]
     """
     roles = Roles(time, event, entry=entry, by=names(by), weights=weights, clock=clock)
     found, rows, robust = gathered(frame, roles, None, robust=None)

@@ -62,7 +62,7 @@ def tally(
     >>> from rwe.execute import Parts
     >>> north = tally(pl.DataFrame({"t": [2, 4], "e": [1, 0]}), time="t", event="e")
     >>> south = tally(pl.DataFrame({"t": [3, 4], "e": [1, 1]}), time="t", event="e")
-    >>> kaplan_meier(Parts([north, south]), time="t", event="e").table["survival"].to_list()
+    >>> sv.kaplan_meier(Parts([north, south]), time="t", event="e").table["survival"].to_list()
     [0.75, 0.5, 0.25]
     """
     return gather(frame, Roles(time, event, cause, entry, names(by), names(strata), weights, clock))

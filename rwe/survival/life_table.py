@@ -108,6 +108,17 @@ def life_table(
         If cells lack, repeat, or hold no hazard; if ages do not start at 0.
     DefinitionError
         If an argument is not one of those allowed.
+
+    Examples
+    --------
+    >>> cells = pl.DataFrame({"sex": ["f", "m"], "year": 2000, "age": 0, "hazard": [1e-4, 2e-4]})
+    >>> table = life_table(cells, sex="sex", year="year", age="age", hazard="hazard")
+    >>> print(table)
+    Life table, hazards a day over 1 ages, years outside: refuse
+    <BLANKLINE>
+    sex year lowest highest
+    f   2000 0.0001  0.0001
+    m   2000 0.0002  0.0002
     """
     if age_unit not in ("days", "years") or outside not in ("refuse", "nearest"):
         raise DefinitionError("age_unit is days or years; outside is refuse or nearest")

@@ -35,7 +35,7 @@ def median_difference(
 ) -> Difference:
     """Compare median survival: the median of the second group less that of the first.
 
-    Arguments are those of `kaplan_meier`; `by` must hold two levels. The estimate is null where a median
+    The estimate is null where a median
     is not reached; a limit is null where the curves leave it open. There is no error and no test, because
     the interval is not one of estimate and error: 0 outside it is the test.
 
@@ -43,6 +43,12 @@ def median_difference(
     ------
     DefinitionError
         If `by` does not hold two levels.
+
+    Examples
+    --------
+    >>> arms = pl.DataFrame({"t": [1, 3, 4, 2, 4, 4], "e": 1, "arm": list("AAABBB")})
+    >>> median_difference(arms, time="t", event="e", by="arm").table["estimate"].to_list()  # 4 - 3
+    [1.0]
     """
     km = kaplan_meier(
         frame, time=time, event=event, entry=entry, by=by, weights=weights, conf_level=conf_level, clock=clock

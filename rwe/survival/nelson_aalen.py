@@ -95,6 +95,12 @@ def nelson_aalen(
         What d failures among n on one day add: ``nelson`` d / n (R ``survfit(ctype = 1)``);
         ``fleming_harrington`` 1 / n + 1 / (n - 1) + ... + 1 / (n - d + 1) (``ctype = 2``), as if they failed
         one after another.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"days": [3, 5, 5, 8], "died": [1, 1, 0, 1]})
+    >>> nelson_aalen(frame, time="days", event="died").table["cumulative_hazard"].round(4).to_list()
+    [0.25, 0.5833, 1.5833]
     """
     if ties not in ("nelson", "fleming_harrington"):
         raise DefinitionError(f"ties '{ties}' is neither nelson nor fleming_harrington")

@@ -118,6 +118,16 @@ def net_survival(
     -----
     The population part is integrated in continuous time over each day: with weights w it is exactly
     log(sum of w as the day ends / sum as it begins). Failures take the weight of their day's end.
+
+    Examples
+    --------
+    >>> cells = pl.DataFrame({"sex": ["f", "m"], "year": 2000, "age": 0, "hazard": [1e-4, 2e-4]})
+    >>> table = sv.life_table(cells, sex="sex", year="year", age="age", hazard="hazard")
+    >>> people = pl.DataFrame({"t": [100, 200], "e": [1, 0], "age": [20_000, 25_000], "sex": ["f", "m"]})
+    >>> people = people.with_columns(date=pl.date(2000, 1, 1))
+    >>> found = net_survival(people, time="t", event="e", life_table=table, age="age", sex="sex", date="date")
+    >>> found.table["survival"].round(4).to_list()
+    [0.5101, 0.5204]
     """
     if method not in METHODS:
         raise DefinitionError(f"method '{method}' is not one of {', '.join(METHODS)}")

@@ -178,6 +178,14 @@ def ridge(
         If theta is negative or not finite, or as in `cox`.
     DataError, NoValidAnswer
         As in `cox`; aliased terms have an answer as soon as theta is positive.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"t": [1, 2, 3, 4, 5, 6], "e": [1, 1, 0, 1, 1, 1], "x": [0, 1, 0, 1, 0, 0]})
+    >>> sv.cox(frame, time="t", event="e", covariates=["x"]).coefficients["estimate"].round(3).to_list()
+    [1.294]
+    >>> ridge(frame, time="t", event="e", covariates=["x"], theta=1.0).coefficients["estimate"].round(3).to_list()
+    [0.542]
     """
     if not (np.isfinite(theta) and theta >= 0):
         raise DefinitionError(f"theta is {theta}; write a number from 0")

@@ -111,6 +111,13 @@ def rmst_regression(
         fails before `tau`, or there are as many terms as rows.
     DataError
         If rows break the contract of a column, or a covariate is too large or too small to be squared.
+
+    Examples
+    --------
+    >>> arms = pl.DataFrame({"t": [1, 3, 4, 2, 4, 4], "e": [1, 1, 0, 1, 0, 0], "arm": list("AAABBB")})
+    >>> found = rmst_regression(arms, time="t", event="e", covariates=["arm"], tau=4)
+    >>> dict(found.coefficients.select("term", pl.col("estimate").round(4)).iter_rows())
+    {'intercept': 2.6667, 'arm=B': 0.6667}
     """
     if (covariates is None) == (formula is None):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")

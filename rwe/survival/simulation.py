@@ -95,7 +95,7 @@ def simulate(
 
     Examples
     --------
-    >>> done = simulate(Scenario(n=100, hazard_ratio=0.7), "cox", replicates=200)
+    >>> done = simulate(sv.Scenario(n=100, hazard_ratio=0.7), "cox", replicates=200)
     >>> done.table["measure"].to_list()[:3]
     ['failed', 'truth', 'bias']
     """
