@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import polars as pl
 from pydantic import Field
@@ -37,20 +38,29 @@ class Survival:
     def run(self, inputs: Inputs, options: Options) -> Result:
         """Estimate each endpoint in the population."""
         parts = [part for endpoint in options.endpoints for part in _endpoint(inputs, options, endpoint)]
-        settings = {k: v for part in parts for k, v in part.settings.items() if k != "df"}
-        return Result(bind(parts), settings | {"endpoints": list(options.endpoints), "by": options.by or ""})
+        found = bind(parts)
+        return Result(found.table, {**found.settings, "endpoints": list(options.endpoints), "by": options.by or ""})
 
 
 def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
     people, time, event = inputs.people, f"{endpoint}_days", f"{endpoint}_event"
     labels = {"population": inputs.population, "outcome": endpoint}
-    km = rwe.survival.kaplan_meier(people, time=time, event=event, by=options.by, conf_level=options.conf_level)
+    how: dict[str, Any] = {"time": time, "event": event, "by": options.by}
+    km = rwe.survival.kaplan_meier(people, **how, conf_level=options.conf_level)
     years = _years(people[time])
     curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)
-    parts = [curves, rwe.survival.median_follow_up(people, time=time, event=event, by=options.by).to_result(**labels)]
-    if options.by:
-        parts.append(rwe.survival.log_rank(people, time=time, event=event, by=options.by).to_result(**labels))
-    return parts
+    follow_up = rwe.survival.median_follow_up(people, **how, conf_level=options.conf_level).to_result(**labels)
+    return [
+        curves,
+        follow_up,
+        *([_test(rwe.survival.log_rank(people, **how).to_result(**labels))] if options.by else []),
+    ]
+
+
+def _test(found: Result) -> Result:
+    """Return a test whose settings stand beside those of the curves: its variance is another one."""
+    rest = {key: value for key, value in found.settings.items() if key not in ("df", "variance")}
+    return Result(found.table, rest | {"log_rank_variance": found.settings["variance"]})
 
 
 def _years(days: pl.Series) -> list[int]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from rwe.errors import DefinitionError
+
 SCHEMA: dict[str, pl.DataType] = {
     "analysis": pl.String(),
     "population": pl.String(),
@@ -86,7 +88,20 @@ def tidy(rows: pl.DataFrame | Iterable[Mapping[str, Any]], **labels: str) -> pl.
     return frame.with_columns(pl.col(LABELS).fill_null(""))
 
 
-def bind(results: Iterable[Result]) -> pl.DataFrame:
-    """Stack the tables of several results into one."""
-    tables = [result.table for result in results]
-    return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
+def bind(results: Iterable[Result]) -> Result:
+    """Stack several results into one; notes are joined, a setting that several name must be the same in all.
+
+    Raises
+    ------
+    DefinitionError
+        If results were made by different settings of one name: one line of settings would be wrong for some.
+    """
+    tables, settings = [pl.DataFrame(schema=SCHEMA)], dict[str, Any]()
+    for result in results:
+        tables.append(result.table)
+        for key, value in result.settings.items():
+            if key == "notes":
+                settings[key] = list(dict.fromkeys([*settings.get(key, []), *value]))
+            elif settings.setdefault(key, value) != value:
+                raise DefinitionError(f"results made with different settings of '{key}' cannot be bound into one")
+    return Result(pl.concat(tables), settings)

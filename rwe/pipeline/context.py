@@ -15,6 +15,7 @@ import polars as pl
 from rwe import provenance
 from rwe.compare import TrialBaseline
 from rwe.disclosure import Policy, Released, protect
+from rwe.errors import DefinitionError
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.planning import Plan
 from rwe.reimbursement import Agreement
@@ -54,7 +55,7 @@ def context(
         agreement=_agreement(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
         policy=card.PolicyCard(**asdict(plan.policy)),
-        methods=_methods(settings),
+        methods=_methods(settings, _levels(released)),
         quality=tuple(_quality(sites, plan.policy)),
         provenance=_provenance(plan, sites, store, run_id, started),
         settings=settings,
@@ -114,12 +115,27 @@ def _plain(value: Any) -> str | int:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _methods(settings: Mapping[str, Mapping[str, Any]]) -> card.Methods:
+def _levels(released: Mapping[str, Released]) -> dict[str, float]:
+    """Return the level of confidence of each analysis; a report puts those of one analysis into one table."""
+    found: dict[str, float] = {}
+    for part in released.values():
+        if "conf_level" not in part.settings:
+            continue
+        level = float(part.settings["conf_level"])
+        for analysis in part.table["analysis"].unique(maintain_order=True):
+            if found.setdefault(analysis, level) != level:
+                raise DefinitionError(f"analyses of '{analysis}' have different conf_level: give one in the study file")
+    return found
+
+
+def _methods(settings: Mapping[str, Mapping[str, Any]], levels: dict[str, float]) -> card.Methods:
     """Return how the estimates were made, as the analyses themselves say it."""
-    found = {key: part[key] for part in settings.values() for key in ("conf_level", "conf_type", "ties") if key in part}
+    found = {key: part[key] for part in settings.values() for key in ("conf_type", "ties") if key in part}
     trial = next((part for part in settings.values() if "margins" in part), {})
     refused = tuple(card.Refused(**item) for item in trial.get("refused", []))
-    return card.Methods(**found, horizon=trial.get("tau", 0), raked=tuple(trial.get("margins", ())), refused=refused)
+    return card.Methods(
+        **found, conf_level=levels, horizon=trial.get("tau", 0), raked=tuple(trial.get("margins", ())), refused=refused
+    )
 
 
 def _terms(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:

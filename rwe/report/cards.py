@@ -92,7 +92,7 @@ def _verdict(page: Page, figure: KeyFigure) -> str:
 def _notes(page: Page, figure: KeyFigure, row: Row | None, form: str) -> Iterator[str]:
     """Yield the limits, the trial's value, the amount of a verdict or the verdict of an amount."""
     if limits := page.interval(row, form):
-        yield page.words("cards.interval", level=page.level, limits=limits)
+        yield page.words("cards.interval", level=page.level(figure.analysis), limits=limits)
     if figure.group == "registry" and row is not None:
         same = {k: row[k] for k in ("analysis", "population", "stratum", "outcome", "estimand")}
         times = {"time": row["time"]} if row["time"] is not None else {}

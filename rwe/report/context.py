@@ -120,9 +120,9 @@ class Refused(Part):
 
 
 class Methods(Part):
-    """How the estimates were made; `horizon` is the last day of restricted mean survival."""
+    """How the estimates were made; `conf_level` is by analysis, `horizon` the last day of restricted mean survival."""
 
-    conf_level: float = 0.95
+    conf_level: dict[str, float] = Field(default_factory=dict)
     conf_type: str = "log-log"
     ties: str = "efron"
     horizon: int

@@ -22,6 +22,7 @@ from rwe.spec.base import Text
 
 Row = dict[str, Any]
 NONE = "—"
+USUAL_LEVEL = 0.95  # of an analysis that names none
 PLAIN_LEVELS = ("yes", "no", "unknown")
 BARE = {"percent": "hundredths"}  # the sign stands once, at the estimate
 SIGNED = ("points", "months_more", "signed")
@@ -106,10 +107,9 @@ class Page:
         value = self.value(row, form)
         return Markup("{} <span class=ci>({})</span>").format(value, limits) if limits else value
 
-    @property
-    def level(self) -> str:
-        """Return the level of confidence with its sign, for example 95%."""
-        return self.numbers.share(self.context.methods.conf_level)
+    def level(self, analysis: str) -> str:
+        """Return the level of confidence of an analysis with its sign, for example 95%."""
+        return self.numbers.share(self.context.methods.conf_level.get(analysis, USUAL_LEVEL))
 
     def variable(self, name: str) -> str:
         """Return the title of a baseline variable with its unit."""

@@ -58,7 +58,7 @@ def _figure(page: Page) -> Figure:
     ]
     title = page.words("comparison.figure", endpoint=page.say(page.context.endpoints[endpoint].title))
     svg = km_chart(page, part.with_columns(group=key), series, endpoint, "fig-comparison", title)
-    note = page.words("chart.note", level=page.level, grid=page.context.policy.grid_days)
+    note = page.words("chart.note", level=page.level("trial_comparison"), grid=page.context.policy.grid_days)
     return Figure(title, svg, note + " " + page.words("chart.trial_note"))
 
 
@@ -67,7 +67,7 @@ def _table(page: Page) -> Table:
     lines = [*_measures(page), _hazard(page), _sample(page)]
     return Table(
         page.words("comparison.table"),
-        [page.words(f"comparison.{name}", level=page.level) for name in head],
+        [page.words(f"comparison.{name}", level=page.level("trial_comparison")) for name in head],
         lines,
         page.words("comparison.note"),
     )

@@ -31,14 +31,14 @@ def _model(page: Page, rows: list[Row], population: str, endpoint: str) -> Itera
     title = page.words("cox.figure", endpoint=name, population=population_name(page, population))
     words = ForestWords(
         page.words("cox.axis"),
-        page.words("cox.ratio", level=page.level),
+        page.words("cox.ratio", level=page.level("cox")),
         page.words("cox.lower"),
         page.words("cox.higher"),
         _axis_number(page),
     )
     caption = Caption(f"fig-cox-{endpoint}", title, page.words("cox.description"))
     yield Figure(title, forest(list(_forest(page, own)), words, caption))
-    head = [page.words(f"cox.{column}", level=page.level) for column in ("term", "ratio", "p")]
+    head = [page.words(f"cox.{column}", level=page.level("cox")) for column in ("term", "ratio", "p")]
     note = f"{_note(page, population, endpoint)} {_proportional(page, population, endpoint)}".strip()
     yield Table(page.words("cox.table", endpoint=name), head, list(_lines(page, own)), note)
 

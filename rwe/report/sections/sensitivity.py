@@ -28,7 +28,7 @@ def _ways(page: Page) -> Iterator[Table]:
         return
     at = page.years(page.context.focus.milestone)
     names = ("way", "milestone", "rmst", "hazard_ratio", "effective_sample_size")
-    head = [page.words(f"sensitivity.{name}", at=at, level=page.level) for name in names]
+    head = [page.words(f"sensitivity.{name}", at=at, level=page.level("trial_comparison")) for name in names]
     yield Table(
         page.words("sensitivity.table"), head, [_way(page, *way) for way in ways], page.words("sensitivity.note")
     )

@@ -40,7 +40,7 @@ def _figure(page: Page, endpoint: str) -> Iterator[Figure]:
     name = page.say(page.context.endpoints[endpoint].title)
     title = page.words("survival.figure", endpoint=name, population=population_name(page, focus.trial_like))
     svg = km_chart(page, part, series, endpoint, f"fig-{endpoint}", title)
-    note = page.words("chart.note", level=page.level, grid=page.context.policy.grid_days)
+    note = page.words("chart.note", level=page.level("survival"), grid=page.context.policy.grid_days)
     test = page.row(analysis="survival", outcome=endpoint, population=focus.trial_like, estimand="log_rank")
     yield Figure(title, svg, f"{note} {_tested(page, test)}".strip())
 
@@ -58,7 +58,9 @@ def _table(page: Page, endpoint: str) -> Iterator[Table]:
     if not groups:
         return
     days = sorted({row["time"] for row in rows if row["estimand"] == "milestone"})
-    columns = [page.words(f"survival.{name}", level=page.level) for name in ("n", "events", "median", "follow_up")]
+    columns = [
+        page.words(f"survival.{name}", level=page.level("survival")) for name in ("n", "events", "median", "follow_up")
+    ]
     head = [
         page.words("survival.who"),
         *columns,
@@ -66,7 +68,12 @@ def _table(page: Page, endpoint: str) -> Iterator[Table]:
     ]
     name = page.say(page.context.endpoints[endpoint].title)
     lines = list(_lines(page, endpoint, groups, days))
-    yield Table(page.words("survival.table", endpoint=name, level=page.level), head, lines, page.words("survival.note"))
+    yield Table(
+        page.words("survival.table", endpoint=name, level=page.level("survival")),
+        head,
+        lines,
+        page.words("survival.note"),
+    )
 
 
 def _lines(page: Page, endpoint: str, groups: list[tuple[str, str]], days: list[int]) -> Iterator[Line]:
