@@ -20,6 +20,7 @@ from rwe.survival.data import Levels, text
 from rwe.survival.intervals import normal_quantile, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.show import Shown, Story
+from rwe.survival.text import incidence_text
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -201,6 +202,9 @@ class CumulativeIncidence(Shown):
             self, causes=causes, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time,
             labels=labels, cause_labels=cause_labels, language=language,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return incidence_text(self)
 
     def _story(self) -> Story:
         title = f"Cumulative incidence, {self.conf_level:.0%} {self.conf_type} limits, variance {self.variance}"

@@ -92,7 +92,8 @@ def _rows(
 
 def _row(name: str, limits: list[float | None], ratio: float | None, say: Tongue, *, level: bool) -> ForestRow:
     low, high = limits
-    text = f"{_figure(ratio, say)} ({_figure(low, say)}–{_figure(high, say)})"
+    digits = _digits(low, high)
+    text = f"{_figure(ratio, say, digits)} ({_figure(low, say, digits)}–{_figure(high, say, digits)})"
     shown = (None if value is None else min(max(value, FEWEST), WIDEST) for value in (ratio, low, high))
     estimate, below, above = shown
     return ForestRow(name, estimate, below, above, text=text, kind="level" if level else "")
@@ -107,12 +108,19 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _figure(value: float | None, say: Tongue) -> str:
+def _digits(low: float | None, high: float | None) -> int:
+    """Return decimals of a row: two; where both limits would read 1.00, so many that neither does."""
+    if low is None or high is None or not round(low, 2) == round(high, 2) == 1:
+        return 2
+    return next((d for d in range(3, 6) if 1 not in (round(low, d), round(high, d))), 6)
+
+
+def _figure(value: float | None, say: Tongue, digits: int) -> str:
     if value is None:
         return "–"
     if math.isinf(value) or value >= 1000:
         return ">" + say.short(1000)
-    return "<" + say.number(0.01) if value < 0.005 else say.number(value)
+    return "<" + say.number(0.01) if value < 0.005 else say.number(value, digits)
 
 
 def residuals_chart(

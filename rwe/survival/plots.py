@@ -77,7 +77,9 @@ def cumulative_incidence_chart(
     ]
     shares = _shares(max(_top(curve, where.end) for curve in curves))
     frame = Frame((where.title(say, time), say("incidence")), where.ticks, shares, where.end, say.percent, say.short)
-    note = say("cif_note", level=say.percent(found.conf_level), scale=found.conf_type)
+    banded = all(look.band for row in looks for look in row)
+    kind = "cif_note" if banded else "cif_first"
+    note = say(kind, level=say.percent(found.conf_level), scale=found.conf_type, group=groups[0])
     heading = title or say("cif_title"), note if subtitle is None else subtitle
     return _drawn(curves, blocks, frame, say, "incidence", heading)
 
@@ -119,7 +121,10 @@ def _looks(groups: list[str]) -> list[Series]:
 
 
 def _both(groups: list[str], causes: list[str]) -> list[list[Series]]:
-    """Return the look by group and cause: colours tell causes apart, dashes groups; colours alone where one is."""
+    """Return the look by group and cause: colours tell causes apart, dashes groups; colours alone where one is.
+
+    The second of two groups has no bands: in the colours of the first they could not be told apart.
+    """
     if len(groups) == 1:
         return [_looks(causes)]
     if len(causes) == 1:

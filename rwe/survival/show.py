@@ -12,7 +12,7 @@ from typing import TypeAlias
 import polars as pl
 
 from rwe.survival.data import text
-from rwe.survival.text import grid, number, p_value
+from rwe.survival.text import ENDS, grid, number, p_value
 
 Story: TypeAlias = tuple[str, pl.DataFrame, Sequence[str]]
 FIRST, LAST = 20, 5  # rows printed of a longer table
@@ -35,10 +35,12 @@ class Shown(ABC):
         return framed(*self._story())
 
 
-def framed(title: str, table: pl.DataFrame, notes: Sequence[str] = ()) -> str:
-    """Return a table as HTML under its title, with notes below."""
+def framed(title: str, table: pl.DataFrame, notes: Sequence[str] = (), steps: pl.DataFrame | None = None) -> str:
+    """Return a table as HTML under its title, the first and last steps of a curve under it, with notes below."""
     words = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f"<div><p><strong>{escape(title)}</strong></p>{table._repr_html_()}{words}</div>"
+    with pl.Config(tbl_rows=2 * ENDS, tbl_cols=-1):
+        curve = "" if steps is None else steps._repr_html_()
+    return f"<div><p><strong>{escape(title)}</strong></p>{table._repr_html_()}{curve}{words}</div>"
 
 
 def _lines(table: pl.DataFrame) -> list[str]:

@@ -19,7 +19,7 @@ from rwe.survival.data import Levels
 from rwe.survival.intervals import normal_quantile, survival_limits
 from rwe.survival.long_form import long_form
 from rwe.survival.show import framed
-from rwe.survival.text import kaplan_meier_text
+from rwe.survival.text import kaplan_meier_text, medians
 
 if TYPE_CHECKING:
     from rwe.figures.chart import Chart
@@ -193,4 +193,5 @@ class KaplanMeier:
         return kaplan_meier_text(self)
 
     def _repr_html_(self) -> str:
-        return framed(f"Kaplan-Meier, {self.conf_level:.0%} {self.conf_type} limits", self.table, self.notes)
+        title = f"Kaplan-Meier, {self.conf_level:.0%} {self.conf_type} limits"
+        return framed(title, medians(self), self.notes, steps=self.table)

@@ -15,11 +15,13 @@ from rwe.survival.data import text
 if TYPE_CHECKING:
     from rwe.survival.fine_gray import FineGray
     from rwe.survival.gray_test import GrayTest
+    from rwe.survival.incidence_curves import CumulativeIncidence
     from rwe.survival.kaplan_meier import KaplanMeier
     from rwe.survival.log_rank import LogRank
     from rwe.survival.model import Cox
     from rwe.survival.proportional_hazards import ProportionalHazards
 
+ENDS = 5  # rows shown of either end of a curve
 TESTS = {"likelihood_ratio": "Likelihood ratio test", "wald": "Wald test", "score": "Score (log-rank) test"}
 
 
@@ -65,17 +67,46 @@ def fine_gray_text(fit: FineGray) -> str:
 
 def kaplan_meier_text(km: KaplanMeier) -> str:
     """Return records, events and median of each group, as ``print.survfit``."""
-    n_event, n_censor = (a.sum(axis=1) for a in km._curves.daily[1:])
-    median, level = km.quantile(0.5), f"{km.conf_level:.3g}".lstrip("0")
+    median, level = medians(km), f"{km.conf_level:.3g}".lstrip("0")
     columns = {
-        "n": [number(float(a), 7) for a in n_event + n_censor],
-        "events": [number(float(a), 7) for a in n_event],
-        "median": _cells(median["time"]),
+        "n": [number(float(a), 7) for a in median["n"]],
+        "events": [number(float(a), 7) for a in median["events"]],
+        "median": _cells(median["median"]),
         f"{level}LCL": _cells(median["conf_low"]),
         f"{level}UCL": _cells(median["conf_high"]),
     }
     head = [f"Kaplan-Meier, {km.conf_type} limits", ""]
     return "\n".join([*head, *grid(km.labels, columns), *km.notes])
+
+
+def medians(km: KaplanMeier) -> pl.DataFrame:
+    """Return records, events and median of each group."""
+    n_event, n_censor = (a.sum(axis=1) for a in km._curves.daily[1:])
+    counts = pl.DataFrame({"group": km.labels, "n": n_event + n_censor, "events": n_event})
+    median = km.quantile(0.5).select(pl.col("time").alias("median"), "conf_low", "conf_high")
+    return counts.hstack(median)
+
+
+def incidence_text(found: CumulativeIncidence) -> str:
+    """Return the incidence of each cause in each group when people fail of it, as ``summary.survfit``."""
+    level = f"{found.conf_level:.3g}".lstrip("0")
+    known = {"time": "time", "n.risk": "n_risk", "n.event": "n_event", "incidence": "incidence"}
+    known |= {"std.err": "std_error", f"lower {level}": "conf_low", f"upper {level}": "conf_high"}
+    lines = [f"Cumulative incidence, {found.conf_type} limits, variance {found.variance}"]
+    by = found.table.columns[: found.table.columns.index("cause")]
+    for rows in found.table.partition_by([*by, "cause"], maintain_order=True):
+        name = ", ".join([*_groups(rows.head(1), by), f"cause {text(rows['cause'][0])}"])
+        failed = rows.filter(pl.col("n_event") > 0)
+        lines += ["", *([name, *_steps(failed, known)] if failed.height else [f"{name}: no events"])]
+    return "\n".join([*lines, *found.notes])
+
+
+def _steps(rows: pl.DataFrame, known: dict[str, str]) -> list[str]:
+    """Return the first and the last rows of a curve under their heads."""
+    cut = rows.height - 2 * ENDS
+    shown = rows if cut <= 0 else pl.concat([rows.head(ENDS), rows.tail(ENDS)])
+    lines = grid([""] * shown.height, {head: _cells(shown[name]) for head, name in known.items()})
+    return lines if cut <= 0 else [*lines[: ENDS + 1], f"... {cut} rows", *lines[ENDS + 1 :]]
 
 
 def log_rank_text(found: LogRank) -> str:

@@ -101,6 +101,8 @@ def test_one_cause_is_drawn_by_group_and_two_causes_for_two_groups() -> None:
 
     assert {"<new>", "old"} <= set(one)
     assert {"<new>: cause 1", "old: cause 2"} <= set(both)
+    assert "Aalen–Johansen estimate with 95% confidence band (log-log)" in one
+    assert "Aalen–Johansen estimate with 95% confidence band (log-log) of <new> only" in both
 
 
 def test_an_svg_is_one_picture_with_escaped_words_and_ids_of_its_own(tmp_path: Path) -> None:
@@ -189,6 +191,16 @@ def test_ratios_without_end_are_drawn_at_the_edge_and_told() -> None:
     found = texts(replace(fit, coefficients=pl.concat([table, fit.coefficients.tail(3)])).plot())
 
     assert ">1000 (<0.01–>1000)" in found
+
+
+def test_limits_that_would_both_read_1_are_told_with_more_digits() -> None:
+    fit = fitted()
+    columns = {"hazard_ratio": [1.00013], "conf_low": [0.99968], "conf_high": [1.00058]}
+    table = fit.coefficients.head(1).with_columns(**{n: pl.Series(v) for n, v in columns.items()})
+
+    found = texts(replace(fit, coefficients=pl.concat([table, fit.coefficients.tail(3)])).plot())
+
+    assert "1.0001 (0.9997–1.0006)" in found
 
 
 def test_a_fine_gray_forest_names_its_cause() -> None:

@@ -78,6 +78,39 @@ arm=placebo     2.371     0.4217       1.1     5.113
 
 Wald test = 4.852 on 1 df, p = 0.0276"""
 
+INCIDENCE = """\
+Cumulative incidence, log-log limits, variance jackknife
+
+arm=6-MP, cause 1
+ time n.risk n.event incidence std.err lower .95 upper .95
+    6     21       3    0.1429 0.07636   0.03566    0.3212
+    7     17       1    0.1933 0.08694   0.06019    0.3824
+   10     15       1    0.2471 0.09635   0.08934    0.4452
+   13     12       1    0.3098  0.1068    0.1242    0.5177
+   16     11       1    0.3725  0.1141    0.1632    0.5841
+   22      7       1    0.4622  0.1282    0.2099    0.6828
+   23      6       1    0.5518  0.1346    0.2649    0.7664
+
+arm=6-MP, cause 2: no events
+
+arm=placebo, cause 1
+ time n.risk n.event incidence std.err lower .95 upper .95
+    1     21       2   0.09524 0.06406   0.01626    0.2612
+    2     19       2    0.1905 0.08569   0.05948    0.3774
+    3     17       1    0.2381 0.09294   0.08666    0.4308
+    4     16       2    0.3333  0.1029    0.1488    0.5307
+    5     14       2    0.4286   0.108    0.2192    0.6231
+    8     12       4     0.619   0.106    0.3808     0.788
+   11      8       2    0.7143 0.09858    0.4715    0.8602
+
+arm=placebo, cause 2
+ time n.risk n.event incidence std.err lower .95 upper .95
+   12      6       2   0.09524 0.06406   0.01626    0.2612
+   15      4       1    0.1429 0.07636   0.03566    0.3212
+   17      3       1    0.1905 0.08569   0.05948    0.3774
+   22      2       1    0.2381 0.09294   0.08666    0.4308
+   23      1       1    0.2857 0.09858    0.1166    0.4818"""
+
 
 def results() -> list[tuple[Any, str]]:
     cox = sv.cox(FRAME, time="days", event="died", covariates=["arm"])
@@ -88,10 +121,11 @@ def results() -> list[tuple[Any, str]]:
         (cox.proportional_hazards(), PROPORTIONAL_HAZARDS),
         (sv.gray_test(FRAME, time="days", cause="why", by="arm"), GRAY),
         (sv.fine_gray(FRAME, time="days", cause="why", covariates=["arm"]), FINE_GRAY),
+        (sv.cumulative_incidence(FRAME, time="days", cause="why", by="arm"), INCIDENCE),
     ]
 
 
-@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("place", range(7))
 def test_a_result_prints_its_figures_in_the_order_of_r(place: int) -> None:
     result, words = results()[place]
 
@@ -120,3 +154,25 @@ def test_the_html_of_a_result_is_escaped() -> None:
     ]
 
     assert not [result for result in found if "<script>" in result._repr_html_()]
+
+
+def test_a_curve_in_a_notebook_begins_with_its_medians_and_is_cut_in_its_middle() -> None:
+    frame = pl.DataFrame({"days": range(1, 101), "died": 1})
+
+    html = sv.kaplan_meier(frame, time="days", event="died")._repr_html_()
+
+    medians, steps = html.split("<table")[1:]
+    assert "<td>50.5</td>" in medians
+    assert "<td>n_risk</td>" not in medians
+    assert steps.count("<tr><td>") == 12  # types, five rows, the cut, five rows
+    assert "&hellip;" in steps
+
+
+def test_a_long_incidence_is_cut_in_its_middle() -> None:
+    frame = pl.DataFrame({"days": range(1, 101), "why": 1})
+
+    words = repr(sv.cumulative_incidence(frame, time="days", cause="why")).splitlines()
+
+    assert words[2] == "cause 1"
+    assert words[9] == "... 90 rows"
+    assert len(words) == 15
