@@ -4,16 +4,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core.core_schema import ValidationInfo
 
 import rwe
+from rwe.errors import DefinitionError
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
-from rwe.spec.base import Part, Real, Text
-from rwe.spec.names import EndpointName, VariableName
+from rwe.spec.base import Flag, Part, Real, Text
+from rwe.spec.names import VARIABLE, EndpointName, VariableName, unknown
+
+if TYPE_CHECKING:
+    from rwe.survival import Cox
+    from rwe.survival.design import Design
+
+
+def _columns(formula: str) -> list[str]:
+    """Return the variables that a formula names."""
+    from rwe.survival.design import columns_of  # a study without a formula is checked without it
+
+    return columns_of(formula)
+
+
+def _readable(formula: str, info: ValidationInfo) -> str:
+    try:
+        named = _columns(formula)
+    except DefinitionError as exc:
+        raise ValueError(str(exc)) from None
+    allowed = (info.context or {}).get(VARIABLE, named)
+    if faults := [unknown(name, allowed, VARIABLE) for name in named if name not in allowed]:
+        raise ValueError("; ".join(faults))
+    if not named:
+        raise ValueError("names no baseline variable")
+    return formula
 
 
 class Unit(Part):
@@ -24,12 +50,41 @@ class Unit(Part):
 
 
 class Options(Part):
-    """Which endpoint on which variables; levels are compared with the first named in the study."""
+    """Which endpoint on which variables; levels are compared with the first named in the study.
+
+    The terms are `covariates`, or a `formula` in R's grammar (``hormonal + log(size) + C(grade)``). The levels of
+    `strata` have baseline hazards of their own; these, and a formula that calculates, leave no baseline hazard to
+    release. `penalty` is Firth's.
+    """
 
     endpoint: EndpointName
-    covariates: tuple[VariableName, ...] = Field(min_length=1)
+    covariates: tuple[VariableName, ...] = ()
+    formula: Annotated[str, AfterValidator(_readable)] | None = None
+    strata: tuple[VariableName, ...] = ()
     units: dict[VariableName, Unit] = Field(default_factory=dict)
-    ties: Literal["efron", "breslow"] = "efron"
+    ties: Literal["efron", "breslow", "exact"] = "efron"
+    penalty: Literal["firth"] | None = None
+    robust: Flag | None = None
+    conf_level: Real = Field(default=0.95, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Options:
+        if bool(self.covariates) == (self.formula is not None):
+            raise ValueError("needs covariates (a list of variables) or formula, one of them")
+        if both := sorted(set(self.variables) & set(self.strata)):
+            raise ValueError(f"strata and terms of the model share {', '.join(both)}: leave each in one of them")
+        if odd := sorted(set(self.units) - set(self.variables)):
+            raise ValueError(f"units name {', '.join(odd)}, which the model has not")
+        if self.penalty and (self.robust or self.ties == "exact"):
+            raise ValueError("penalty: firth goes with ties efron or breslow, and without robust")
+        if self.robust and self.ties == "exact":
+            raise ValueError("robust goes with ties efron or breslow")
+        return self
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that the terms are made from."""
+        return self.covariates if self.formula is None else tuple(_columns(self.formula))
 
 
 class CoxModel:
@@ -39,39 +94,53 @@ class CoxModel:
     needs_trial = False
 
     def run(self, inputs: Inputs, options: Options) -> Result:
-        """Fit the model to those with every covariate known; the row ``not_complete`` counts the others."""
+        """Fit the model to those with every variable known; the row ``not_complete`` counts the others."""
         everyone = inputs.people
-        people = everyone.drop_nulls(list(options.covariates))
+        people = everyone.drop_nulls([*options.variables, *options.strata])
         scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
         time, event = f"{options.endpoint}_days", f"{options.endpoint}_event"
         model = rwe.survival.cox(
             scaled,
             time=time,
             event=event,
-            covariates=options.covariates,
+            covariates=options.covariates or None,
+            formula=options.formula,
+            strata=options.strata,
             ties=options.ties,
+            penalty=options.penalty,
+            robust=options.robust,
             reference=_first(inputs, options),
+            conf_level=options.conf_level,
         )
         labels = {"population": inputs.population, "outcome": options.endpoint}
         fitted = model.to_result(**labels)
-        tested = model.proportional_hazards().to_result(**labels).table
-        found = pl.concat([fitted.table, _counted(tested, fitted.table)])
-        left_out = tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")
-        baseline = _baseline(people, time, event, model.baseline())
-        others = pl.concat([left_out, baseline]).with_columns(pl.lit(text).alias(name) for name, text in labels.items())
-        settings = {
+        parts = [fitted.table]
+        if not options.penalty and options.ties != "exact":  # the test is of the likelihood of the others
+            parts.append(_counted(model.proportional_hazards().to_result(**labels).table, fitted.table))
+        others = [tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")]
+        if _one_curve(model, options):
+            others.append(_baseline(people, time, event, model.baseline()))
+        rest = pl.concat(others).with_columns(pl.lit(text).alias(name) for name, text in labels.items())
+        settings: dict[str, Any] = {
             "terms": [_term(name, options) for name in model.design.names],
             "levels": {column: list(levels) for column, levels in model.design.levels.items()},
         }
-        table = pl.concat([_per_level(found, people, event), others])
+        settings |= {"formula": options.formula} if options.formula else {}
+        table = pl.concat([_per_term(pl.concat(parts), scaled, event, model.design), rest])
         return Result(table, dict(fitted.settings) | settings)
+
+
+def _one_curve(model: Cox, options: Options) -> bool:
+    """Return whether one baseline hazard, and columns and levels as they are, tell the survival of a person."""
+    plain = all(len(term) == 1 and term[0].kind in ("number", "level") for term in model.design.terms)
+    return plain and not options.strata
 
 
 def _first(inputs: Inputs, options: Options) -> dict[str, str]:
     """Return the reference of each variable with levels: the first level that the study names."""
     baseline = inputs.study.baseline
-    found = {name: next(iter(baseline[name].levels)) for name in options.covariates if baseline[name].levels}
-    return found | {name: "no" for name in options.covariates if baseline[name].kind == "exists"}
+    found = {name: next(iter(baseline[name].levels)) for name in options.variables if baseline[name].levels}
+    return found | {name: "no" for name in options.variables if baseline[name].kind == "exists"}
 
 
 def _term(name: str, options: Options) -> dict[str, Any]:
@@ -85,18 +154,16 @@ def _counted(tested: pl.DataFrame, fitted: pl.DataFrame) -> pl.DataFrame:
     return tested.drop("analysis", "n", "n_event").join(persons, how="cross").select(fitted.columns)
 
 
-def _per_level(table: pl.DataFrame, people: pl.DataFrame, event: str) -> pl.DataFrame:
-    """Count, for a term that is a level, the persons of that level: the estimate rests on them."""
-    counts = [
-        people.group_by(pl.format(f"{name}={{}}", pl.col(name)).alias("stratum")).agg(
-            pl.len().cast(pl.Int64).alias("persons"), pl.col(event).sum().cast(pl.Int64).alias("events")
-        )
-        for name, dtype in people.schema.items()
-        if dtype == pl.String
+def _per_term(table: pl.DataFrame, people: pl.DataFrame, event: str, design: Design) -> pl.DataFrame:
+    """Count, for a term with a level or a calculation, the persons whom it touches: the estimate rests on them."""
+    happened, values = people[event].cast(pl.Boolean).to_numpy(), design.values(people)
+    touched = [
+        {"stratum": name, "persons": int((column != 0).sum()), "events": int(((column != 0) & happened).sum())}
+        for name, term, column in zip(design.names, design.terms, values, strict=True)
+        if any(part.kind in ("level", "calculated") for part in term)
     ]
-    if not counts:
-        return table
-    joined = table.join(pl.concat(counts), on="stratum", how="left", maintain_order="left")
+    counts = pl.DataFrame(touched, schema={"stratum": pl.String, "persons": pl.Int64, "events": pl.Int64})
+    joined = table.join(counts, on="stratum", how="left", maintain_order="left")
     own = joined.with_columns(pl.coalesce("persons", "n").alias("n"), pl.coalesce("events", "n_event").alias("n_event"))
     return own.select(table.columns)
 

@@ -139,7 +139,12 @@ class Page:
         if name in self.context.terms:
             return self.say(self.context.terms[name]), ""
         variable, level = split_term(name)
-        return self.variable(variable), self.level_name(variable, level) if level else ""
+        pieces, card = name.split(":"), self.context.variables.get(variable)
+        if card and (len(pieces) == 1 or level in card.levels):
+            return self.variable(variable), self.level_name(variable, level) if level else ""
+        if len(pieces) > 1 and all(split_term(piece)[0] in self.context.variables for piece in pieces):
+            return " × ".join(": ".join(filter(None, self.term(piece))) for piece in pieces), ""
+        return name, ""  # a calculation of a formula is its own name
 
     def group(self, name: str) -> str:
         """Return the words of a group label such as ``overall`` or ``hormonal=yes``."""

@@ -124,8 +124,14 @@ class Design:
 
 
 def columns_of(formula: str | Sequence[str]) -> list[str]:
-    """Return the columns that a formula (or a list of columns) names."""
-    factors = itertools.chain(*_parse(formula))
+    """Return the columns that a formula (or a list of columns) names.
+
+    Raises
+    ------
+    DefinitionError
+        If the formula cannot be read, repeats a term, or lacks the main effects of a product.
+    """
+    factors = itertools.chain(*_terms(formula))
     return list(dict.fromkeys(c for call, text in factors for c in (columns_in(text) if call == "calc" else [text])))
 
 
@@ -144,12 +150,7 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
     DefinitionError
         If the formula cannot be read, repeats a term, or lacks the main effects of a product.
     """
-    terms = _parse(formula)
-    if twice := sorted({":".join(c for _, c in t) for t in terms if terms.count(t) > 1}):
-        raise DefinitionError(f"terms {twice} stand twice in the model")
-    if lacking := [t for t in terms if len(t) > 1 and not all((factor,) in terms for factor in t)]:
-        products = [":".join(c for _, c in t) for t in lacking]
-        raise DefinitionError(f"products {products} need their columns as terms of their own: write a*b")
+    terms = _terms(formula)
     chosen = dict(reference or {})
     levels: dict[str, tuple[str, ...]] = {}
     states: dict[str, dict[str, Any]] = {}
@@ -164,6 +165,17 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
         raise DefinitionError(f"reference names {sorted(chosen)}, which are not levels of this model")
     expanded = [itertools.product(*(_parts(call, column, levels, widths) for call, column in term)) for term in terms]
     return Design(tuple(itertools.chain(*expanded)), levels, states)
+
+
+def _terms(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:
+    """Return the terms of a formula, in each its factors."""
+    terms = _parse(formula)
+    if twice := sorted({":".join(c for _, c in t) for t in terms if terms.count(t) > 1}):
+        raise DefinitionError(f"terms {twice} stand twice in the model")
+    if lacking := [t for t in terms if len(t) > 1 and not all((factor,) in terms for factor in t)]:
+        products = [":".join(c for _, c in t) for t in lacking]
+        raise DefinitionError(f"products {products} need their columns as terms of their own: write a*b")
+    return terms
 
 
 def _parse(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:

@@ -14,6 +14,7 @@ from rwe.pipeline.planning import load_plan
 from rwe.plugins import hospital
 
 CONFIGS = hospital("breast").study.parents[1]
+COVARIATES = "covariates: [hormonal, chemotherapy, age, menopause, size, grade, nodes, pgr, er]"
 STUDY, AGREEMENT = "studies/breast_hormonal.yaml", "agreements/hormonal_breast.yaml"
 
 
@@ -55,6 +56,31 @@ def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
             "{by: hormone}",
             "by: unknown baseline variable of the study 'hormone'; did you mean 'hormonal'?",
         ),
+        (STUDY, COVARIATES, "formula: hormonal + log(sise)", "formula: unknown baseline variable of the study 'sise'"),
+        (STUDY, COVARIATES, "formula: hormonal + open(1)", "formula: 'open(1)' is not a term: open() is not allowed"),
+        (STUDY, COVARIATES, "formula: hormonal:age", "formula: products ['hormonal:age'] need their columns as terms"),
+        (STUDY, "      units:\n", "      strata: [gradee]\n      units:\n", "strata.0: unknown baseline variable of"),
+        (STUDY, "      units:\n", "      strata: [grade]\n      units:\n", "strata and terms of the model share grade"),
+        (
+            STUDY,
+            "      units:\n",
+            "      formula: age\n      units:\n",
+            "needs covariates (a list of variables) or formula",
+        ),
+        (STUDY, "      units:\n", "      penalty: frith\n      units:\n", "penalty: Input should be 'firth'"),
+        (
+            STUDY,
+            "      units:\n",
+            "      ties: effron\n      units:\n",
+            "ties: Input should be 'efron', 'breslow' or 'exact'",
+        ),
+        (
+            STUDY,
+            "      units:\n",
+            "      penalty: firth\n      robust: true\n      units:\n",
+            "options: penalty: firth goes with ties efron or breslow, and without robust",
+        ),
+        (STUDY, "      units:\n", "      conf_level: 95\n      units:\n", "conf_level: Input should be"),
         (STUDY, "tau: 1826}", "tau: -1}", "tau: Input should be greater than or equal to 0"),
         (
             AGREEMENT,
