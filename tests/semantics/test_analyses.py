@@ -115,3 +115,66 @@ def test_a_number_as_levels_is_counted_level_by_level() -> None:
     found = run("cox", people, endpoint="rfs", formula="C(nodes)").table.filter(estimand="hazard_ratio")
 
     assert_allclose(found["n"].sum() + people.filter(pl.col("nodes") == 1).height, people.height)
+
+
+SPLIT: dict[str, Any] = {"endpoints": ["rfs"], "by": "hormonal", "tau": 1000}
+
+
+def test_groups_of_a_study_file_are_compared_as_sv_compares_them() -> None:
+    people = persons()
+    how: dict[str, Any] = {"time": "rfs_days", "event": "rfs_event", "by": "hormonal", "tau": 1000, "conf_level": 0.9}
+
+    found = run("survival", people, **SPLIT, conf_level=0.9, compare=["rmst", "rmst_ratio", "rmtl_ratio"]).table
+
+    direct = {
+        ("difference", "rmst"): sv.rmst_difference(people, **how),
+        ("ratio", "rmst_ratio"): sv.rmst_ratio(people, **how),
+        ("ratio", "rmtl_ratio"): sv.rmst_ratio(people, **how, of="rmtl"),
+    }
+    columns = ["time", "estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value"]
+    for (group, estimand), comparison in direct.items():
+        row = found.filter(group=group, estimand=estimand)
+        assert_frame_equal(row.select(columns), comparison.table.select(columns))
+
+
+def test_other_weights_of_days_stand_beside_the_log_rank_test() -> None:
+    people = persons()
+
+    found = run("survival", people, **SPLIT, day_weights=["gehan", "peto_peto"]).table
+
+    for name, kind in [
+        ("log_rank", "fleming_harrington"),
+        ("log_rank_gehan", "gehan"),
+        ("log_rank_peto_peto", "peto_peto"),
+    ]:
+        test = sv.log_rank(people, time="rfs_days", event="rfs_event", by="hormonal", day_weights=kind)
+        row = found.filter(estimand=name).row(0, named=True)
+        assert (row["statistic"], row["p_value"], row["n"]) == (test.statistic, test.p_value, people.height)
+
+
+def test_what_is_not_asked_for_is_not_there() -> None:
+    found = run("survival", persons(), **SPLIT)
+
+    assert found.table.filter(pl.col("group").is_in(["difference", "ratio"])).is_empty()
+    assert found.table.filter(pl.col("estimand").str.starts_with("log_rank"))["estimand"].to_list() == ["log_rank"]
+    assert not {"compare", "also_tested"} & set(found.settings)
+
+
+@pytest.mark.parametrize("events", [0, 5, 40])
+def test_a_comparison_is_shown_where_the_figure_of_each_group_is(events: int) -> None:
+    """Five events in one group, none or 40 in the other: with one figure the difference would tell the other."""
+    frame = persons().with_columns(pl.lit(1200).alias("rfs_days"), pl.int_range(pl.len()).over("hormonal").alias("i"))
+    most = pl.when(pl.col("hormonal") == "yes").then(events).otherwise(5)
+    for other in ("no", "yes"):
+        few = most if other == "no" else pl.when(pl.col("hormonal") == "no").then(events).otherwise(5)
+        failed = pl.col("i") < few
+        people = frame.with_columns(
+            failed.alias("rfs_event"), pl.when(failed).then(500).otherwise(1200).alias("rfs_days")
+        )
+
+        shown = protect(run("survival", people, **SPLIT, compare=["rmst", "rmst_ratio"])).table
+
+        both = shown.filter(pl.col("group").is_in(["difference", "ratio"]))
+        assert both.height == 2
+        assert both["estimate"].null_count() == 2
+        assert both["std_error"].null_count() == 2

@@ -81,6 +81,14 @@ def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
             "options: penalty: firth goes with ties efron or breslow, and without robust",
         ),
         (STUDY, "      units:\n", "      conf_level: 95\n      units:\n", "conf_level: Input should be"),
+        (STUDY, "tau: 1826}", "tau: 1826, compare: [rmst]}", "compare and day_weights need groups: name a variable"),
+        (STUDY, "{by: hormonal", "{by: hormonal, compare: [rmst]", "options.compare: unknown key"),
+        (
+            STUDY,
+            "by: hormonal, milestones",
+            "by: hormonal, day_weights: [gehen], milestones",
+            "day_weights.0: Input should",
+        ),
         (STUDY, "tau: 1826}", "tau: -1}", "tau: Input should be greater than or equal to 0"),
         (
             AGREEMENT,

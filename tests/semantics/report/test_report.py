@@ -202,6 +202,14 @@ def changed_hazards(run: Path) -> Path:
     return run
 
 
+def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
+    page = open_page(run / "release", "en")
+    (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
+
+    assert page.term("size:hormonal=yes") == (f"{size} × {hormonal}: {yes}", "")
+    assert page.term("poly(nodes, 2)[1]") == ("poly(nodes, 2)[1]", "")
+
+
 def test_catalogues_have_the_same_keys_and_places() -> None:
     places = [
         {key: set(re.findall(r"{(\w+)}", text)) for key, text in load_words(lang).entries.items()} for lang in LANGUAGES
@@ -239,6 +247,7 @@ FAMILIES = (
     "finding.",
     "quality.",
     "reason.",
+    "group.",
     "term_short.",
     "ties.",
     "verdict.",
