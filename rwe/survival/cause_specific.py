@@ -21,6 +21,7 @@ from rwe.kernels._jit import F8, I8
 from rwe.result import Result
 from rwe.survival.baseline import strata_of
 from rwe.survival.clock import whole_days
+from rwe.survival.columns import never_censored
 from rwe.survival.cox import Cox, cox
 from rwe.survival.data import names, read, respond, text
 from rwe.survival.design import columns_of
@@ -42,14 +43,17 @@ class CauseSpecific(Shown):
         Their coefficients one below the other: cause, then the columns of `Cox.coefficients`.
     conf_level
         Of the limits.
+    notes
+        What a reader must know of the column of causes; those of a model are its own.
     """
 
     models: Mapping[Any, Cox]
     coefficients: pl.DataFrame
     conf_level: float
+    notes: tuple[str, ...]
 
     def predict_incidence(
-        self, new: Any, times: int | Sequence[int], *, conf_type: ConfType = "log-log"
+        self, new: Any, times: float | Sequence[float], *, conf_type: ConfType = "log-log"
     ) -> pl.DataFrame:
         """Return the absolute risk of each cause that the models predict for the persons of `new` by these days.
 
@@ -94,7 +98,7 @@ class CauseSpecific(Shown):
 
     def _story(self) -> Story:
         notes = [f"{text(cause)}: {note}" for cause, model in self.models.items() for note in model.notes]
-        return f"Cause-specific Cox regression, {len(self.models)} causes", self.coefficients, notes
+        return f"Cause-specific Cox regression, {len(self.models)} causes", self.coefficients, [*self.notes, *notes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +179,7 @@ def cause_specific(
     cluster: str | None = None,
     ties: Literal["efron", "breslow"] = "efron",
     robust: bool | None = None,
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
 ) -> CauseSpecific:
     """Fit a Cox model for each cause of failure; failures of the others count as censored.
@@ -198,7 +202,7 @@ def cause_specific(
     >>> list(cause_specific(pl.DataFrame(rows), time="days", cause="why", covariates=["x"]).models)
     [1, 2]
     """
-    model = formula if formula is not None else list(covariates or ())
+    model = formula if formula is not None else list(names(covariates))
     columns = [time, cause, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
     table = read(frame, columns)
     response = respond(table, time=time, cause=cause, entry=entry, weights=weights)
@@ -215,7 +219,8 @@ def cause_specific(
     parts = [
         fit.coefficients.select(pl.lit(name).alias("cause"), pl.all().exclude("cause")) for name, fit in models.items()
     ]
-    return CauseSpecific(models, pl.concat(parts), conf_level)
+    notes = never_censored(response.causes, int((~response.event).sum()))
+    return CauseSpecific(models, pl.concat(parts), conf_level, notes)
 
 
 def type_of(name: Any) -> pl.DataType:

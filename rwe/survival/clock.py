@@ -7,7 +7,7 @@ Everything below a response counts in ticks, so that times of any unit pass thro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -100,15 +100,21 @@ def continuous(*times: F8) -> tuple[Clock, list[I8]]:
     return clock, np.split(tick, np.cumsum([t.size for t in times])[:-1])
 
 
-def whole_days(value: int | Sequence[int], name: str) -> list[int]:
-    """Return days given as one number or several.
+def whole_days(value: float | Sequence[float], name: str) -> list[int]:
+    """Return days given as one number or several; whole numbers may come as floats.
 
     Raises
     ------
     DefinitionError
         If one is negative or not a whole number.
     """
-    days = [value] if isinstance(value, int | np.integer) else list(value)
-    if any(isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 0 for d in days):
-        raise DefinitionError(f"{name} is given in whole days from 0, as int")
+    days: list[Any] = list(value) if isinstance(value, Iterable) and np.ndim(value) else [value]
+    if not all(_is_day(d) for d in days):
+        raise DefinitionError(f"{name} is given in whole days from 0, not in parts of days, for example 365 or 365.0")
     return [int(d) for d in days]
+
+
+def _is_day(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(value >= 0) and float(value).is_integer()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError
+from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8, I4, I8, Flags
 
 LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
@@ -82,8 +82,29 @@ def causes_of(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:
         refuse(column.null_count(), column.len(), column.name, f"have no value ('{CENSORED}' is for the censored)")
         column, censored = column.cast(pl.String), pl.Series([CENSORED])
     causes = column.filter(column != censored[0]).unique().sort()
+    if column.dtype == pl.String:
+        meant = causes.filter(causes.str.strip_chars().str.to_lowercase() == CENSORED)
+        advice = f"'{CENSORED}' alone is for the censored: write it so"
+        refuse(
+            int(column.is_in(meant.implode()).sum()), column.len(), column.name, "say it in another spelling", advice
+        )
     code = column.replace_strict(causes, np.arange(1, causes.len() + 1), default=0, return_dtype=pl.Int64)
     return np.ascontiguousarray(code.to_numpy()), tuple(causes)
+
+
+def never_censored(causes: tuple[Any, ...], n_censored: int) -> tuple[str, ...]:
+    """Return a note where causes in words leave nobody censored, so that a word for it may count as a cause."""
+    if n_censored or not causes or not isinstance(causes[0], str):
+        return ()
+    return (f"no row is '{CENSORED}': every word of the column of causes, such as one for alive, counts as a cause",)
+
+
+def apart(time: str, event: str | None, cause: str | None, entry: str | None) -> None:
+    """Refuse a column that plays two parts of a response."""
+    status = ("cause", cause) if event is None else ("event", event)
+    named = {role: column for role, column in (("time", time), status, ("entry", entry)) if column is not None}
+    if twice := [role for role, c in named.items() if list(named.values()).count(c) > 1]:
+        raise DefinitionError(f"{' and '.join(twice)} name the same column '{named[twice[0]]}': each needs its own")
 
 
 def _small_causes(number: I8) -> tuple[I8, tuple[Any, ...]]:

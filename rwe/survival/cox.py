@@ -45,7 +45,7 @@ class _Asked:
 
     outcome: Outcome
     model: str | Sequence[str]
-    reference: Mapping[str, str] | None
+    reference: Mapping[str, Any] | None
     ties: Ties
     penalty: Literal["firth"] | None
     robust: bool | None
@@ -68,7 +68,7 @@ def cox(
     ties: Ties = "efron",
     penalty: Literal["firth"] | None = None,
     robust: bool | None = None,
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
     clock: ClockName = "days",
 ) -> Cox:
@@ -130,7 +130,7 @@ def cox(
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    model = formula if formula is not None else list(covariates or ())
+    model = formula if formula is not None else list(names(covariates))
     outcome = Outcome(time, event, entry, names(strata), weights, cluster, offset, clock)
     asked = _Asked(outcome, model, reference, ties, penalty, robust, conf_level)
     if isinstance(frame, Parts) or streamed(frame):

@@ -12,6 +12,7 @@ import polars as pl
 
 from rwe.survival.causes import Incidences, incidences
 from rwe.survival.clock import ClockName
+from rwe.survival.columns import never_censored
 from rwe.survival.data import Response, names
 from rwe.survival.gather import gather, gather_rows
 from rwe.survival.incidence_curves import CumulativeIncidence, limits, steps
@@ -78,7 +79,7 @@ def cumulative_incidence(
     values = limits(found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)
     head = {"cause": pl.Series([counted.causes[k] for k in c]), "time": found.clock.times(day)}
     table = counted.group.spread(g, head | numbers | values)
-    notes = _notes(counted.dropped, found)
+    notes = _notes(counted.dropped, found) + never_censored(counted.causes, int(found.counts.n_leave[:, 0].sum()))
     return CumulativeIncidence(table, conf_level, conf_type, variance, counted.causes, notes, counted.group, found)
 
 

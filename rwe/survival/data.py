@@ -21,7 +21,8 @@ from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
 from rwe.survival.clock import CLOCKS, Clock, continuous
-from rwe.survival.columns import causes_of, days_of, events_of, moments_of, refuse, weights_of
+from rwe.survival.columns import apart, causes_of, days_of, events_of, moments_of, refuse, weights_of
+from rwe.survival.frames import no_frame, reading
 
 INDEX = "_rwe_level"
 
@@ -141,7 +142,9 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
     """
     if isinstance(frame, pl.DataFrame) and set(columns) <= set(frame.columns):
         return pl.DataFrame([frame[column] for column in dict.fromkeys(columns)])
-    found: pl.DataFrame = choose(frame, columns).collect("polars").to_native()
+    chosen = choose(frame, columns)
+    with reading(columns):
+        found: pl.DataFrame = chosen.collect("polars").to_native()
     return found
 
 
@@ -152,8 +155,9 @@ def choose(frame: Any, columns: Sequence[str]) -> Any:
     try:
         lazy = nw.from_native(frame).lazy()
     except TypeError:
-        raise DefinitionError(f"a data frame is wanted, for example polars, not {type(frame).__name__}") from None
-    there = lazy.collect_schema().names()
+        raise DefinitionError(no_frame(frame)) from None
+    with reading(columns):
+        there = lazy.collect_schema().names()
     if missing := [c for c in columns if c not in there]:
         near = {c: difflib.get_close_matches(c, there, n=1) for c in missing}
         hints = [f"'{c}'" + (f" (did you mean '{near[c][0]}'?)" if near[c] else "") for c in missing]
@@ -180,7 +184,7 @@ def respond(
     ----------
     event, cause
         One of them: failed or not (0 and 1), or the cause of failure (whole numbers, 0 is censored; or
-        words, "censored" is).
+        words, "censored" is, in this spelling; every other word is a cause).
     clock
         ``days``: times are whole days. ``continuous``: times are any finite numbers from 0, tied where
         they are equal to rounding.
@@ -194,6 +198,7 @@ def respond(
     NoValidAnswer
         If no row is left.
     """
+    apart(time, event, cause, entry)
     if (event is None) == (cause is None):
         raise DefinitionError("give the column of failures as event, or that of their causes as cause, and not both")
     weight = None if weights is None else weights_of(frame[weights])

@@ -135,7 +135,7 @@ def columns_of(formula: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(c for call, text in factors for c in (columns_in(text) if call == "calc" else [text])))
 
 
-def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping[str, str] | None = None) -> Design:
+def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping[str, Any] | None = None) -> Design:
     """Return the design of a formula on these data.
 
     Parameters
@@ -213,17 +213,26 @@ def _is_number(column: pl.Series) -> bool:
     return column.dtype.is_numeric() or column.dtype == pl.Boolean
 
 
-def _levels(column: pl.Series, reference: str | None) -> tuple[str, ...]:
+def _levels(column: pl.Series, reference: Any) -> tuple[str, ...]:
     refuse(column.null_count(), column.len(), column.name, "have no value")
     if column.dtype.is_nested() or column.dtype == pl.Object:
         raise DataError(f"column '{column.name}' holds {column.dtype}, neither numbers nor words")
     found = column.unique().sort().cast(pl.String).to_list()
+    reference = _as_text(reference, column.dtype)
     if reference is not None and reference not in found:
         raise DefinitionError(f"reference of '{column.name}' is '{reference}', which no row holds")
     if len(found) == 1:
         raise NoValidAnswer(f"column '{column.name}' holds one level only, so that it has no effect: leave it out")
     first = found[0] if reference is None else reference
     return (first, *(level for level in found if level != first))
+
+
+def _as_text(level: Any, kind: pl.DataType) -> str | None:
+    """Return a level as levels of this kind are written: 2 is 2.0 of a column of floats."""
+    if level is None or isinstance(level, str):
+        return level
+    found = pl.Series([float(level) if kind.is_float() else level]).cast(pl.String)
+    return str(found.item())
 
 
 def _calculated(parts: Sequence[Part]) -> list[str]:

@@ -95,7 +95,7 @@ def elastic_net(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     cluster: str | None = None,
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     clock: ClockName = "days",
 ) -> ElasticNet:
     """Fit a Cox model with an elastic net penalty along a path, as R ``glmnet(family = "cox")``.

@@ -59,7 +59,7 @@ class CoxRegression(SurvivalEstimator):
         ties: Ties = "efron",
         penalty: Literal["firth"] | None = None,
         robust: bool | None = None,
-        reference: Mapping[str, str] | None = None,
+        reference: Mapping[str, Any] | None = None,
         conf_level: float = 0.95,
         clock: ClockName = "days",
     ) -> None:
@@ -110,7 +110,7 @@ class FineGrayRegression(SurvivalEstimator):
         ties: Literal["breslow", "efron"] = "breslow",
         censoring_ties: Literal["failures_at_risk", "failures_first"] = "failures_at_risk",
         variance: Literal["sandwich", "known_weights", "model"] = "sandwich",
-        reference: Mapping[str, str] | None = None,
+        reference: Mapping[str, Any] | None = None,
         conf_level: float = 0.95,
         clock: ClockName = "days",
     ) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.survival.clock import ClockName
+from rwe.survival.columns import never_censored
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of
@@ -44,7 +45,7 @@ def fine_gray(
     ties: Literal["breslow", "efron"] = "breslow",
     censoring_ties: Literal["failures_at_risk", "failures_first"] = "failures_at_risk",
     variance: Literal["sandwich", "known_weights", "model"] = "sandwich",
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
     clock: ClockName = "days",
 ) -> FineGray:
@@ -95,7 +96,7 @@ def fine_gray(
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
     _choices(ties, censoring_ties, variance)
-    model = formula if formula is not None else list(covariates or ())
+    model = formula if formula is not None else list(names(covariates))
     columns = [time, cause, *names(entry), *names(weights), *names(cluster), *names(censor_strata)]
     table = read(frame, [*columns, *columns_of(model)])
     response = respond(
@@ -140,10 +141,15 @@ def _fitted(
         n_event=int(data.n_event.sum()),
         n_competing=int(data.cells.persons[data.late].sum()),
         of=of, ties=ties, censoring_ties=censoring_ties, variance=variance, conf_level=conf_level,
-        notes=(f"{response.dropped} rows of weight 0 left out",) if response.dropped else (),
+        notes=_notes(response),
         design=plan,
         _response=replace(response, kept=np.empty(0, np.bool_)), _data=data, _best=best,
     )  # fmt: skip
+
+
+def _notes(response: Response) -> tuple[str, ...]:
+    dropped = (f"{response.dropped} rows of weight 0 left out",) if response.dropped else ()
+    return dropped + never_censored(response.causes, int((~response.event).sum()))
 
 
 def _choices(ties: str, censoring_ties: str, variance: str) -> None:

@@ -42,6 +42,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "log2": np.log2,
     "sqrt": np.sqrt,
 }
+ARGUMENTS = ("strata", "cluster", "offset")  # terms of R's formulas that are arguments here
 BASES = {"bs": ("df", "knots", "degree"), "cr": ("df", "knots"), "poly": ("degree",)}
 _QUOTED, _RAISED = re.compile(r"`([^`]*)`"), re.compile(r"\)\s*(?:\^|\*\*)\s*(\d+)")
 
@@ -146,6 +147,8 @@ def _check(text: str, node: ast.AST) -> None:
         return _check(text, node.operand)
     if isinstance(node, ast.Call) and _function(node) in FUNCTIONS and len(node.args) == 1 and not node.keywords:
         return _check(text, node.args[0])
+    if isinstance(node, ast.Call) and _function(node) in ARGUMENTS:
+        raise DefinitionError(f"'{text}' is not a term: use the argument {_function(node)} for its column")
     what = f"{_function(node)}()" if isinstance(node, ast.Call) else type(node).__name__
     raise DefinitionError(
         f"'{text}' is not a term: {what} is not allowed here; a formula holds columns, numbers, + - * / ** "

@@ -104,8 +104,8 @@ def log_rank(
         is that of the score's influence (Lin & Wei 1989), which equals R's robust score test of a
         Breslow Cox model for the log-rank weights.
     trend
-        Test a trend over the groups in ascending order of ``by``: True for scores 0, 1, 2, ..., or the
-        scores themselves.
+        Test a trend over the groups in ascending order of ``by``: True for scores 0, 1, 2, ... (of numbers or an
+        Enum: words have no order of dose), or the scores themselves.
     variance
         For weighted rows: ``robust`` as above, or ``xie_liu``, which takes the weights as given and
         permutes the rows at risk (Xie & Liu 2005, Stat Med 24:3089).
@@ -149,6 +149,9 @@ class _Weights:
 def _test(found: Scores, asked: _Weights, trend: Trend) -> LogRank:
     factor, group = asked.of(found), found.table.group
     o, e, variance = observed(found.daily, factor), expected(found.daily, factor), found.covariance(factor, factor)
+    words = [c for c, kind in group.frame.schema.items() if kind in (pl.String, pl.Categorical)]
+    if trend is True and words:
+        raise DefinitionError(f"{words} hold words, without an order: give scores or an Enum in the order of the dose")
     contrast = _contrast(found.daily, trend)
     u, v = contrast @ (o - e), contrast @ variance @ contrast.T
     if aliased(v):

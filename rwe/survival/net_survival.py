@@ -47,7 +47,7 @@ class NetSurvival(Shown):
     _every: pl.DataFrame
     _last: tuple[int, ...]
 
-    def at(self, times: int | Sequence[int]) -> pl.DataFrame:
+    def at(self, times: float | Sequence[float]) -> pl.DataFrame:
         """Return net survival on these days; null after the last day followed of a group."""
         days = whole_days(times, "times")
         asked = pl.DataFrame(

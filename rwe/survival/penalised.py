@@ -149,7 +149,7 @@ def ridge(
     strata: str | Sequence[str] | None = None,
     weights: str | None = None,
     ties: Literal["efron", "breslow"] = "efron",
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
     clock: ClockName = "days",
 ) -> Penalised:

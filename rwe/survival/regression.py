@@ -40,7 +40,7 @@ def regression(
     *,
     covariates: Sequence[str] | None,
     formula: str | None,
-    reference: Mapping[str, str] | None,
+    reference: Mapping[str, Any] | None,
     time: str,
     event: str,
     entry: str | None = None,
@@ -61,7 +61,7 @@ def regression(
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    model = formula if formula is not None else list(covariates or ())
+    model = formula if formula is not None else list(names(covariates))
     asked = [*names(entry), *names(strata), *names(weights), *names(cluster), *more]
     table = read(frame, [time, event, *asked, *columns_of(model)])
     stratify = names(strata)

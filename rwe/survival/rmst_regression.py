@@ -83,7 +83,7 @@ def rmst_regression(
     link: Literal["identity", "log"] = "identity",
     of: Literal["rmst", "rmtl"] = "rmst",
     censoring: str | Sequence[str] | None = None,
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
     clock: ClockName = "days",
 ) -> RmstRegression:
@@ -123,7 +123,7 @@ def rmst_regression(
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
     if link not in ("identity", "log") or of not in ("rmst", "rmtl"):
         raise DefinitionError("link is identity or log; of is rmst or rmtl")
-    model = formula if formula is not None else list(covariates or ())
+    model = formula if formula is not None else list(names(covariates))
     cells = read(frame, [time, event, *names(censoring), *columns_of(model)])
     response = respond(cells, time=time, event=event, strata=names(censoring), clock=clock)
     until = float(response.clock.asked(tau, "tau")[0])

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rwe.survival.columns import apart
+
 
 @dataclass(frozen=True, slots=True)
 class Roles:
@@ -19,6 +21,9 @@ class Roles:
     strata: tuple[str, ...] = ()
     weights: str | None = None
     clock: str = "days"
+
+    def __post_init__(self) -> None:
+        apart(self.time, self.event, self.cause, self.entry)
 
     @property
     def columns(self) -> list[str]:

@@ -49,7 +49,7 @@ class CoxRidge(_Shrunk):
         formula: str | None = None,
         strata: Names = None,
         ties: Literal["efron", "breslow"] = "efron",
-        reference: Mapping[str, str] | None = None,
+        reference: Mapping[str, Any] | None = None,
         conf_level: float = 0.95,
         clock: ClockName = "days",
     ) -> None:
@@ -90,7 +90,7 @@ class CoxNet(_Shrunk):
         covariates: Sequence[str] | None = None,
         formula: str | None = None,
         strata: Names = None,
-        reference: Mapping[str, str] | None = None,
+        reference: Mapping[str, Any] | None = None,
         clock: ClockName = "days",
     ) -> None:
         self.penalty = penalty

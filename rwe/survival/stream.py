@@ -13,7 +13,9 @@ from typing import Any
 
 import polars as pl
 
+from rwe.errors import DefinitionError
 from rwe.survival.data import choose
+from rwe.survival.frames import reading
 
 BATCH = 1 << 20  # rows: 8 MB a column of numbers, and some hundred batches for the largest cohorts
 
@@ -25,19 +27,39 @@ def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[p
     ------
     DefinitionError
         If it is no frame, or a column is missing.
+    DataError
+        If the frame fails while it is read.
     """
     found = choose(opened(frame), columns)
     if isinstance(frame, pl.DataFrame):
         yield from frame.select(list(dict.fromkeys(columns))).iter_slices(rows)
-    elif isinstance(native := found.to_native(), pl.LazyFrame):
-        yield from native.collect_batches(chunk_size=rows, maintain_order=True, lazy=True)
-    else:
-        yield from found.collect("polars").to_native().iter_slices(rows)
+        return
+    with reading(columns):
+        if isinstance(native := found.to_native(), pl.LazyFrame):
+            yield from native.collect_batches(chunk_size=rows, maintain_order=True, lazy=True)
+        else:
+            yield from found.collect("polars").to_native().iter_slices(rows)
 
 
 def opened(frame: Any) -> Any:
-    """Return a frame as it is, and the path of a parquet file as a lazy frame."""
-    return pl.scan_parquet(frame) if isinstance(frame, str | Path) else frame
+    """Return a frame as it is, and the path of a parquet file as a lazy frame.
+
+    Raises
+    ------
+    DefinitionError
+        If there is no parquet file that can be read.
+    """
+    if not isinstance(frame, str | Path):
+        return frame
+    try:
+        found = pl.scan_parquet(frame)
+        found.collect_schema()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DefinitionError(
+            f"the path given as frame is not that of a parquet file that can be read ({type(error).__name__}); taken "
+            "are data frames, lazy frames (for a csv file polars.scan_csv) and paths of parquet files"
+        ) from None
+    return found
 
 
 def streamed(frame: Any) -> bool:

@@ -187,7 +187,7 @@ def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bo
     )
 
 
-def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mapping[str, str] | None) -> Design:
+def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mapping[str, Any] | None) -> Design:
     """Return the design of a model; levels are looked for in all parts."""
     columns = columns_of(model)
     first = next((batch for frame in frames for batch in batches(frame, columns, 1024)), None)
