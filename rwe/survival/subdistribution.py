@@ -21,7 +21,7 @@ from rwe.kernels.follow import Follow, follow
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.partial_likelihood import tie_sums
 from rwe.kernels.risk_pass import risk_pass
-from rwe.survival.ascent import refuse_aliased, runaway, spent
+from rwe.survival.ascent import Spot, climb, refuse_aliased, spent
 from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells, cells
 from rwe.survival.data import Response
 from rwe.survival.digits import refuse_vague, score_error
@@ -245,24 +245,45 @@ def _lived(data: Risks, h: F8, g: F8) -> F8:
 def maximise(data: Risks, terms: tuple[str, ...]) -> tuple[Top, Top]:
     """Return the partial likelihood at 0 and at its maximum (Newton-Raphson with halved steps).
 
+    A step that leads nowhere may be the fault of the hazard of the step before, with which the information is weighed:
+    the hill is then climbed again by reads that owe nothing to it.
+
     Raises
     ------
     NoValidAnswer
         If a term is a combination of others or constant among those at risk, or has no finite maximum.
     """
-    null = now = evaluate(data, np.zeros(len(terms)), _hazard_at_0(data))
+    null = evaluate(data, np.zeros(len(terms)), _hazard_at_0(data))
     refuse_aliased(null.information, terms)
+    best = _quickly(data, null)
+    if best is None:
+        best = exactly(data, climb(lambda beta: _spot(exactly(data, beta)), null.beta, terms).beta)
+    refuse_vague(best.error, best.information)
+    return null, best
+
+
+def _quickly(data: Risks, null: Top) -> Top | None:
+    """Return the maximum by one read a step; None where a step leads nowhere."""
     lag = min(LAG * float(data.n_event.sum()) ** 2, CLOSE)
-    step = moved = solve(null.information, null.score)
+    now, step = null, solve(null.information, null.score)
     for _ in range(STEPS):
-        now, moved = _forward(data, now, step)
-        if spent(now.information, null.information):
-            break
+        ahead = _forward(data, now, step)
+        if ahead is None or spent(ahead[0].information, null.information):
+            return None
+        now, moved = ahead
         step, way = solve(now.information, now.score), moved @ now.information @ moved
         if way < STILL**2 or (way < lag**2 and step @ now.score < STILL**2):
-            refuse_vague(now.error, now.information)
-            return null, replace(now, beta=now.beta + step)
-    raise NoValidAnswer(runaway(terms, moved))
+            return replace(now, beta=now.beta + step)
+    return None
+
+
+def exactly(data: Risks, beta: F8) -> Top:
+    """Evaluate with two reads, the first for the hazard of these coefficients."""
+    return evaluate(data, beta, evaluate(data, beta, np.zeros(data.cells.n)).hazard)
+
+
+def _spot(at: Top) -> Spot:
+    return Spot(at.beta, at.loglik, at.score, at.information)
 
 
 def _hazard_at_0(data: Risks) -> F8:
@@ -273,11 +294,11 @@ def _hazard_at_0(data: Risks) -> F8:
     return _lived(data, ties[0], ties[1])
 
 
-def _forward(data: Risks, now: Top, step: F8) -> tuple[Top, F8]:
-    """Take a step, halved until the likelihood does not fall."""
+def _forward(data: Risks, now: Top, step: F8) -> tuple[Top, F8] | None:
+    """Take a step, halved until the likelihood does not fall; None where no step serves."""
     for _ in range(30):
         new = evaluate(data, now.beta + step, now.hazard)
         if np.isfinite(new.loglik) and new.loglik >= now.loglik - 1e-9 * abs(now.loglik):
             return new, step
         step = step / 2
-    raise NoValidAnswer("the likelihood cannot be raised further, nor is it at a maximum: look at the covariates")
+    return None

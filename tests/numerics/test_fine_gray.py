@@ -216,3 +216,22 @@ def test_refusals() -> None:
     empty = pl.DataFrame({"a": [0, 0, 3, 3, 3], "t": [2, 1, 5, 6, 7], "why": [1, 2, 1, 2, 1], "x": [0, 1, 1, 0, 1]})
     with pytest.raises(NoValidAnswer, match="risk set runs empty before others enter"):
         sv.fine_gray(empty, time="t", cause="why", covariates=["x"], entry="a")
+
+
+def test_a_maximum_that_quick_steps_miss_is_climbed_to() -> None:
+    entry, leave, cause = [0, 1, 2, 0, 1, 2, 0, 3, 2], [12, 10, 6, 6, 13, 12, 6, 12, 14], [2, 1, 1, 2, 1, 0, 1, 0, 2]
+    x = [-1.2009243917227448, 0.17632355219551474, 0.457068038782764, -0.937524731311064, -0.08835436088946143]
+    x += [0.561769417696768, 1.043528158777703, 0.13037673520982188, -0.734590673825572]
+    frame = pl.DataFrame({"id": range(9), "a": entry, "t": leave, "c": cause, "x": x, "g": [1] * 6 + [0, 1, 1]})
+    cut = pl.when(pl.col("id") == 5).then(4)  # nobody fails on day 4: a row cut there is the same row
+    ends = frame.with_columns(day=cut)
+    before = ends.drop_nulls("day").with_columns(t="day", c=pl.lit(0))
+    split = pl.concat([before, ends.with_columns(a=pl.coalesce("day", "a"))], how="diagonal_relaxed")
+
+    settings = {"time": "t", "entry": "a", "cause": "c", "of": 1, "covariates": ["x", "g"], "cluster": "id"}
+    whole, pieces = (sv.fine_gray(f, **settings, censoring_ties="failures_first") for f in (frame, split))
+
+    assert whole.coefficients["estimate"].to_list() == pytest.approx([3.15381166, 0.63149852], abs=1e-7)
+    assert whole.coefficients["estimate"].to_list() == pytest.approx(
+        pieces.coefficients["estimate"].to_list(), rel=1e-9
+    )
