@@ -64,6 +64,10 @@ def rows(name: str, folder: Path) -> list[dict[str, Any]]:
     taken = {who: measure(who, name, file, folder) for who in people}
     file.unlink()
     ours, floor = taken["ours"], taken["floor"]
+    if failed := [
+        f"{who}: {took['note']}" for who, took in taken.items() if who in ("ours", "floor") and not took["cpu"]
+    ]:
+        raise SystemExit(f"{name} cannot be compared: {'; '.join(failed)}")
     return [row(name, who, took, ours, floor) for who, took in taken.items()]
 
 
