@@ -85,7 +85,7 @@ def incidence(frame: pl.DataFrame, _: Path) -> Call:
 
     def call() -> list[float]:
         found = sv.cumulative_incidence(frame, time="time", cause="cause").at(DAYS)
-        return [*found.filter(pl.col("cause").cast(pl.String) == "1")["estimate"]]
+        return [*found.filter(pl.col("cause").cast(pl.String) == "1")["incidence"]]
 
     return call
 
