@@ -148,6 +148,17 @@ def tells_the_columns_of_an_empty_stream(case: Case) -> None:
     assert batch.rows.is_empty()
 
 
+def tells_every_key_it_holds(case: Case) -> None:
+    """The keys of all rows come once each, over pages; a source that cannot tell says so."""
+    case.write(visits(10, tied=3))
+
+    with closing(case.open(PAGE)) as connector:
+        keys = connector.keys("visit")
+        told = None if keys is None else [key for page in keys for key in page]
+
+    assert told is None or sorted(told) == sorted(str(row["row_id"]) for row in visits(10))
+
+
 def names_its_streams_and_closes_twice(case: Case) -> None:
     """Streams come in the order they are declared; closing again is no fault."""
     connector = case.open(PAGE)
@@ -165,6 +176,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     brings_nothing_when_nothing_is_new,
     brings_a_changed_row_again,
     tells_the_columns_of_an_empty_stream,
+    tells_every_key_it_holds,
     names_its_streams_and_closes_twice,
 )
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class SqlConnector:
             raise DataError(f"site '{self._site.site}': " + "; ".join(faults))
         self._plans = {one.name: one for one in found if isinstance(one, Plan)}
 
-    def read(self, stream: str, since: Cursor | None) -> Iterator[Batch]:
+    def read(self, stream: str, since: Cursor | None, _known: Container[str] = (), /) -> Iterator[Batch]:
         """Yield the rows after `since`, oldest first.
 
         A stream read from its beginning yields at least one batch, empty if it has no rows, so that
@@ -106,11 +106,7 @@ class SqlConnector:
             As `check`; also DataError, with counts, where values are not of their declared type or
             the paging columns hold nulls or repeat.
         """
-        if stream not in self._source.streams:
-            raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
-        if not self._plans:
-            self.check()
-        chosen = self._plans[stream]
+        chosen = self._chosen(stream)
         self._refuse_nulls(chosen)
         after, size = since, self._site.page_rows
         while True:
@@ -122,23 +118,45 @@ class SqlConnector:
             if len(rows) < size:
                 return
 
+    def keys(self, stream: str) -> Iterator[pl.Series]:
+        """Yield the key of every row of a stream, a page at a time."""
+        chosen = self._chosen(stream)
+        key, after = column_of(chosen.stream.key), None
+        while True:
+            page = sa.select(key).select_from(self._table(chosen)).order_by(key).limit(self._site.page_rows)
+            if after is not None:
+                page = page.where(key > _bound(chosen, chosen.key, after))
+            with answering(self._site), self._engine.connect() as connection:
+                found = typed([row[0] for row in connection.execute(page)], chosen.key, f"{stream}.{chosen.stream.key}")
+            yield found.cast(pl.String)
+            if found.len() < self._site.page_rows:
+                return
+            after = str(found[-1])
+
     def close(self) -> None:
         """Give back connections."""
         self._engine.dispose()
 
+    def _chosen(self, stream: str) -> Plan:
+        if stream not in self._source.streams:
+            raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
+        if not self._plans:
+            self.check()
+        return self._plans[stream]
+
     def _refuse_nulls(self, chosen: Plan) -> None:
         stream = chosen.stream
-        nulls = sa.or_(column_of(stream.key).is_(None), column_of(stream.cursor).is_(None))
+        nulls = sa.or_(column_of(stream.key).is_(None), column_of(chosen.by).is_(None))
         count = sa.select(sa.func.count()).select_from(self._table(chosen)).where(nulls)
         with answering(self._site), self._engine.connect() as connection:
             if missing := connection.execute(count).scalar_one():
                 raise DataError(
-                    f"stream '{chosen.name}': {missing} rows have no '{stream.key}' or no '{stream.cursor}', "
+                    f"stream '{chosen.name}': {missing} rows have no '{stream.key}' or no '{chosen.by}', "
                     "so they cannot be read in order; mend the source"
                 )
 
     def _page(self, chosen: Plan, after: Cursor | None) -> list[tuple[Any, ...]]:
-        key, cursor = column_of(chosen.stream.key), column_of(chosen.stream.cursor)
+        key, cursor = column_of(chosen.stream.key), column_of(chosen.by)
         columns = [cursor.label("rwe_cursor"), key.label("rwe_key"), *map(column_of, chosen.present)]
         page = sa.select(*columns).select_from(self._table(chosen))
         if after is not None:
@@ -154,7 +172,7 @@ class SqlConnector:
 
 def _batch(chosen: Plan, rows: list[tuple[Any, ...]], after: Cursor | None) -> Batch:
     columns = list(zip(*rows, strict=True)) or [()] * (2 + len(chosen.present))
-    typed(columns[0], chosen.cursor, f"{chosen.name}.{chosen.stream.cursor}")
+    typed(columns[0], chosen.cursor, f"{chosen.name}.{chosen.by}")
     keys = typed(columns[1], chosen.key, f"{chosen.name}.{chosen.stream.key}")
     if repeated := keys.len() - keys.n_unique():
         raise DataError(f"{chosen.name}.{chosen.stream.key}: {repeated} values repeat; the key must be unique")
@@ -176,7 +194,7 @@ def _one_shape(chosen: Plan, texts: list[str]) -> None:
     shapes = {(match["mark"], match["zone"]) for match in found if match}
     if len(shapes) > 1 or None in found:
         raise DataError(
-            f"{chosen.name}.{chosen.stream.cursor}: its times are text in more than one ISO spelling, so they do not "
+            f"{chosen.name}.{chosen.by}: its times are text in more than one ISO spelling, so they do not "
             "sort by time; store all of them as YYYY-MM-DD HH:MM:SS.ffffff in UTC"
         )
 

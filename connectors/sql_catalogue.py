@@ -41,6 +41,8 @@ class Plan:
         The declaration.
     present
         Declared columns that the source has; the others are optional.
+    by
+        The cursor column.
     key, cursor
         Kinds of the paging columns, as values of Python.
     iso
@@ -52,6 +54,7 @@ class Plan:
     name: str
     stream: Stream
     present: tuple[str, ...]
+    by: str
     key: Paging
     cursor: Paging
     iso: bool
@@ -60,6 +63,8 @@ class Plan:
 
 def plan(inspector: sa.Inspector, schema: str | None, name: str, stream: Stream) -> Plan | list[str]:
     """Return the plan of a stream, or what is wrong with its declaration, in words."""
+    if stream.cursor is None:
+        return [f"stream '{name}': a table needs a cursor, a column that grows whenever a row is written or changed"]
     tables = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
     if stream.table not in tables:
         return [f"stream '{name}': the source has no table '{stream.table}'{near(stream.table, tables)}"]
@@ -72,11 +77,12 @@ def plan(inspector: sa.Inspector, schema: str | None, name: str, stream: Stream)
         return [f"stream '{name}': '{stream.key}' and '{stream.cursor}' are not of types that can page a table"]
     iso = sqlite and isinstance(types[stream.cursor], sa.DateTime | sa.Date)
     zoned = bool(getattr(types[stream.cursor], "timezone", False))
-    return Plan(name, stream, tuple(c for c in stream.columns if c in types), key, cursor, iso, zoned)
+    return Plan(name, stream, tuple(c for c in stream.columns if c in types), stream.cursor, key, cursor, iso, zoned)
 
 
 def _faults(name: str, stream: Stream, types: dict[str, Any], *, sqlite: bool) -> Iterator[str]:
-    needed = [stream.key, stream.cursor, *(n for n, column in stream.columns.items() if not column.optional)]
+    asked = (n for n, column in stream.columns.items() if not column.optional)
+    needed = [*filter(None, (stream.key, stream.cursor)), *asked]
     for column in dict.fromkeys(needed):
         if column not in types:
             other = near(column, set(types) - {*stream.columns})

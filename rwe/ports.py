@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,11 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a stream has been read: the last row's cursor value and key, both as exact text."""
+    """How far a stream has been read, as exact text that means something to its connector only.
+
+    For tables: the last row's cursor value and key. For deliveries (files, messages, exports): whatever the
+    connector needs to go on.
+    """
 
     value: str
     key: str
@@ -25,11 +29,23 @@ class Batch:
 
     The rows are as the hospital holds them, direct identifiers included: a batch lives in memory
     only, and `rwe.identity.pseudonymise` stands between it and the store.
+
+    Parameters
+    ----------
+    rows
+        The declared columns and ``_key`` (text); with ``_op``, "upsert" or "delete", where the source tells
+        of rows that are no more.
+    cursor
+        Where to resume after these rows.
+    id
+        What a delivery is known by, for example the sha256 of a file and the number of its part: a batch whose
+        id has landed does not land again. Empty where rows have no delivery; the id is then made of the content.
     """
 
     stream: str
     rows: pl.DataFrame
     cursor: Cursor
+    id: str = ""
 
 
 class Connector(Protocol):
@@ -53,8 +69,23 @@ class Connector(Protocol):
         """
         ...
 
-    def read(self, stream: str, since: Cursor | None) -> Iterator[Batch]:
-        """Yield the rows after `since`, oldest first."""
+    def read(self, stream: str, since: Cursor | None, known: Container[str] = (), /) -> Iterator[Batch]:
+        """Yield the rows after `since`, oldest first; deliveries whose id is `known` need not come again.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the source does not answer; what was yielded stands, a later try goes on after it.
+        DataError
+            If rows break the contract of this stream; other streams are not touched by it.
+        """
+        ...
+
+    def keys(self, stream: str) -> Iterator[pl.Series] | None:
+        """Yield the key (as text) of every row that the source holds now; None where it cannot tell.
+
+        Keys that landed once and are not among these were deleted at the source.
+        """
         ...
 
     def close(self) -> None:

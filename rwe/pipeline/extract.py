@@ -57,9 +57,10 @@ def landing_table(store: Store, site: str, stream: str) -> Table:
 def _stream(connector: Connector, name: str, source: Source, table: Table, key: bytes, tell: Tell) -> StreamRead:
     spec, since = source.mapping.source.streams[name], table.cursor()
     received = landed = unchanged = 0
-    for batch in connector.read(name, since):
+    known = frozenset(seal.batch for seal in table.seals())
+    for batch in connector.read(name, since, known):
         rows = pseudonymise(batch.rows, spec.columns, key, f"{source.site.site}/person")
-        done = table.append(rows, batch=_batch_id(table.name, since, batch), cursor=batch.cursor)
+        done = table.append(rows, batch=batch.id or _batch_id(table.name, since, batch), cursor=batch.cursor)
         received, landed, unchanged = received + done.received, landed + done.landed, unchanged + done.unchanged
         since = batch.cursor
         tell(f"{source.site.site}/{name}: {received}")

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -55,6 +55,9 @@ class Site(Part):
         Mapping folder, relative to this file; `load_site` makes it absolute.
     page_rows, timeout_seconds
         Rows asked for at a time, and how long one answer may take.
+    options
+        What else this kind of source must know, for example the group to export; the connector's own grammar,
+        and never a secret.
     """
 
     site: Name
@@ -66,6 +69,7 @@ class Site(Part):
     mapping: str
     page_rows: Annotated[Int, Field(ge=1, le=1_000_000)] = 20_000
     timeout_seconds: Annotated[Int, Field(ge=1, le=3_600)] = 60
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Site:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -53,23 +53,28 @@ class Stream(Part):
     Parameters
     ----------
     table
-        Its name in the source's catalogue.
+        Its name in the source's catalogue: a table, a kind of message or resource, a pattern of file names.
     key
         Column that is unique and never changes for a row; orders rows of one cursor value.
     cursor
-        Column that grows whenever a row is written or changed.
+        Column that grows whenever a row is written or changed. Tables need one; deliveries (files, messages)
+        come in their own order.
     columns
         Columns to read, by the name they bear in the source.
+    options
+        What else this kind of source must know of the stream, for example the encoding of a file; the
+        connector's own grammar.
     """
 
     table: SourceName
     key: SourceName
-    cursor: SourceName
+    cursor: SourceName | None = None
     columns: dict[Name, Column] = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _roles_are_clear(self) -> Stream:
-        for name in (self.key, self.cursor):
+        for name in filter(None, (self.key, self.cursor)):
             if name in self.columns and self.columns[name].role:
                 raise ValueError(f"column '{name}' pages the stream and is kept as it is: it cannot have a role")
         roles = [column.role for column in self.columns.values()]
