@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -67,7 +68,7 @@ class SqlConnector:
         self._site = site
         self._source = source
         self._engine = engine
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, Plan | list[str]] = {}
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams, in the order they are declared."""
@@ -89,10 +90,10 @@ class SqlConnector:
         with answering(self._site), self._engine.connect() as connection:
             inspector = sa.inspect(connection)
             schema = self._site.schema_name
-            found = [plan(inspector, schema, name, stream) for name, stream in self._source.streams.items()]
-        if faults := [fault for one in found if isinstance(one, list) for fault in one]:
+            found = {name: plan(inspector, schema, name, stream) for name, stream in self._source.streams.items()}
+        self._plans = found
+        if faults := [fault for one in found.values() if isinstance(one, list) for fault in one]:
             raise DataError(f"site '{self._site.site}': " + "; ".join(faults))
-        self._plans = {one.name: one for one in found if isinstance(one, Plan)}
 
     def read(self, stream: str, since: Cursor | None, _known: Container[str] = (), /) -> Iterator[Batch]:
         """Yield the rows after `since`, oldest first.
@@ -141,8 +142,12 @@ class SqlConnector:
         if stream not in self._source.streams:
             raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
         if not self._plans:
-            self.check()
-        return self._plans[stream]
+            with contextlib.suppress(DataError):  # of any stream; this one's is said below
+                self.check()
+        found = self._plans[stream]
+        if isinstance(found, list):
+            raise DataError(f"site '{self._site.site}': " + "; ".join(found))
+        return found
 
     def _refuse_nulls(self, chosen: Plan) -> None:
         stream = chosen.stream

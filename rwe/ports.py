@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -16,7 +16,8 @@ class Cursor:
     """How far a stream has been read, as exact text that means something to its connector only.
 
     For tables: the last row's cursor value and key. For deliveries (files, messages, exports): whatever the
-    connector needs to go on.
+    connector needs to go on. A cursor never goes back: rows read again before it (an overlap, for late rows)
+    come under the cursor that the reading began from.
     """
 
     value: str
@@ -63,7 +64,8 @@ class Connector(Protocol):
         SourceUnreachable
             If the source does not answer.
         DataError
-            If a declared table or column is missing or of another type.
+            If a declared table or column is missing or of another type; `read` says it again for its own
+            stream only, so that the others can be read.
         Refused
             If the account could write.
         """
@@ -90,4 +92,29 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+@runtime_checkable
+class TellsColumns(Protocol):
+    """What a connector may know besides: the columns that the source itself has, declared or not."""
+
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the type, in the source's words or empty, of each column that the stream has at the source.
+
+        Raises
+        ------
+        SourceUnreachable, DataError
+            As `Connector.read`.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsSession(Protocol):
+    """What a connector may know besides: plain facts of its session, for the manifest."""
+
+    @property
+    def session(self) -> Mapping[str, str]:
+        """Time zone, version, encoding and the like; never an address, an account or a secret."""
         ...

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from rwe.errors import DefinitionError
-from rwe.spec.base import Int, Name, Part, Text, locate, read
+from rwe.spec.base import Int, Name, Part, Real, Text, locate, read
 
 _SECRET = re.compile(r"(?:^|[?&;\s])(?:pwd|password|passwd|passfile|sslpassword|token|secret)\s*=", re.IGNORECASE)
 
@@ -55,6 +55,11 @@ class Site(Part):
         Mapping folder, relative to this file; `load_site` makes it absolute.
     page_rows, timeout_seconds
         Rows asked for at a time, and how long one answer may take.
+    compare_keys_every
+        After how many extractions all keys of the source are compared with those landed, so that rows deleted
+        there are deleted here; never where left out. ``rwe extract --compare-keys`` does it at once.
+    delete_share
+        The largest share of a stream's rows that such a comparison may delete; more needs a person.
     options
         What else this kind of source must know, for example the group to export; the connector's own grammar,
         and never a secret.
@@ -69,6 +74,8 @@ class Site(Part):
     mapping: str
     page_rows: Annotated[Int, Field(ge=1, le=1_000_000)] = 20_000
     timeout_seconds: Annotated[Int, Field(ge=1, le=3_600)] = 60
+    compare_keys_every: Annotated[Int, Field(ge=1)] | None = None
+    delete_share: Annotated[Real, Field(ge=0, le=1)] = 0.05
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from rwe.spec.base import Flag, Name, Part
+from rwe.spec.base import Flag, Name, Part, Real
 
 Kind = Literal["text", "integer", "number", "date", "timestamp"]
 Role = Literal["person", "national_id", "name", "birth_date"]
@@ -34,16 +34,36 @@ class Column(Part):
         What it says about who the person is. Such a column leaves only tokens behind.
     optional
         Whether the source may lack it; it then reads as empty.
+    codes
+        Whether its values are codes of a list. Text columns with few different values are watched as codes
+        unless this is false.
+    unit
+        Whether its values name units of measure: one never seen before sets the batch aside.
+    new_codes
+        The largest share of a batch's rows whose code was never seen before; more sets the batch aside.
+    steady
+        Whether a median ten, a hundred or a thousand times what it was, a changed unit by all signs, sets the
+        batch aside; false for numbers of many kinds in one column.
     """
 
     type: Kind
     role: Role | None = None
     optional: Flag = False
+    codes: Flag | None = None
+    unit: Flag = False
+    new_codes: Annotated[Real, Field(ge=0, le=1)] = 0.05
+    steady: Flag = True
 
     @model_validator(mode="after")
     def _role_fits_type(self) -> Column:
         if self.role and self.type not in ROLE_KINDS[self.role]:
             raise ValueError(f"role {self.role} needs type {' or '.join(ROLE_KINDS[self.role])}, not {self.type}")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_are_kept_plain(self) -> Column:
+        if (self.codes or self.unit) and (self.type != "text" or self.role):
+            raise ValueError("codes and units are text without a role")
         return self
 
 

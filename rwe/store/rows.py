@@ -29,12 +29,16 @@ _TYPES = {str(dtype): dtype for dtype in _STORABLE}
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Of the rows received: those to land, and how many of each sort there were."""
+    """Of the rows received: those to land, and how many of each sort there were.
+
+    `corrected` of the rows landed say something else of a key that stood; `deleted` keys stand no more.
+    """
 
     rows: pl.DataFrame
     landed: int
     unchanged: int
     deleted: int
+    corrected: int = 0
 
 
 def type_names(frame: pl.DataFrame, table: str) -> dict[str, str]:
@@ -104,15 +108,25 @@ def news(rows: pl.DataFrame, current: pl.LazyFrame, *, whole: bool) -> News:
     """
     mine = _by_key(rows.lazy())
     theirs = _by_key(current if whole else current.join(mine.select("_key"), on="_key", how="semi"))
-    same = mine.join(theirs, on=["_key", "_all"], how="inner").select("_key").collect()
-    fresh = rows.join(same, on="_key", how="anti")
+    stood, ends = pl.col("_all_right").is_not_null(), pl.col("_ends")
+    known = mine.join(theirs, on="_key", how="left").select(
+        "_key",
+        _same=pl.when(ends).then(~stood).otherwise(pl.col("_all").eq_missing(pl.col("_all_right"))),
+        _was=stood,
+    )
+    told = rows.join(known.collect(), on="_key", how="left", maintain_order="left")
+    fresh = told.filter(~pl.col("_same"))
+    corrected = fresh.filter("_was", pl.col("_op") != "delete").height
+    ended = fresh.filter(pl.col("_op") == "delete")["_key"].n_unique()
     gone = current.join(mine, on="_key", how="anti").collect() if whole else rows.clear()
     gone = gone.with_columns(pl.lit("delete").alias("_op")).select(rows.columns)
-    return News(pl.concat([fresh, gone]), fresh.height, rows.height - fresh.height, gone.height)
+    kept = pl.concat([fresh.select(rows.columns), gone])
+    return News(kept, fresh.height, rows.height - fresh.height, gone["_key"].n_unique() + ended, corrected)
 
 
 def _by_key(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return rows.group_by("_key").agg(pl.col("_hash").sort().str.join().alias("_all"))
+    said, ends = pl.col("_hash").sort().str.join().alias("_all"), (pl.col("_op") == "delete").all().alias("_ends")
+    return rows.group_by("_key").agg(said, ends)
 
 
 def latest(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -25,8 +25,8 @@ from rwe.store.seal import Seal, read_seals, verify, write_seal
 class Landed:
     """What became of the rows of one append: received = landed + unchanged.
 
-    `deleted` counts keys that were current and are no longer; `commit` is None where nothing was
-    new.
+    `corrected` of the rows landed say something else of a key that stood; `deleted` counts keys that were
+    current and are no longer; `commit` is None where nothing was new.
     """
 
     received: int
@@ -34,6 +34,7 @@ class Landed:
     unchanged: int
     commit: int | None
     deleted: int = 0
+    corrected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Table:
                 return Landed(frame.height, 0, frame.height, None)
             seal = Seal(len(seals), kind, batch, cursor, new.rows.height, ())
             self._commit(new.rows, seal, seals[0])
-        return Landed(frame.height, new.landed, new.unchanged, seal.commit, new.deleted)
+        return Landed(frame.height, new.landed, new.unchanged, seal.commit, new.deleted, new.corrected)
 
     def _news(self, rows: pl.DataFrame, seals: list[Seal], *, whole: bool) -> News:
         if not any(seal.rows for seal in seals):

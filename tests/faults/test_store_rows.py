@@ -191,3 +191,19 @@ def test_the_delta_log_names_no_clinical_value_and_is_kept_for_ever(tmp_path: Pa
     logs = [path.read_text() for path in sorted(table.folder.glob("_delta_log/*.json"))]
     assert not any("marker-value" in text for text in logs)
     assert '"delta.enableExpiredLogCleanup":"false"' in logs[0].replace("\\", "")
+
+
+def test_rows_that_say_a_key_is_gone_delete_it_once(tmp_path: Path) -> None:
+    table = Store(tmp_path).table("a/landing/s")
+    table.append(pl.DataFrame({"_key": ["1", "2"], "x": [1, 2]}), batch="a")
+    gone = pl.DataFrame(
+        {"_key": ["1", "9"], "x": [1, None], "_op": ["delete", "delete"]}, schema_overrides={"x": pl.Int64}
+    )
+    more = pl.DataFrame({"_key": ["2", "3"], "x": [7, 3], "_op": ["upsert", "upsert"]})
+
+    first, again, changed = table.append(gone, batch="b"), table.append(gone, batch="c"), table.append(more, batch="d")
+
+    assert (first.landed, first.deleted, first.corrected, first.unchanged) == (1, 1, 0, 1)
+    assert (again.landed, again.unchanged) == (0, 2)
+    assert (changed.landed, changed.corrected, changed.deleted) == (2, 1, 0)
+    assert table.current().select("_key", "x").collect().sort("_key").rows() == [("2", 7), ("3", 3)]
