@@ -9,14 +9,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.connectors import servers
+
+Served = TypeVar("Served")
 IN_CI = os.environ.get("CI") == "true"
 
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -62,3 +67,24 @@ def postgres() -> Iterator[Callable[[], str]]:
     admin.dispose()
     server.cleanup()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_tcp() -> Iterator[servers.Postgres]:
+    """Start Debian's PostgreSQL on TCP, for ODBC, other encodings and faults of the network."""
+    yield from _served(servers.postgres)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[servers.MariaDb]:
+    """Start Debian's MariaDB on TCP."""
+    yield from _served(servers.mariadb)
+
+
+def _served(start: Callable[[], AbstractContextManager[Served]]) -> Iterator[Served]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except servers.Missing as exc:
+            pytest.skip(str(exc))
+        yield server
