@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
@@ -74,13 +75,13 @@ def commit(folder: Path, seal: Seal, partition_by: str | None) -> None:
 def write_files(folder: Path, rows: pl.DataFrame, number: int, partition_by: str | None) -> tuple[SealedFile, ...]:
     """Write the rows of commit `number`, one file a partition, and force them to the disk."""
     with on_disk(folder):
-        files = [_write(folder, place, part, number) for place, part in _parts(rows, partition_by)]
-        for parent in {(folder / file.path).parent for file in files} | {folder}:
-            fsync(parent)
+        files = [write_file(folder, place, part, number) for place, part in _parts(rows, partition_by)]
+        fsync(folder)
     return tuple(files)
 
 
-def _write(folder: Path, place: str, part: pl.DataFrame, number: int) -> SealedFile:
+def write_file(folder: Path, place: str, part: pl.DataFrame, number: int) -> SealedFile:
+    """Write one data file of commit `number` into the folder `place` and force it to the disk."""
     # Encoded in memory, so that the hash is of what was meant, not of what a disk gave back.
     encoded = io.BytesIO()
     part.write_parquet(encoded, compression="zstd")
@@ -88,6 +89,7 @@ def _write(folder: Path, place: str, part: pl.DataFrame, number: int) -> SealedF
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(encoded.getbuffer())
     fsync(path)
+    fsync(path.parent)
     digest = hashlib.sha256(encoded.getbuffer()).hexdigest()
     return SealedFile(path.relative_to(folder).as_posix(), digest, part.height, len(encoded.getbuffer()))
 
@@ -107,6 +109,19 @@ def _add(file: SealedFile, number: int, partition_by: str | None) -> AddAction:
     stats = json.dumps({"numRecords": file.rows, "minValues": bounds, "maxValues": bounds, "nullCount": {"_commit": 0}})
     values = {partition_by: file.path.partition("/")[0].partition("=")[2]} if partition_by else {}
     return AddAction(file.path, file.size, values, 0, data_change=True, stats=stats)
+
+
+def add_line(file: SealedFile, number: int, partition_by: str | None) -> dict[str, Any]:
+    """Return the entry of a data file as the Delta log spells it."""
+    add = _add(file, number, partition_by)
+    return {
+        "path": add.path,
+        "partitionValues": dict(add.partition_values),
+        "size": add.size,
+        "modificationTime": add.modification_time,
+        "dataChange": add.data_change,
+        "stats": add.stats,
+    }
 
 
 def _properties(seal: Seal) -> CommitProperties:

@@ -20,10 +20,11 @@ from typing import Any
 from rwe.chain import fsync, on_disk
 from rwe.errors import TornStore
 from rwe.store.commit import METADATA
-from rwe.store.seal import Seal, log_file, seal_log, sha256, write_seal
+from rwe.store.erase import finish, leftovers
+from rwe.store.seal import Seal, erasing, log_file, seal_log, sha256, write_seal
 
 _VERSION = re.compile(r"(\d{20})\.json")
-_PART = re.compile(r"part-(\d{8})-[0-9a-f]{12}\.parquet")
+_OURS = re.compile(r"part-\d{8}-[0-9a-f]{12}\.parquet|part-.*\.parquet#\d+$|_commit_")
 
 
 def newest_commit(folder: Path) -> int:
@@ -34,13 +35,15 @@ def newest_commit(folder: Path) -> int:
 
 
 def settled(folder: Path, seals: list[Seal]) -> bool:
-    """Tell whether the Delta log ends at the last seal.
+    """Tell whether the Delta log ends at the last seal, and no erasure stopped half-way.
 
     Raises
     ------
     TornStore
         If a sealed commit is gone, or more than one commit came without a seal.
     """
+    if erasing(folder).exists():
+        return False
     newest, sealed = newest_commit(folder), len(seals) - 1
     if newest < sealed:
         raise TornStore(f"{folder}: the Delta log file of sealed commit {sealed} is gone; restore it from a backup")
@@ -53,7 +56,10 @@ def settled(folder: Path, seals: list[Seal]) -> bool:
 
 
 def settle(folder: Path, seals: list[Seal]) -> str:
-    """Seal the newest commit or set it aside; return the notice for people. Needs the table's lock."""
+    """Finish an erasure, seal the newest commit or set it aside; return the notice for people. Needs the lock."""
+    if erasing(folder).exists():
+        finish(folder, seals)
+        return f"{folder}: an erasure stopped half-way; finished now"
     number = len(seals)
     found = _whole(folder, number)
     if isinstance(found, Seal):
@@ -74,12 +80,9 @@ def sweep(folder: Path, seals: list[Seal]) -> None:
     Only names that this store or Delta's writer gives are touched. Needs the table's lock, and a
     settled table.
     """
-    sealed = {file.path for seal in seals for file in seal.files}
-    parts = (path for path in folder.rglob("part-*.parquet*") if "_delta_log" not in path.parts)
-    orphans = [path for path in parts if _PART.match(path.name) and path.relative_to(folder).as_posix() not in sealed]
-    scraps = [path for path in (folder / "_delta_log").glob("_commit_*") if path.is_file()]
+    named = (path for path in leftovers(folder, seals) if _OURS.match(path.name))
     with on_disk(folder):
-        for path in orphans + scraps:
+        for path in named:
             path.unlink(missing_ok=True)
 
 

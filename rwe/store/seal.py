@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +98,27 @@ def seal_log(folder: Path) -> Chain:
     return Chain(folder / "_seal" / "log.jsonl")
 
 
+def erasing(folder: Path) -> Path:
+    """Return the folder that is there while a person is being erased from a table."""
+    return folder / "_seal" / "erasing"
+
+
 def read_seals(folder: Path) -> list[Seal]:
-    """Return the seals of a table, oldest first.
+    """Return the seals of a table, oldest first; an erasure gave the commits that held a person other files.
 
     Raises
     ------
     TornStore
         If the log is damaged or a seal is missing from the row.
     """
-    entries = [entry for entry in seal_log(folder).entries() if "commit" in entry.payload]
-    seals = [Seal.of(entry.payload, log_sha256=entry.payload["log_sha256"], utc=entry.utc) for entry in entries]
+    seals: list[Seal] = []
+    for entry in seal_log(folder).entries():
+        if "commit" in entry.payload:
+            seals.append(Seal.of(entry.payload, log_sha256=entry.payload["log_sha256"], utc=entry.utc))
+        for lesser in entry.payload.get("commits", ()):
+            files = tuple(SealedFile(*file) for file in lesser["files"])
+            was = seals[lesser["commit"]]
+            seals[was.commit] = replace(was, rows=lesser["rows"], files=files, log_sha256=lesser["log_sha256"])
     if [seal.commit for seal in seals] != list(range(len(seals))):
         raise TornStore(f"{folder}: the seals do not number the commits one by one; restore _seal/log.jsonl")
     return seals
@@ -122,6 +133,22 @@ def sha256(path: Path) -> str:
     """Return the hash of a file's bytes."""
     with on_disk(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def scrub(folder: Path, seals: Iterable[Seal]) -> tuple[int, int]:
+    """Read every byte of these commits again, whatever was verified before; return files and bytes.
+
+    Raises
+    ------
+    TornStore
+        As `verify`.
+    """
+    found = [(log_file(folder, seal.commit), seal.log_sha256) for seal in seals]
+    found += [(folder / file.path, file.sha256) for seal in seals for file in seal.files]
+    for path, expected in found:
+        _seen.pop(path, None)
+        _verify(path, expected)
+    return len(found), sum(path.stat().st_size for path, _ in found)
 
 
 _seen: dict[Path, tuple[tuple[int, int, int], str]] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -16,9 +17,10 @@ from rwe.chain import on_disk
 from rwe.errors import Busy, DataError, MachineError
 from rwe.ports import Cursor
 from rwe.store import commit as delta
+from rwe.store.erase import Erased, Traces, erase
 from rwe.store.opening import settle, settled, sweep
 from rwe.store.rows import News, check_same, hashed, latest, news, schema_of, type_names
-from rwe.store.seal import Seal, read_seals, verify, write_seal
+from rwe.store.seal import Seal, erasing, read_seals, scrub, verify, write_seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Store:
     root: Path
     patience: float = 10.0
     notices: list[str] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        """Return the names of the tables that are there."""
+        logs = self.root.rglob("_seal/log.jsonl")
+        return sorted(path.parents[1].relative_to(self.root).as_posix() for path in logs)
 
     def table(self, name: str, *, partition_by: str | None = None) -> Table:
         """Return the table `name`, for example ``rotterdam/landing/patient``.
@@ -98,8 +105,30 @@ class Table:
         """Return how far the stream was read by the newest commit that says so."""
         return _cursor(self._open())
 
-    def rows(self, as_of: int | None = None) -> pl.LazyFrame:
+    def commit_at(self, moment: datetime) -> int:
+        """Return the number of the newest commit that was sealed at `moment` (an aware time) or before.
+
+        Raises
+        ------
+        DataError
+            If the table was made later.
+        """
+        seals, known = self._open(), -1
+        for seal in seals:  # a clock that was set back must not put a later commit before an earlier one
+            if datetime.fromisoformat(seal.utc) > moment:
+                break
+            known = seal.commit
+        if known < 0:
+            raise DataError(f"{self.name}: nothing was sealed by {moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        return known
+
+    def rows(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return every version of every row that commits up to `as_of` brought.
+
+        Parameters
+        ----------
+        as_of
+            Number of a commit, or an aware time: as the table was known then.
 
         Raises
         ------
@@ -108,6 +137,8 @@ class Table:
         DataError
             If the table was never made, or has no such commit.
         """
+        if isinstance(as_of, datetime):
+            as_of = self.commit_at(as_of)
         seals = self._open()
         if not seals:
             raise DataError(f"{self.name}: this table was never written; extract it first")
@@ -117,7 +148,7 @@ class Table:
         verify(self.folder, wanted)
         return self._scan(wanted)
 
-    def current(self, as_of: int | None = None) -> pl.LazyFrame:
+    def current(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
 
         Raises
@@ -169,6 +200,50 @@ class Table:
             self._commit(new.rows, seal, seals[0])
         return Landed(frame.height, new.landed, new.unchanged, seal.commit, new.deleted, new.corrected)
 
+    def mend(self) -> None:
+        """Finish or set aside what a stopped process left, and delete files that no commit names.
+
+        Raises
+        ------
+        Busy
+            If another process appends to this table.
+        """
+        if self._open():
+            with self._lock():
+                sweep(self.folder, self._settled(read_seals(self.folder)))
+
+    def erase(self, who: Traces, reference: str) -> Erased:
+        """Take a person out of every commit, and write so into the chain.
+
+        Parameters
+        ----------
+        who
+            What the person is known by, by column.
+        reference
+            What the chain calls it; says nothing of the person without the key it was made with.
+
+        Raises
+        ------
+        Busy
+            If another process appends to this table.
+        TornStore
+            If a sealed file is missing or holds other bytes.
+        """
+        with self._lock():
+            seals = self._settled(read_seals(self.folder))
+            verify(self.folder, seals)
+            return erase(self.folder, seals, self._scan(seals), who, reference)
+
+    def scrub(self) -> tuple[int, int]:
+        """Read every byte of the table and compare it with the chain; return files and bytes.
+
+        Raises
+        ------
+        TornStore
+            If anything differs; names the first bad file.
+        """
+        return scrub(self.folder, self._open())
+
     def _news(self, rows: pl.DataFrame, seals: list[Seal], *, whole: bool) -> News:
         if not any(seal.rows for seal in seals):
             return News(rows, rows.height, 0, 0)
@@ -201,6 +276,8 @@ class Table:
             with self._lock(patience=0):
                 return self._settled(read_seals(self.folder))
         except (Busy, MachineError):
+            if erasing(self.folder).exists():
+                raise
             return seals  # a writer is at work, or we may not write here: what is sealed is whole
 
     def _settled(self, seals: list[Seal]) -> list[Seal]:
