@@ -15,8 +15,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from connectors.sql_catalogue import Paging, Plan, column_of, near, plan, table_of
-from connectors.sql_session import answering, open_engine, probe
-from connectors.typed import typed
+from connectors.sql_frame import CURSOR, KEY, page_frame
+from connectors.sql_session import Session, answering, open_engine, probe
+from connectors.typed import DTYPES, typed
 from rwe.errors import DataError, DefinitionError
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
@@ -69,6 +70,7 @@ class SqlConnector:
         self._source = source
         self._engine = engine
         self._plans: dict[str, Plan | list[str]] = {}
+        self.session: dict[str, str] = {}
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams, in the order they are declared."""
@@ -111,12 +113,12 @@ class SqlConnector:
         self._refuse_nulls(chosen)
         after, size = since, self._site.page_rows
         while True:
-            rows = self._page(chosen, after)
-            if rows or after is None:
-                batch = _batch(chosen, rows, after)
+            page = self._page(chosen, after)
+            if page.height or after is None:
+                batch = _batch(chosen, page, after)
                 yield batch
                 after = batch.cursor
-            if len(rows) < size:
+            if page.height < size:
                 return
 
     def keys(self, stream: str) -> Iterator[pl.Series]:
@@ -160,37 +162,30 @@ class SqlConnector:
                     "so they cannot be read in order; mend the source"
                 )
 
-    def _page(self, chosen: Plan, after: Cursor | None) -> list[tuple[Any, ...]]:
+    def _page(self, chosen: Plan, after: Cursor | None) -> pl.DataFrame:
         key, cursor = column_of(chosen.stream.key), column_of(chosen.by)
-        columns = [cursor.label("rwe_cursor"), key.label("rwe_key"), *map(column_of, chosen.present)]
+        columns = [cursor.label(CURSOR), key.label(KEY), *map(column_of, chosen.present)]
         page = sa.select(*columns).select_from(self._table(chosen))
         if after is not None:
             value, last = _bound(chosen, chosen.cursor, after.value), _bound(chosen, chosen.key, after.key)
             page = page.where(sa.or_(cursor > value, sa.and_(cursor == value, key > last)))
         page = page.order_by(cursor, key).limit(self._site.page_rows)
         with answering(self._site), self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(page)]
+            return page_frame(Session(connection, self.session), page, chosen)
 
     def _table(self, chosen: Plan) -> sa.TableClause:
         return table_of(chosen.stream.table, self._site.schema_name)
 
 
-def _batch(chosen: Plan, rows: list[tuple[Any, ...]], after: Cursor | None) -> Batch:
-    columns = list(zip(*rows, strict=True)) or [()] * (2 + len(chosen.present))
-    typed(columns[0], chosen.cursor, f"{chosen.name}.{chosen.by}")
-    keys = typed(columns[1], chosen.key, f"{chosen.name}.{chosen.stream.key}")
-    if repeated := keys.len() - keys.n_unique():
+def _batch(chosen: Plan, page: pl.DataFrame, after: Cursor | None) -> Batch:
+    if repeated := page.height - page[KEY].n_unique():
         raise DataError(f"{chosen.name}.{chosen.stream.key}: {repeated} values repeat; the key must be unique")
     if chosen.iso:
-        _one_shape(chosen, [*columns[0], *([after.value] if after else [])])
-    values = dict(zip(chosen.present, columns[2:], strict=True))
-    nothing = [None] * len(rows)
-    made = {
-        name: typed(values.get(name, nothing), column.type, f"{chosen.name}.{name}")
-        for name, column in chosen.stream.columns.items()
-    }
-    last = Cursor(_text(columns[0][-1]), _text(columns[1][-1])) if rows else Cursor("", "")
-    return Batch(chosen.name, pl.DataFrame({"_key": keys.cast(pl.String), **made}), last)
+        _one_shape(chosen, [*page[CURSOR], *([after.value] if after else [])])
+    missing = (pl.lit(None, DTYPES[c.type]).alias(n) for n, c in chosen.stream.columns.items() if n not in page.columns)
+    rows = page.with_columns(pl.col(KEY).cast(pl.String).alias("_key"), *missing)
+    last = Cursor(_text(page[CURSOR][-1]), _text(page[KEY][-1])) if page.height else Cursor("", "")
+    return Batch(chosen.name, rows.select("_key", *chosen.stream.columns), last)
 
 
 def _one_shape(chosen: Plan, texts: list[str]) -> None:

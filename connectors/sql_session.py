@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,22 @@ from rwe.errors import DataError, DefinitionError, Refused, SourceUnreachable
 from rwe.spec.site import Site
 
 _SHOW = {"sqlite": "PRAGMA query_only", "postgresql": "SHOW transaction_read_only"}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One connection that can only read.
+
+    Parameters
+    ----------
+    connection
+        As SQLAlchemy has it; the driver's own is `connection.connection.dbapi_connection`.
+    facts
+        What is true of it and belongs to the record of a run: ``zone``, ``server``, ``driver``, ``snapshot``.
+    """
+
+    connection: sa.Connection
+    facts: dict[str, str]
 
 
 def open_engine(site: Site, home: Path) -> sa.Engine:
