@@ -84,7 +84,7 @@ def write_file(folder: Path, place: str, part: pl.DataFrame, number: int) -> Sea
     """Write one data file of commit `number` into the folder `place` and force it to the disk."""
     # Encoded in memory, so that the hash is of what was meant, not of what a disk gave back.
     encoded = io.BytesIO()
-    part.write_parquet(encoded, compression="zstd")
+    part.write_parquet(encoded, compression="zstd", compression_level=1)
     path = folder / place / f"part-{number:08d}-{secrets.token_hex(6)}.parquet"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(encoded.getbuffer())

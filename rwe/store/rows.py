@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from rwe.errors import DataError
+from rwe.store.row_hash import row_hashes
 
 META = ("_key", "_hash", "_op", "_commit", "_batch")
 _STORABLE: tuple[pl.DataType, ...] = (
@@ -79,20 +79,12 @@ def check_same(have: Mapping[str, str], come: Mapping[str, str], table: str) -> 
 
 
 def hashed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add ``_hash``, the sha256 of what a row says, and ``_op`` where it is absent.
-
-    The hash covers every column but the store's own, sorted by name, as JSON in which each value is
-    text: it does not depend on the order of columns, on the batch, or on the machine.
-    """
-    said = sorted(set(frame.columns) - set(META))
-    texts = [pl.col(n) if frame.schema[n] == pl.List(pl.String()) else pl.col(n).cast(pl.String) for n in said]
-    lines = frame.select(pl.struct(texts).struct.json_encode()).to_series() if said else pl.Series([""] * frame.height)
-    digests = [hashlib.sha256(line.encode()).hexdigest() for line in lines]
+    """Add ``_hash``, of what a row says in every column but the store's own, and ``_op`` where it is absent."""
     op = [] if "_op" in frame.columns else [pl.lit("upsert").alias("_op")]
-    return frame.with_columns(pl.Series("_hash", digests, dtype=pl.String), *op)
+    return frame.with_columns(row_hashes(frame.drop(META, strict=False)), *op)
 
 
-def news(rows: pl.DataFrame, current: pl.LazyFrame, *, whole: bool) -> News:
+def news(rows: pl.DataFrame, versions: pl.LazyFrame, *, whole: bool) -> News:
     """Keep the rows that say something new.
 
     A key may stand on several rows, which then change together.
@@ -101,13 +93,14 @@ def news(rows: pl.DataFrame, current: pl.LazyFrame, *, whole: bool) -> News:
     ----------
     rows
         Hashed rows.
-    current
-        The table's current rows.
+    versions
+        Every version of every row of the table.
     whole
         Whether `rows` are all there is: keys that are current but not among them are deleted.
     """
     mine = _by_key(rows.lazy())
-    theirs = _by_key(current if whole else current.join(mine.select("_key"), on="_key", how="semi"))
+    short = versions.select("_key", "_hash", "_op", "_commit")
+    theirs = _by_key(latest(short if whole else short.join(mine.select("_key"), on="_key", how="semi")))
     stood, ends = pl.col("_all_right").is_not_null(), pl.col("_ends")
     known = mine.join(theirs, on="_key", how="left").select(
         "_key",
@@ -118,7 +111,7 @@ def news(rows: pl.DataFrame, current: pl.LazyFrame, *, whole: bool) -> News:
     fresh = told.filter(~pl.col("_same"))
     corrected = fresh.filter("_was", pl.col("_op") != "delete").height
     ended = fresh.filter(pl.col("_op") == "delete")["_key"].n_unique()
-    gone = current.join(mine, on="_key", how="anti").collect() if whole else rows.clear()
+    gone = latest(versions).join(mine, on="_key", how="anti").collect() if whole else rows.clear()
     gone = gone.with_columns(pl.lit("delete").alias("_op")).select(rows.columns)
     kept = pl.concat([fresh.select(rows.columns), gone])
     return News(kept, fresh.height, rows.height - fresh.height, gone["_key"].n_unique() + ended, corrected)

@@ -124,9 +124,11 @@ def read_seals(folder: Path) -> list[Seal]:
     return seals
 
 
-def write_seal(folder: Path, seal: Seal) -> None:
-    """Seal a commit whose files are on the disk."""
-    seal_log(folder).append({**seal.payload(), "log_sha256": sha256(log_file(folder, seal.commit))})
+def write_seal(folder: Path, seal: Seal) -> Seal:
+    """Seal a commit whose files are on the disk; return the seal with its time and the hash of the commit."""
+    log_sha256 = sha256(log_file(folder, seal.commit))
+    entry = seal_log(folder).append({**seal.payload(), "log_sha256": log_sha256})
+    return replace(seal, log_sha256=log_sha256, utc=entry.utc)
 
 
 def sha256(path: Path) -> str:

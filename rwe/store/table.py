@@ -17,26 +17,11 @@ from rwe.chain import on_disk
 from rwe.errors import Busy, DataError, MachineError
 from rwe.ports import Cursor
 from rwe.store import commit as delta
+from rwe.store.appending import Appending, Landed, last_cursor
 from rwe.store.erase import Erased, Traces, erase
 from rwe.store.opening import settle, settled, sweep
-from rwe.store.rows import News, check_same, hashed, latest, news, schema_of, type_names
+from rwe.store.rows import latest, schema_of
 from rwe.store.seal import Seal, erasing, read_seals, scrub, verify, write_seal
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """What became of the rows of one append: received = landed + unchanged.
-
-    `corrected` of the rows landed say something else of a key that stood; `deleted` counts keys that were
-    current and are no longer; `commit` is None where nothing was new.
-    """
-
-    received: int
-    landed: int
-    unchanged: int
-    commit: int | None
-    deleted: int = 0
-    corrected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +88,7 @@ class Table:
 
     def cursor(self) -> Cursor | None:
         """Return how far the stream was read by the newest commit that says so."""
-        return _cursor(self._open())
+        return last_cursor(self._open())
 
     def commit_at(self, moment: datetime) -> int:
         """Return the number of the newest commit that was sealed at `moment` (an aware time) or before.
@@ -146,7 +131,7 @@ class Table:
             raise DataError(f"{self.name}: there is no commit {as_of}; the newest is {len(seals) - 1}")
         wanted = seals if as_of is None else seals[: as_of + 1]
         verify(self.folder, wanted)
-        return self._scan(wanted)
+        return self.scan(wanted)
 
     def current(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
@@ -185,20 +170,20 @@ class Table:
         MachineError
             If the disk refuses.
         """
-        names = type_names(frame, self.name)
-        if cursor and self.partition_by:
-            raise ValueError(f"{self.name}: a table that is split by a column keeps no cursor")
+        with self.appending() as opened:
+            return opened.append(frame, batch=batch, cursor=cursor, kind=kind, whole=whole)
+
+    @contextmanager
+    def appending(self) -> Iterator[Appending]:
+        """Hold the table for several appends, whose cost is then in proportion to their rows.
+
+        Raises
+        ------
+        Busy
+            If another process appends to this table.
+        """
         with self._lock():
-            seals = self._ready(names)
-            if not whole and any(seal.batch == batch for seal in seals):
-                return Landed(frame.height, 0, frame.height, None)
-            new = self._news(hashed(frame), seals, whole=whole)
-            moved = cursor not in (None, _cursor(seals)) and frame.height > 0
-            if new.rows.is_empty() and not moved:
-                return Landed(frame.height, 0, frame.height, None)
-            seal = Seal(len(seals), kind, batch, cursor, new.rows.height, ())
-            self._commit(new.rows, seal, seals[0])
-        return Landed(frame.height, new.landed, new.unchanged, seal.commit, new.deleted, new.corrected)
+            yield Appending(self)
 
     def mend(self) -> None:
         """Finish or set aside what a stopped process left, and delete files that no commit names.
@@ -232,7 +217,7 @@ class Table:
         with self._lock():
             seals = self._settled(read_seals(self.folder))
             verify(self.folder, seals)
-            return erase(self.folder, seals, self._scan(seals), who, reference)
+            return erase(self.folder, seals, self.scan(seals), who, reference)
 
     def scrub(self) -> tuple[int, int]:
         """Read every byte of the table and compare it with the chain; return files and bytes.
@@ -244,21 +229,23 @@ class Table:
         """
         return scrub(self.folder, self._open())
 
-    def _news(self, rows: pl.DataFrame, seals: list[Seal], *, whole: bool) -> News:
-        if not any(seal.rows for seal in seals):
-            return News(rows, rows.height, 0, 0)
-        verify(self.folder, seals)
-        return news(rows, latest(self._scan(seals)), whole=whole)
+    def commit_rows(self, rows: pl.DataFrame, seal: Seal, made: Seal) -> Seal:
+        """Write rows and seal as one commit. Needs the lock, and a table that is ready.
 
-    def _commit(self, rows: pl.DataFrame, seal: Seal, made: Seal) -> None:
+        Parameters
+        ----------
+        made
+            The seal that made the table.
+        """
         marks = [pl.lit(seal.commit, pl.Int64).alias("_commit"), pl.lit(seal.batch).alias("_batch")]
         stored = rows.with_columns(marks).select(list(schema_of(made.schema)))
         files = delta.write_files(self.folder, stored, seal.commit, made.partition_by)
         done = replace(seal, files=files)
         delta.commit(self.folder, done, made.partition_by)
-        write_seal(self.folder, done)
+        return write_seal(self.folder, done)
 
-    def _scan(self, seals: list[Seal]) -> pl.LazyFrame:
+    def scan(self, seals: list[Seal]) -> pl.LazyFrame:
+        """Return every version of every row of these commits; whoever reads them has verified them."""
         columns, split = schema_of(seals[0].schema), seals[0].partition_by
         paths = [self.folder / file.path for seal in seals for file in seal.files]
         if not paths:
@@ -286,15 +273,13 @@ class Table:
         self.store.notices.append(settle(self.folder, seals))
         return read_seals(self.folder)
 
-    def _ready(self, names: dict[str, str]) -> list[Seal]:
-        """Return the seals of the table, made if it is not there, swept of scraps if it is."""
+    def ready(self, names: dict[str, str]) -> list[Seal]:
+        """Return the seals of the table, made if it is not there, swept of scraps if it is. Needs the lock."""
         seals = self._settled(read_seals(self.folder))
         if not seals:
             made = Seal(0, "create", "", None, 0, (), names, self.partition_by)
             delta.create(self.folder, made)
-            write_seal(self.folder, made)
-            return read_seals(self.folder)
-        check_same(seals[0].schema, names, self.name)
+            return [write_seal(self.folder, made)]
         if seals[0].partition_by != self.partition_by:
             raise ValueError(f"{self.name}: this table is split by {seals[0].partition_by}, not by {self.partition_by}")
         sweep(self.folder, seals)
@@ -320,7 +305,3 @@ def _acquire(lock: FileLock, name: str) -> None:
         lock.acquire()
     except Timeout:
         raise Busy(f"{name}: another process is appending to this table; try again later") from None
-
-
-def _cursor(seals: list[Seal]) -> Cursor | None:
-    return next((seal.cursor for seal in reversed(seals) if seal.cursor), None)

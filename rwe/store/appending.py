@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Appending`: appends to one table, one after another, while its lock is held.
+
+What the first append had to find out (the seals, and from the second on the keys) the later ones know, so that
+bringing in a source takes time in proportion to its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rwe.ports import Cursor
+from rwe.store.keys import Keys
+from rwe.store.rows import News, check_same, hashed, news, type_names
+from rwe.store.seal import Seal, verify
+
+if TYPE_CHECKING:
+    from rwe.store.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of the rows of one append: received = landed + unchanged.
+
+    `corrected` of the rows landed say something else of a key that stood; `deleted` counts keys that were
+    current and are no longer; `commit` is None where nothing was new.
+    """
+
+    received: int
+    landed: int
+    unchanged: int
+    commit: int | None
+    deleted: int = 0
+    corrected: int = 0
+
+
+class Appending:
+    """A table whose lock is held; made by `Table.appending`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._known: _Known | None = None
+
+    def append(
+        self, frame: pl.DataFrame, *, batch: str, cursor: Cursor | None = None, kind: str = "rows", whole: bool = False
+    ) -> Landed:
+        """Append as `Table.append` does."""
+        table, names = self._table, type_names(frame, self._table.name)
+        if cursor and table.partition_by:
+            raise ValueError(f"{table.name}: a table that is split by a column keeps no cursor")
+        known, self._known = self._known or _Known(table.ready(names)), None  # nothing, if this append fails
+        check_same(known.seals[0].schema, names, table.name)
+        sent = not whole and any(seal.batch == batch for seal in known.seals)
+        new = News(frame.clear(), 0, frame.height, 0) if sent else self._news(hashed(frame), known, whole=whole)
+        moved = not sent and frame.height > 0 and cursor not in (None, last_cursor(known.seals))
+        commit = None
+        if moved or not new.rows.is_empty():
+            commit = len(known.seals)
+            seal = Seal(commit, kind, batch, cursor, new.rows.height, ())
+            known.seals.append(table.commit_rows(new.rows, seal, known.seals[0]))
+            known.add(new.rows["_key"])
+        self._known = known
+        return Landed(frame.height, new.landed, new.unchanged, commit, new.deleted, new.corrected)
+
+    def _news(self, rows: pl.DataFrame, known: _Known, *, whole: bool) -> News:
+        plain = not whole and bool((rows["_op"] == "upsert").all())
+        if plain and known.all_new(rows["_key"]):
+            return News(rows, rows.height, 0, 0)
+        verify(self._table.folder, known.seals)
+        if known.keys is None and known.looked:
+            known.learn(self._table.scan(known.seals))
+            if plain and known.all_new(rows["_key"]):
+                return News(rows, rows.height, 0, 0)
+        known.looked = True
+        return news(rows, self._table.scan(known.seals), whole=whole)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a table while its lock is held; `looked` says that an append had to look into it."""
+
+    seals: list[Seal]
+    keys: Keys | None = None
+    looked: bool = False
+
+    def __post_init__(self) -> None:
+        if not any(seal.rows for seal in self.seals):
+            self.keys = Keys()
+
+    def all_new(self, keys: pl.Series) -> bool:
+        return self.keys is not None and not self.keys.full and not self.keys.may_hold(keys)
+
+    def learn(self, rows: pl.LazyFrame) -> None:
+        self.keys = Keys()
+        for part in rows.select("_key").collect_batches(chunk_size=1 << 18):
+            self.keys.add(part["_key"])
+
+    def add(self, keys: pl.Series) -> None:
+        if self.keys:
+            self.keys.add(keys)
+
+
+def last_cursor(seals: list[Seal]) -> Cursor | None:
+    """Return the cursor of the newest commit that has one."""
+    return next((seal.cursor for seal in reversed(seals) if seal.cursor), None)
