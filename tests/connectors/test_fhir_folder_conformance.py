@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of FHIR resources does what every connector must; each write is a delivery of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.conformance import CHECKS, Row
+from connectors.fhir import connect
+from rwe.ports import Connector
+from tests.connectors.fhir_clinic import SOURCE, in_order, ndjson, resource, site
+
+
+@dataclass
+class Folder:
+    """A drop folder; a write is one more file, in the order in which such a system would tell it."""
+
+    path: Path
+    written: int = 0
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self.written += 1
+        (self.path / f"{self.written:03}.ndjson").write_bytes(ndjson([resource(row) for row in in_order(rows)]))
+
+    def open(self, page_rows: int) -> Connector:
+        return connect(site(self.path.as_uri(), page_rows), SOURCE, self.path)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conformance(check: Callable[[Any], None], tmp_path: Path) -> None:
+    check(Folder(tmp_path))
