@@ -23,6 +23,7 @@ from typing import Any
 from rwe.errors import DataError, TornStore
 
 NAME = "manifest.json"
+ERASED = "erased.json"
 DISTRIBUTION = "rwe-engine"
 FORMAT = 1
 
@@ -56,12 +57,16 @@ def manifest(
 def write_manifest(folder: Path, configuration: Iterable[Path] = (), facts: Mapping[str, Any] | None = None) -> Path:
     """Write `manifest` into the folder so that it is there whole or not at all; return its path."""
     text = json.dumps(manifest(folder, configuration, facts), ensure_ascii=False, indent=1)
-    draft = folder / f".{NAME}.{os.getpid()}"
+    return _write_whole(folder / NAME, text)
+
+
+def _write_whole(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return draft.replace(folder / NAME)
+    return draft.replace(path)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path, under: str = "") -> None:
-    """Compare the files of a run folder with its manifest.
+    """Compare the files of a run folder with its manifest; those that an erasure changed are passed over.
 
     Parameters
     ----------
@@ -100,11 +105,47 @@ def verify(folder: Path, under: str = "") -> None:
     TornStore
         If files were changed, are missing, or came later; the message names the first three.
     """
-    listed = {name: entry["sha256"] for name, entry in read_manifest(folder)["files"].items() if name.startswith(under)}
+    passed = {NAME, ERASED, *(name for entry in erased(folder) for name in entry["files"])}
+    listed = {name: entry["sha256"] for name, entry in read_manifest(folder)["files"].items()}
     there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    found = {name: sha256(path) for name, path in there.items() if name != NAME and name.startswith(under)}
+    asked = {name for name in listed.keys() | there.keys() if name.startswith(under)} - passed
+    found = {name: sha256(path) for name, path in there.items() if name in asked}
+    listed = {name: sha for name, sha in listed.items() if name in asked}
     if odd := sorted(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name)):
         raise TornStore(f"{len(odd)} file(s) of {folder.name} are not those of its manifest: {', '.join(odd[:3])}")
+
+
+def mark_erased(folder: Path, reference: str, files: Iterable[str]) -> None:
+    """Note that inputs of a run were erased: it can no longer be made again as it was.
+
+    Parameters
+    ----------
+    reference
+        What the chains of the store call the erasure.
+    files
+        Files of the run, outside ``release/``, that lose rows by it.
+    """
+    entry = {"reference": reference, "files": sorted(files)}
+    known = erased(folder)
+    if entry not in known:
+        _write_whole(folder / ERASED, json.dumps([*known, entry], indent=1))
+
+
+def erased(folder: Path) -> list[dict[str, Any]]:
+    """Return the erasures that took inputs of a run away, oldest first; none as long as it could be made again.
+
+    Raises
+    ------
+    TornStore
+        If the note of them is not whole.
+    """
+    try:
+        found: list[dict[str, Any]] = json.loads((folder / ERASED).read_text("utf-8"))
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        raise TornStore(f"{ERASED} of {folder.name} is not whole; erase again") from None
+    return found
 
 
 def sha256(path: Path) -> str:

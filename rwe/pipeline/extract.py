@@ -10,13 +10,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from rwe import plugins
 from rwe.identity import pseudonymise
+from rwe.pipeline.erasure import barred, resume
 from rwe.pipeline.planning import Source
 from rwe.ports import Batch, Connector, Cursor
 from rwe.store import Store, Table
 
 Tell = Callable[[str], None]
+Door = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,13 @@ def extract(source: Source, store: Store, home: Path, key: bytes, tell: Tell) ->
     SourceUnreachable, DataError, Refused
         As the connector's check and reading raise them; what landed before stays landed.
     """
-    site = source.site
+    resume(home)
+    site, door = source.site, barred(store, key)
     opener = plugins.connector(site.connector)
     with closing(opener(site, source.mapping.source, home)) as connector:
         connector.check()
         return [
-            _stream(connector, name, source, landing_table(store, site.site, name), key, tell)
+            _stream(connector, name, source, landing_table(store, site.site, name), key, door, tell)
             for name in connector.streams()
         ]
 
@@ -54,12 +59,15 @@ def landing_table(store: Store, site: str, stream: str) -> Table:
     return store.table(f"{site}/landing/{stream}")
 
 
-def _stream(connector: Connector, name: str, source: Source, table: Table, key: bytes, tell: Tell) -> StreamRead:
+def _stream(
+    connector: Connector, name: str, source: Source, table: Table, key: bytes, door: Door, tell: Tell
+) -> StreamRead:
+    table.mend()
     spec, since = source.mapping.source.streams[name], table.cursor()
     received = landed = unchanged = 0
     known = frozenset(seal.batch for seal in table.seals())
     for batch in connector.read(name, since, known):
-        rows = pseudonymise(batch.rows, spec.columns, key, f"{source.site.site}/person")
+        rows = door(pseudonymise(batch.rows, spec.columns, key, f"{source.site.site}/person"))
         done = table.append(rows, batch=batch.id or _batch_id(table.name, since, batch), cursor=batch.cursor)
         received, landed, unchanged = received + done.received, landed + done.landed, unchanged + done.unchanged
         since = batch.cursor

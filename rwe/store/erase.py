@@ -56,7 +56,7 @@ def traces(rows: pl.LazyFrame, who: Traces) -> pl.DataFrame:
     last = rows.filter(named).group_by("_key").agg(pl.col("_commit").max().alias("_last"))
     found = rows.join(last, on="_key", how="inner")
     found = found.filter(named | nobody | (pl.col("_commit") <= pl.col("_last")))
-    return found.select("_key", "_commit").unique().collect()
+    return found.select("_key", "_commit").unique().sort("_commit", "_key").collect()
 
 
 def erase(folder: Path, seals: list[Seal], rows: pl.LazyFrame, who: Traces, reference: str) -> Erased:

@@ -18,7 +18,7 @@ from rwe.errors import Busy, DataError, MachineError
 from rwe.ports import Cursor
 from rwe.store import commit as delta
 from rwe.store.appending import Appending, Landed, last_cursor
-from rwe.store.erase import Erased, Traces, erase
+from rwe.store.erase import Erased, Traces, erase, traces
 from rwe.store.opening import settle, settled, sweep
 from rwe.store.rows import latest, schema_of
 from rwe.store.seal import Seal, erasing, read_seals, scrub, verify, write_seal
@@ -219,6 +219,16 @@ class Table:
             verify(self.folder, seals)
             return erase(self.folder, seals, self.scan(seals), who, reference)
 
+    def traces(self, who: Traces) -> pl.DataFrame:
+        """Return ``_key`` and ``_commit`` of every row version that `erase` would take out.
+
+        Raises
+        ------
+        TornStore, DataError
+            As `rows`.
+        """
+        return traces(self.rows(), who)
+
     def scrub(self) -> tuple[int, int]:
         """Read every byte of the table and compare it with the chain; return files and bytes.
 
@@ -268,10 +278,10 @@ class Table:
             return seals  # a writer is at work, or we may not write here: what is sealed is whole
 
     def _settled(self, seals: list[Seal]) -> list[Seal]:
-        if settled(self.folder, seals):
-            return seals
-        self.store.notices.append(settle(self.folder, seals))
-        return read_seals(self.folder)
+        while not settled(self.folder, seals):
+            self.store.notices.append(settle(self.folder, seals))
+            seals = read_seals(self.folder)
+        return seals
 
     def ready(self, names: dict[str, str]) -> list[Seal]:
         """Return the seals of the table, made if it is not there, swept of scraps if it is. Needs the lock."""

@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Erasure of a person from a home: every table of the store, what runs and exports kept, and whatever comes later.
+
+Who was erased stands in ``store/erased.jsonl`` as references that are keyed, so they say nothing
+without the linkage key; with it, rows of that person are known when a hospital sends them again,
+and do not land. What is to be erased is noted before anything is touched, so that an erasure that
+was stopped goes on where it stopped; the note is deleted last.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from rwe.chain import Chain, fsync, on_disk
+from rwe.errors import Busy, DataError
+from rwe.identity import load_or_make_key, pseudonymise
+from rwe.pipeline.erased_files import clear_exports, clear_runs
+from rwe.spec.source import Column
+from rwe.store import Store, Table
+
+TOKENS = ("person_token", "national_token")
+NOTE = "erasing.json"
+_ID_DIGITS = 15  # the first 60 bits of a token: the id of a person in the common model
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a person is known by in a home.
+
+    Parameters
+    ----------
+    numbers, nationals
+        Tokens of hospitals' own numbers, and of national numbers. More than one national number may mean that a
+        hospital's number was given to two people.
+    keys
+        By table, the keys of the rows that are the person's, with the commits that brought them.
+    """
+
+    numbers: tuple[str, ...]
+    nationals: tuple[str, ...]
+    keys: Mapping[str, list[tuple[str, int]]]
+
+    @property
+    def tokens(self) -> list[str]:
+        """All tokens, the same ones in the same order each time."""
+        return sorted({*self.numbers, *self.nationals})
+
+    @property
+    def columns(self) -> dict[str, list[str] | list[int]]:
+        """What to look for, by column of a table."""
+        ids = [int(token[:_ID_DIGITS], 16) for token in self.tokens]
+        return {**dict.fromkeys(TOKENS, self.tokens), "person_id": ids}
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did: its name in the chains, row versions taken out by table, runs marked, files changed."""
+
+    reference: str
+    tables: Mapping[str, int]
+    runs: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def tokens_of(identifier: str, home: Path) -> list[str]:
+    """Return the tokens that an identifier has in this home: as a national number, and as each hospital's own.
+
+    Raises
+    ------
+    Refused, MachineError
+        As `load_or_make_key`.
+    """
+    key = load_or_make_key(home)
+    rows = pl.DataFrame({"person": [identifier], "national": [identifier]})
+    roles = {"person": Column(type="text", role="person"), "national": Column(type="text", role="national_id")}
+    sites = sorted({name.partition("/")[0] for name in Store(home / "store").names()})
+    made = [pseudonymise(rows, roles, key, f"{site}/person") for site in sites]
+    return sorted({token for frame in made for name in TOKENS for token in frame[name].drop_nulls()})
+
+
+def find(tokens: Iterable[str], home: Path) -> Person:
+    """Return everything a person is known by, found from rows that bear two tokens of the same person.
+
+    Raises
+    ------
+    DataError
+        If no row of the store bears one of the tokens.
+    TornStore
+        If a sealed file is missing or holds other bytes.
+    """
+    store = Store(home / "store")
+    tables = [store.table(name) for name in store.names()]
+    numbers, nationals = _closed(set(tokens), tables)
+    if not numbers | nationals:
+        raise DataError("no row of this store bears such a token; nothing was erased")
+    person = Person(tuple(sorted(numbers)), tuple(sorted(nationals)), {})
+    keys = {table.name: table.traces(person.columns).rows() for table in tables}
+    return Person(person.numbers, person.nationals, {name: found for name, found in keys.items() if found})
+
+
+def _closed(known: set[str], tables: list[Table]) -> tuple[set[str], set[str]]:
+    """Return the hospital numbers and national numbers that hang together with the known tokens."""
+    pairs = pl.concat([_pairs(table) for table in tables]).unique().collect() if tables else pl.DataFrame()
+    found: set[str] = set()
+    while not pairs.is_empty():
+        mine = pairs.filter(pl.any_horizontal(pl.col(name).is_in(list(known)) for name in TOKENS))
+        found = {token for name in TOKENS for token in mine[name].drop_nulls()}
+        if found <= known:
+            return set(mine["person_token"].drop_nulls()) & found, set(mine["national_token"].drop_nulls()) & found
+        known = known | found
+    return set(), set()
+
+
+def _pairs(table: Table) -> pl.LazyFrame:
+    rows = table.rows()
+    columns = rows.collect_schema()
+    return rows.select(
+        (pl.col(name) if name in columns else pl.lit(None, pl.String)).alias(name) for name in TOKENS
+    ).unique()
+
+
+def erase(person: Person, home: Path) -> Erasure:
+    """Take a person out of everything under a home.
+
+    Raises
+    ------
+    Busy
+        If another process appends to a table, or erases.
+    """
+    with _alone(home / "store"):
+        _resume(home)
+        _note(home / "store" / NOTE, person)
+        return _carry_out(person, home)
+
+
+def resume(home: Path) -> Erasure | None:
+    """Complete an erasure that was stopped half-way, if there is one; return what it did.
+
+    Raises
+    ------
+    Busy
+        If another process appends to a table, or erases.
+    """
+    if not (home / "store" / NOTE).exists():
+        return None
+    with _alone(home / "store"):
+        return _resume(home)
+
+
+def _resume(home: Path) -> Erasure | None:
+    path = home / "store" / NOTE
+    if not path.exists():
+        return None
+    noted = json.loads(path.read_text("utf-8"))
+    keys = {name: [(key, commit) for key, commit in found] for name, found in noted["keys"].items()}
+    return _carry_out(Person(tuple(noted["numbers"]), tuple(noted["nationals"]), keys), home)
+
+
+def _carry_out(person: Person, home: Path) -> Erasure:
+    """Do the noted erasure from wherever it stands; each part of it may have been done before."""
+    store, key = Store(home / "store", patience=60), load_or_make_key(home)
+    references = [_reference(key, token) for token in person.tokens]
+    if new := [one for one in references if one not in _references(store.root)]:
+        _chain(store.root).append({"kind": "erased", "references": new})
+    tables = {name: store.table(name).erase(person.columns, references[0]).rows for name in store.names()}
+    runs, files = clear_runs(home, person.columns, person.keys, references[0])
+    files += clear_exports(home, person.columns, person.keys)
+    with on_disk(store.root):
+        (store.root / NOTE).unlink(missing_ok=True)
+        fsync(store.root)
+    return Erasure(references[0], {name: n for name, n in tables.items() if n}, runs, files)
+
+
+def _note(path: Path, person: Person) -> None:
+    """Keep what is being erased until it is; only the owner may read it."""
+    draft = path.with_suffix(".draft")
+    with on_disk(path):
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(person), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        fsync(path.parent)
+
+
+def barred(store: Store, key: bytes) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return what takes the rows of erased people out of pseudonymised rows, before they land."""
+    references = _references(store.root)
+    return partial(_without, references=references, key=key) if references else lambda rows: rows
+
+
+def _without(rows: pl.DataFrame, *, references: frozenset[str], key: bytes) -> pl.DataFrame:
+    for name in set(TOKENS) & set(rows.columns):
+        tokens = rows[name].drop_nulls().unique()
+        out = [token for token in tokens if _reference(key, token) in references]
+        rows = rows.filter(~pl.col(name).is_in(out).fill_null(value=False)) if out else rows
+    return rows
+
+
+def _reference(key: bytes, token: str) -> str:
+    return hmac.digest(key, f"erased\x00{token}".encode(), "sha256")[:16].hex()
+
+
+def _chain(root: Path) -> Chain:
+    return Chain(root / "erased.jsonl")
+
+
+def _references(root: Path) -> frozenset[str]:
+    return frozenset(one for entry in _chain(root).entries() for one in entry.payload.get("references", ()))
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    lock = FileLock(root / "erasing.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy("another process is erasing in this home; try again later") from None
+    try:
+        yield
+    finally:
+        lock.release()
