@@ -16,24 +16,28 @@ person are counted when they are harmonised.
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import polars as pl
 
+from rwe.buffers import in_lists
 from rwe.chain import fsync, on_disk
 from rwe.errors import MachineError, Refused
 from rwe.spec.source import Column
+from rwe.tokens import tokens
 
 KEY_BYTES = 32
 NATIONAL, NAME = "national", "name"
 _MASK = "\x00\x00"
+_KEPT = r"^[!-`{-~]+$"  # printable, without space and small letters: `normalise` gives these back
+_TEXTS = pl.List(pl.String())
 
 # Capitals that look alike in both alphabets, typed in the wrong one by accident.
 _TO_LATIN = str.maketrans("АВЕКМНОРСТУХІЈЅ", "ABEKMHOPCTYXIJS")
@@ -121,11 +125,11 @@ def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, 
     (['sex', 'person_token'], 1)
     """
     raw = [name for name, column in columns.items() if column.role]
-    tokens = (_ROLES[column.role](rows, name, key, domain) for name, column in columns.items() if column.role in _ROLES)
+    made = [_ROLES[column.role](rows, name, key, domain) for name, column in columns.items() if column.role in _ROLES]
     names = [name for name in raw if columns[name].role == "name"]
     births = [rows[name] for name in raw if columns[name].role == "birth_date"]
     parts = [_name_tokens(rows.select(names), births, key)] if names else []
-    return rows.drop(raw).with_columns(*(series for made in tokens for series in made), *parts)
+    return rows.drop(raw).with_columns(*chain.from_iterable(made), *parts)
 
 
 def normalise(text: str) -> str | None:
@@ -162,31 +166,42 @@ def _latin(part: str) -> str:
     return re.sub(r"IYA$", "IA", bare)
 
 
-def _token(key: bytes, domain: str, text: str) -> str:
-    return hmac.digest(key, f"{domain}\x00{text}".encode(), "sha256")[:16].hex()
+def _normalised(texts: pl.Series) -> pl.Series:
+    """Return what `normalise` says of each text; asked once for each spelling, and not of those it would keep."""
+    odd = texts.filter(~texts.str.contains(_KEPT)).unique()
+    if odd.is_empty():
+        return texts
+    said = pl.Series([normalise(text) for text in odd], dtype=pl.String())
+    return pl.select(pl.lit(texts).replace_strict(odd, said, default=pl.lit(texts))).to_series()
 
 
-def _masked(key: bytes, text: str) -> list[str]:
+def _masked(key: bytes, numbers: pl.Series) -> pl.Series:
+    """Return the tokens of each number with each neighbouring pair of its digits masked."""
+    usual = numbers.str.contains("^[0-9]{10}$")
+    column, places = pl.col("number"), pl.col("place")
+    rows = pl.DataFrame({"number": numbers, "place": range(numbers.len())})
+    hidden = [pl.concat_str(column.str.slice(0, i), pl.lit(_MASK), column.str.slice(i + 2)) for i in range(9)]
+    many = rows.filter(usual).select(places, pl.concat_list(hidden).alias("hidden"))
+    rest = rows.filter(~usual)
+    few = pl.DataFrame({"place": rest["place"], "hidden": pl.Series(map(_hidden, rest["number"]), dtype=_TEXTS)})
+    texts = rows.join(pl.concat([many, few]), on="place", how="left", maintain_order="left")["hidden"]
+    said = texts.explode(empty_as_null=False, keep_nulls=False)
+    return in_lists(tokens(key, f"{NATIONAL}/masked", said), texts.list.len())
+
+
+def _hidden(text: str) -> list[str]:
     pairs = (i for i in range(len(text) - 1) if text[i : i + 2].isdecimal())
-    return [_token(key, f"{NATIONAL}/masked", f"{text[:i]}{_MASK}{text[i + 2 :]}") for i in pairs]
-
-
-def _each(texts: pl.Series, make: Callable[[str], Any], dtype: pl.DataType) -> pl.Series:
-    """Return what `make` says of each normalised text, computed once for each spelling."""
-    plain = {text: normalise(text) for text in texts.drop_nulls().unique()}
-    made = {text: None if said is None else make(said) for text, said in plain.items()}
-    return pl.Series([made.get(text) for text in texts], dtype=dtype)
+    return [f"{text[:i]}{_MASK}{text[i + 2 :]}" for i in pairs]
 
 
 def _person(rows: pl.DataFrame, name: str, key: bytes, domain: str) -> list[pl.Series]:
-    numbers = rows[name].cast(pl.String)
-    return [_each(numbers, lambda text: _token(key, domain, text), pl.String()).alias("person_token")]
+    return [tokens(key, domain, _normalised(rows[name].cast(pl.String))).alias("person_token")]
 
 
 def _national(rows: pl.DataFrame, name: str, key: bytes, _domain: str) -> list[pl.Series]:
-    whole = _each(rows[name], lambda text: _token(key, NATIONAL, text), pl.String())
-    masked = _each(rows[name], lambda text: _masked(key, text), pl.List(pl.String()))
-    return [whole.alias("national_token"), masked.alias("national_masked")]
+    numbers = _normalised(rows[name])
+    whole = tokens(key, NATIONAL, numbers)
+    return [whole.alias("national_token"), _masked(key, numbers).alias("national_masked")]
 
 
 def _birth(rows: pl.DataFrame, name: str, _key: bytes, _domain: str) -> list[pl.Series]:
@@ -201,12 +216,19 @@ _ROLES: dict[str | None, Callable[[pl.DataFrame, str, bytes, str], list[pl.Serie
 
 
 def _name_tokens(names: pl.DataFrame, births: Sequence[pl.Series], key: bytes) -> pl.Series:
-    parts = {text: name_parts(text) for name in names for text in name.drop_nulls().unique()}
-    alone = {part: _token(key, NAME, part) for part in {part for found in parts.values() for part in found}}
-    days = births[0].dt.to_string("%Y-%m-%d").to_list() if births else [None] * names.height
-    rows = (
-        sorted({*(alone[p] for p in found), *(_token(key, f"{NAME}/birth", f"{p}\x00{day}") for p in found if day)})
-        for texts, day in zip(names.iter_rows(), days, strict=True)
-        for found in [[part for text in texts if text is not None for part in parts[text]]]
-    )
-    return pl.Series("name_tokens", list(rows), dtype=pl.List(pl.String()))
+    days = births[0].dt.to_string("%Y-%m-%d") if births else pl.Series([None] * names.height, dtype=pl.String())
+    parts = pl.concat([_parts(name, days) for name in names])
+    born = pl.select(pl.concat_str(parts["part"], pl.lit("\0"), parts["day"])).to_series()
+    alone = parts.select("row", token=tokens(key, NAME, parts["part"]))
+    dated = parts.select("row", token=tokens(key, f"{NAME}/birth", born))
+    each = pl.concat([alone, dated]).drop_nulls().unique().sort("row", "token")
+    counts = np.bincount(each["row"].to_numpy(), minlength=names.height)
+    return in_lists(each["token"], pl.Series(counts)).alias("name_tokens")
+
+
+def _parts(name: pl.Series, days: pl.Series) -> pl.DataFrame:
+    """Return the parts of the names of a column, with the row and the birth date of each."""
+    spelled = name.drop_nulls().unique()
+    found = pl.DataFrame({"name": spelled, "part": pl.Series(map(name_parts, spelled), dtype=_TEXTS)})
+    rows = pl.DataFrame({"name": name, "day": days, "row": range(name.len())})
+    return rows.join(found, on="name").explode("part").drop_nulls("part").select("row", "part", "day")

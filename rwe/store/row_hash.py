@@ -18,8 +18,8 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
+from rwe.buffers import hexadecimal, text_words
 from rwe.kernels.siphash import begin, end, take_texts, take_words
 
 _KEY = b"rwe row content."
@@ -41,7 +41,7 @@ def row_hashes(frame: pl.DataFrame) -> pl.Series:
     for name in sorted(frame.columns):
         _take(frame[name], state)
     end(state, out)
-    return _hexadecimal(out)
+    return hexadecimal(out.astype("<u8", copy=False).view(np.uint8)).alias("_hash")
 
 
 def _take(column: pl.Series, state: npt.NDArray[np.uint64]) -> None:
@@ -50,9 +50,9 @@ def _take(column: pl.Series, state: npt.NDArray[np.uint64]) -> None:
     if column.dtype == pl.List(pl.String()):
         counts = column.list.len().fill_null(0).to_numpy()
         starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-        take_texts(name, there, starts, *_bytes(column.explode(empty_as_null=False, keep_nulls=False)), state)
+        take_texts(name, there, starts, *text_words(column.explode(empty_as_null=False, keep_nulls=False)), state)
     elif column.dtype == pl.String():
-        take_texts(name, there, np.empty(0, np.int64), *_bytes(column), state)
+        take_texts(name, there, np.empty(0, np.int64), *text_words(column), state)
     else:
         take_words(name, there, _words(column), state)
 
@@ -61,20 +61,3 @@ def _words(column: pl.Series) -> npt.NDArray[np.uint64]:
     plain = column.to_physical().fill_null(0)
     plain = plain if plain.dtype == pl.Float64() else plain.cast(pl.Int64())
     return np.ascontiguousarray(plain.to_numpy()).view(np.uint64)
-
-
-def _bytes(texts: pl.Series) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """Return where each text begins, and the bytes of all as little-endian words with one to spare."""
-    array = texts.fill_null("").rechunk().to_arrow()
-    _, offsets, data = array.buffers()
-    places = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
-    said = np.zeros(int(places[-1]) // 8 + 2, "<u8")
-    said.view(np.uint8)[: int(places[-1])] = np.frombuffer(data, np.uint8)[: int(places[-1])] if places[-1] else 0
-    return places, said.astype(np.uint64, copy=False)
-
-
-def _hexadecimal(words: npt.NDArray[np.uint64]) -> pl.Series:
-    ends = np.arange(0, 16 * len(words) + 1, 16, dtype=np.int64)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(words.astype("<u8").tobytes())]
-    digests = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(words), buffers)
-    return pl.Series("_hash", digests).bin.encode("hex")

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Columns of text as plain arrays for the kernels, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+
+def text_words(texts: pl.Series) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return where each text begins, then the number of bytes; and the bytes as little-endian words with one to spare.
+
+    A null is an empty text.
+    """
+    array = texts.fill_null("").rechunk().to_arrow()
+    _, offsets, data = array.buffers()
+    places = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
+    size = int(places[-1])
+    words = np.zeros(size // 8 + 2, "<u8")
+    if size:
+        words.view(np.uint8)[:size] = np.frombuffer(data, np.uint8)[:size]
+    return places, words.astype(np.uint64, copy=False)
+
+
+def hexadecimal(raw: npt.NDArray[np.uint8]) -> pl.Series:
+    """Return each row of bytes as hexadecimal text."""
+    rows, width = raw.shape
+    buffers = [None, pa.py_buffer(np.arange(0, width * rows + 1, width or 1)), pa.py_buffer(np.ascontiguousarray(raw))]
+    return pl.Series(pa.LargeBinaryArray.from_buffers(pa.large_binary(), rows, buffers)).bin.encode("hex")
+
+
+def in_lists(values: pl.Series, counts: pl.Series) -> pl.Series:
+    """Return the values in lists of these lengths, one after another; a null length makes a null list."""
+    ends = np.concatenate(([0], np.cumsum(counts.fill_null(0).to_numpy(), dtype=np.int64)))
+    lists = pl.Series(pa.LargeListArray.from_arrays(pa.array(ends), values.rechunk().to_arrow()))
+    return pl.select(pl.when(counts.is_not_null()).then(lists)).to_series()
