@@ -26,6 +26,12 @@ COMMANDS = {
     "report": "rwe.cli.study:report",
     "doctor": "rwe.cli.doctor:doctor",
 }
+STORE = {
+    "verify": "rwe.cli.store:verify",
+    "history": "rwe.cli.store:history",
+    "as-of": "rwe.cli.store:as_of",
+    "erase": "rwe.cli.store:erase",
+}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
 
@@ -33,6 +39,7 @@ def build() -> App:
     """Return the application with its commands by import string."""
     app = _group("rwe", COMMANDS)
     app.command(_group("schedule", SCHEDULE, prefix="schedule."))
+    app.command(_group("store", STORE, prefix="store."))
     return app
 
 

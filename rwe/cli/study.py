@@ -77,8 +77,12 @@ def _run(study: Path, common: Common, voice: Talk, **how: Any) -> int:
 def report(run: Run, /, *, common: Common = ALL, voice: Talk) -> int:
     """Write the dossier of a finished run again from its released tables."""
     from rwe import pipeline
+    from rwe.provenance import erased
 
     for path in pipeline.report(run, common.place, common.languages):
         voice.event("report", path=str(path))
         voice.say("run.dossier", path=path)
+    if erased(path.parents[1]):
+        voice.event("erased", run=path.parents[1].name)
+        voice.say("run.erased", run=path.parents[1].name)
     return 0

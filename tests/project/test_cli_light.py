@@ -40,7 +40,9 @@ def imported(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in re.findall(r"^import time:.*\|\s*(\S+)$", said, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["schedule", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["schedule", "--help"], ["store", "erase", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     names = imported(*arguments)
 
@@ -114,7 +116,7 @@ def test_both_languages_say_everything_with_the_same_places_to_fill() -> None:
 
 def test_every_word_of_the_catalogue_is_used() -> None:
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "rwe" / "cli").glob("*.py"))
-    families = ("command.", "stage.", "status.", "doctor.", "schedule.head.", "plan.")
+    families = ("command.", "stage.", "status.", "doctor.", "schedule.head.", "store.head.", "plan.")
 
     unused = [key for key in words("en") if not key.startswith(families) and not re.search(rf"""["']{key}["']""", code)]
 
