@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages of one stream gathered into pages that land together: what each says that is news, in order of arrival."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from connectors.nhis_folder import Gone
+from connectors.nhis_ledger import Arrival, Fault, Ledger
+from connectors.nhis_message import Message
+from connectors.nhis_stream import Document, Plan, Values, rows_of
+from connectors.nhis_xml import Malformed
+from connectors.typed import DTYPES
+
+Row = tuple[str, str, Values]
+
+
+@dataclass
+class Page:
+    """Rows that will land together, and the messages that they are of."""
+
+    rows: list[Row] = field(default_factory=list)
+    versions: list[tuple[str, Arrival, int]] = field(default_factory=list)
+    members: list[Arrival] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """What the page is known by: the ids of its messages and their contents."""
+        told = "\n".join(f"{one.id} {one.sha256}" for one in self.members)
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+    def holds(self, documents: Iterable[Document]) -> bool:
+        """Return whether one of the documents is in it already."""
+        return not {number for number, *_ in self.versions}.isdisjoint(one.number for one in documents)
+
+    def add(self, arrival: Arrival, document: Document, rows: list[Row]) -> None:
+        """Add what one document of a message says; that it says nothing is kept too, for what may come late."""
+        self.rows += rows
+        self.versions.append((document.number, arrival, document.count))
+        if rows and arrival not in self.members[-1:]:
+            self.members.append(arrival)
+
+    def frame(self, plan: Plan) -> pl.DataFrame:
+        """Return the rows in the types of the stream."""
+        keys = pl.Series("_key", [key for key, *_ in self.rows], dtype=pl.String)
+        columns = [
+            pl.Series(name, [values[name] for *_, values in self.rows], dtype=DTYPES[column.type])
+            for name, column in plan.stream.columns.items()
+        ]
+        operations = [pl.Series("_op", [op for _, op, _ in self.rows], dtype=pl.String)] if plan.marks_deleted else []
+        return pl.DataFrame([keys, *columns, *operations])
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Makes the pages of one stream.
+
+    Parameters
+    ----------
+    plan
+        The stream.
+    ledger
+        What was told before; told of each page when the next is asked for.
+    message
+        Reads the message of an arrival.
+    size
+        The rows of a page; a message is not split.
+    gone
+        Messages that were taken away before their turn came; told once, tried again should they return.
+    """
+
+    plan: Plan
+    ledger: Ledger
+    message: Callable[[Arrival], Message]
+    size: int
+    gone: list[Fault] = field(default_factory=list)
+
+    def of(self, arrivals: Iterable[Arrival], *, late: bool) -> Iterator[Page]:
+        """Yield what the messages say that is news; a page ends before a document would stand in it twice.
+
+        Parameters
+        ----------
+        arrivals
+            The messages, in their order.
+        late
+            Whether they were set aside when their turn was: then all that was told since counts as told before.
+        """
+        page = Page()
+        for arrival in arrivals:
+            documents = self._documents(arrival, late=late)
+            if len(page.rows) >= self.size or page.holds(documents):
+                yield from self._told(page)
+                page = Page()
+            news = list(self._news(arrival, documents, late=late))
+            for document, rows in news:
+                page.add(arrival, document, rows)
+            if late and documents and not any(rows for _, rows in news):
+                self.ledger.done(self.plan.name, arrival.seq)
+        yield from self._told(page)
+
+    def _news(self, arrival: Arrival, documents: list[Document], *, late: bool) -> Iterator[tuple[Document, list[Row]]]:
+        for document in documents:
+            newest, most = self.ledger.told_before(self.plan.name, document.number, arrival, late=late)
+            if newest <= arrival.created_on:
+                yield document, list(rows_of(self.plan, document, most))
+
+    def _told(self, page: Page) -> Iterator[Page]:
+        self.ledger.tell(self.plan.name, page.id, page.versions)
+        if page.rows:
+            yield page
+
+    def _documents(self, arrival: Arrival, *, late: bool) -> list[Document]:
+        """Return what a message says to the stream; one that cannot be read is set aside and says nothing."""
+        numbers: list[str] = []
+        try:
+            message = self.message(arrival)
+            numbers = self.plan.numbers(message)
+            return self.plan.documents(message)
+        except Gone as exc:
+            self.gone.extend([] if late else [Fault(arrival.place, str(exc))])
+            self.ledger.set_aside(self.plan.name, arrival, None)
+            return []
+        except Malformed as exc:
+            told = (self.ledger.told_before(self.plan.name, number, arrival, late=late)[0] for number in numbers)
+            if numbers and all(newest > arrival.created_on for newest in told):
+                self.ledger.done(self.plan.name, arrival.seq)  # the sender has mended it
+            else:
+                self.ledger.set_aside(self.plan.name, arrival, str(exc))
+            return []
