@@ -16,6 +16,7 @@ person are counted when they are harmonised.
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import secrets
@@ -94,6 +95,11 @@ def _make_key(path: Path) -> None:
         finally:
             draft.unlink()
         fsync(path.parent)
+
+
+def key_version(key: bytes) -> str:
+    """Return what a key is known by: a name that tells it from others and nothing about itself."""
+    return hmac.digest(key, b"rwe linkage key version", "sha256")[:6].hex()
 
 
 def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, domain: str) -> pl.DataFrame:

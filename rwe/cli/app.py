@@ -22,6 +22,7 @@ from rwe.errors import DefinitionError
 COMMANDS = {
     "demo": "rwe.cli.study:demo",
     "check": "rwe.cli.study:check",
+    "extract": "rwe.cli.extract:extract",
     "run": "rwe.cli.study:run",
     "report": "rwe.cli.study:report",
     "doctor": "rwe.cli.doctor:doctor",

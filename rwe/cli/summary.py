@@ -26,8 +26,16 @@ def show_run(voice: Voice, summary: RunSummary) -> int:
     for language, path in summary.dossier.items():
         voice.event("dossier", language=language, path=str(path))
         voice.say("run.dossier", path=path)
+    show_aside(voice, summary.aside)
     voice.event("run", run_id=summary.run_id, folder=str(summary.folder))
-    return 0
+    return summary.exit_code
+
+
+def show_aside(voice: Voice, aside: Mapping[str, str]) -> None:
+    """Say which streams were not read to their end, and why."""
+    for stream, fault in aside.items():
+        voice.event("aside", stream=stream, reason=fault)
+        voice.say("extract.aside", stream=stream, reason=fault)
 
 
 def _show_rows(voice: Voice, summary: RunSummary) -> None:

@@ -1,57 +1,141 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a hospital into its landing tables: pseudonymised in memory, rows and cursor in one commit."""
+"""From a hospital into its landing tables: stream by stream, a fault of one never the fault of another."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
-
 from rwe import plugins
-from rwe.identity import pseudonymise
+from rwe.errors import DataError, DefinitionError, SourceUnreachable
+from rwe.identity import key_version
+from rwe.pipeline.contract import Contract, contract
+from rwe.pipeline.deletions import delete_gone
 from rwe.pipeline.erasure import barred, resume
-from rwe.pipeline.planning import Source
-from rwe.ports import Batch, Connector, Cursor
+from rwe.pipeline.landing import Landing, land
+from rwe.ports import Connector, TellsColumns, TellsSession
+from rwe.spec.site import Site
+from rwe.spec.source import Source
 from rwe.store import Store, Table
 
 Tell = Callable[[str], None]
-Door = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def _nobody(text: str) -> None:
+    """Tell nobody of `text`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRead:
-    """What one reading of a stream brought: received = landed + unchanged; `commit` is its newest now."""
+    """What one reading of a stream brought.
+
+    Parameters
+    ----------
+    received, landed, unchanged
+        Rows; received = landed + unchanged + aside.
+    new, late, corrected, deleted
+        What the landed rows say: of keys never seen; of such keys before the place that the reading went on from;
+        of keys that stood; and keys that stand no more.
+    aside
+        Rows kept in quarantine for the reasons in `fault`.
+    commit
+        The newest commit of the landing table now.
+    fault, unreachable
+        Why the stream was not read to its end, empty where it was; and whether a later try may succeed.
+    whole
+        Whether it was ever read to its end.
+    remarks
+        What a person should know, for example of columns that came at the source.
+    national
+        National numbers that came, by kind.
+    """
 
     site: str
     stream: str
-    received: int
-    landed: int
-    unchanged: int
-    commit: int
+    received: int = 0
+    landed: int = 0
+    unchanged: int = 0
+    new: int = 0
+    late: int = 0
+    corrected: int = 0
+    deleted: int = 0
+    aside: int = 0
+    commit: int = 0
+    fault: str = ""
+    unreachable: bool = False
+    whole: bool = True
+    remarks: tuple[str, ...] = ()
+    national: Mapping[str, int] = field(default_factory=dict)
 
 
-def extract(source: Source, store: Store, home: Path, key: bytes, tell: Tell) -> list[StreamRead]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of an extraction beside reading what is new.
+
+    Parameters
+    ----------
+    compare_keys
+        Compare all keys of the source with those landed now, whatever the site file says.
+    allow_deletions
+        Rows of a stream that such a comparison may delete beyond the share that the site allows.
+    accept
+        Streams whose batch in quarantine a person has accepted.
+    """
+
+    compare_keys: bool = False
+    allow_deletions: int = 0
+    accept: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What one hospital brought, plain facts of the session with it, and why it ceased to answer if it did."""
+
+    site: str
+    reads: tuple[StreamRead, ...]
+    session: Mapping[str, str]
+    unreachable: str = ""
+
+
+NOTHING_MORE = Asked()
+
+
+def extract(
+    site: Site, source: Source, store: Store, home: Path, key: bytes, tell: Tell = _nobody, asked: Asked = NOTHING_MORE
+) -> Extracted:
     """Bring what is new in one hospital into its landing tables.
+
+    A stream that breaks its contract is left where it was, with the reason, and the others go on. A source that
+    ceases to answer ends the reading; what landed before stays landed.
 
     Raises
     ------
-    SourceUnreachable, DataError, Refused
-        As the connector's check and reading raise them; what landed before stays landed.
+    Refused
+        If the account of the source could write, or the landing was made with another key.
     """
     resume(home)
-    site, door = source.site, barred(store, key)
+    reads, session = list[StreamRead](), dict[str, str]()
     opener = plugins.connector(site.connector)
-    with closing(opener(site, source.mapping.source, home)) as connector:
-        connector.check()
-        return [
-            _stream(connector, name, source, landing_table(store, site.site, name), key, door, tell)
-            for name in connector.streams()
-        ]
+    try:
+        with closing(opener(site, source, home)) as connector:
+            if lost := asked.accept - set(connector.streams()):
+                raise DefinitionError(
+                    f"site '{site.site}' has no stream {', '.join(map(repr, sorted(lost)))} to accept"
+                )
+            with suppress(DataError):  # the stream whose fault it is says so when it is read
+                connector.check()
+            session.update(connector.session if isinstance(connector, TellsSession) else {})
+            work = _Extraction(site, source, store, connector, key, tell, asked, session)
+            for name in connector.streams():
+                reads.append(work.read(name))
+                if reads[-1].unreachable:
+                    break
+    except SourceUnreachable as exc:
+        return Extracted(site.site, tuple(reads), session, str(exc))
+    return Extracted(site.site, tuple(reads), session, next((r.fault for r in reads if r.unreachable), ""))
 
 
 def landing_table(store: Store, site: str, stream: str) -> Table:
@@ -59,23 +143,61 @@ def landing_table(store: Store, site: str, stream: str) -> Table:
     return store.table(f"{site}/landing/{stream}")
 
 
-def _stream(
-    connector: Connector, name: str, source: Source, table: Table, key: bytes, door: Door, tell: Tell
-) -> StreamRead:
-    table.mend()
-    spec, since = source.mapping.source.streams[name], table.cursor()
-    received = landed = unchanged = 0
-    known = frozenset(seal.batch for seal in table.seals())
-    for batch in connector.read(name, since, known):
-        rows = door(pseudonymise(batch.rows, spec.columns, key, f"{source.site.site}/person"))
-        done = table.append(rows, batch=batch.id or _batch_id(table.name, since, batch), cursor=batch.cursor)
-        received, landed, unchanged = received + done.received, landed + done.landed, unchanged + done.unchanged
-        since = batch.cursor
-        tell(f"{source.site.site}/{name}: {received}")
-    return StreamRead(source.site.site, name, received, landed, unchanged, table.commit)
+@dataclass(frozen=True, slots=True)
+class _Extraction:
+    """The reading of one hospital."""
 
+    site: Site
+    source: Source
+    store: Store
+    connector: Connector
+    key: bytes
+    tell: Tell
+    asked: Asked
+    session: Mapping[str, str]
 
-def _batch_id(table: str, since: Cursor | None, batch: Batch) -> str:
-    """Return the same id for the same stretch of a stream, so that a batch sent twice lands once."""
-    text = f"{table}\0{since}\0{batch.cursor}\0{batch.rows.height}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    def read(self, name: str) -> StreamRead:
+        """Read one stream to its end or its first fault."""
+        site, spec = self.site.site, self.source.streams[name]
+        with contract(self.store, site, name, spec, self.key) as known:
+            known.key_is(key_version(self.key))
+            table = landing_table(self.store, site, name)
+            table.mend()
+            known.learn_landed(table)
+            remarks = [f"accepted: {reason}" for reason in (known.accept() if name in self.asked.accept else [])]
+            aside = self.store.table(f"{site}/quarantine/{name}")
+            done = Landing(known, table, aside, f"{site}/person", self.key, barred(self.store, self.key))
+            try:
+                remarks += self._columns(known)
+                land(self.connector, name, done, lambda n: self.tell(f"{site}/{name}: {n}"))
+                done.deleted += self._deletions(known, table) if not done.fault else 0
+            except (DataError, SourceUnreachable) as exc:
+                done.fault, done.unreachable = str(exc), isinstance(exc, SourceUnreachable)
+            finally:
+                known.close(table, whole=done.ended, session=self.session)
+            return StreamRead(
+                site, name, **done.counts(), commit=table.commit, whole=known.whole, remarks=tuple(remarks)
+            )
+
+    def _columns(self, known: Contract) -> list[str]:
+        """Compare the columns of the source with those it had."""
+        if not isinstance(self.connector, TellsColumns):
+            return []
+        remarks, found = known.compare_columns(self.connector.columns(known.name))
+        if found:
+            known.set_aside(found)
+            raise DataError(f"stream '{known.name}': " + "; ".join(one.words for one in found))
+        return remarks
+
+    def _deletions(self, known: Contract, table: Table) -> int:
+        """Compare all keys where it is asked for or due; return the keys deleted."""
+        every = self.site.compare_keys_every
+        due = every is not None and known.since_compared + 1 >= every
+        if not (due or self.asked.compare_keys):
+            return 0
+        keys = self.connector.keys(known.name)
+        if keys is None:
+            return 0
+        gone = delete_gone(table, keys, share=self.site.delete_share, allowed=self.asked.allow_deletions)
+        known.compared(gone)
+        return gone

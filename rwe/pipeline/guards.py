@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -70,15 +71,23 @@ def disk(home: Path) -> Iterator[None]:
         raise MachineError(f"cannot write {place}: {reason}; choose another --home or make room") from None
 
 
+@dataclass
+class Record:
+    """What the catalogue is to keep of a run that comes to its end."""
+
+    commits: dict[str, int] = field(default_factory=dict)
+    exit_code: int = 0
+
+
 @contextmanager
-def recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Iterator[dict[str, int]]:
+def recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Iterator[Record]:
     """Enter a run in the catalogue and close it with the code it ended with, whatever ends it."""
-    commits: dict[str, int] = {}
+    record = Record()
     seq = catalogue.start_run(run_id, plan.study.study, folder.as_posix(), plan.hash())
     code = 1
     try:
-        yield commits
-        code = 0
+        yield record
+        code = record.exit_code
     except RweError as exc:
         code = exc.exit_code
         raise
@@ -89,4 +98,4 @@ def recorded(catalogue: Catalogue, run_id: str, plan: Plan, folder: Path) -> Ite
         code = exc.code if isinstance(exc.code, int) else 1
         raise
     finally:
-        catalogue.finish_run(seq, exit_code=code, commits=commits)
+        catalogue.finish_run(seq, exit_code=code, commits=record.commits)

@@ -21,7 +21,7 @@ from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
-from rwe.pipeline.extract import StreamRead, extract, landing_table
+from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.release import release, write_model
@@ -87,14 +87,17 @@ def run(
         catalogue.lose_runs(plan.study.study)
         previous = catalogue.last_run(plan.study.study)
         make_folder(folder)
-        with recorded(catalogue, run_id, plan, folder.relative_to(home)) as commits:
+        with recorded(catalogue, run_id, plan, folder.relative_to(home)) as record:
             work = _Work(plan, home, folder, run_id, started, progress)
-            reads, aligned, notices = work.gather()
-            commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
+            taken, aligned, notices = work.gather()
+            reads = [read for part in taken for read in part.reads]
+            aside = {f"{r.site}/{r.stream}": r.fault for r in reads if r.fault}
+            record.exit_code = DataError.exit_code if aside else 0
+            record.commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
             work.answer(together(aligned), aligned)
             dossier = work.report(lang)
             changes = work.compare(previous, lang, notices)
-            work.seal(commits)
+            work.seal(record.commits, taken)
             notices += work.track(track)
     return RunSummary(
         run_id=run_id,
@@ -107,6 +110,7 @@ def run(
         previous=previous.run_id if previous and changes is not None else None,
         changes=tuple(changes or ()),
         notices=tuple(notices),
+        aside=aside,
     )
 
 
@@ -125,16 +129,23 @@ class _Work:
     def store(self) -> Store:
         return Store(self.home / "store")
 
-    def gather(self) -> tuple[list[StreamRead], list[Aligned], list[str]]:
-        """Extract and harmonise."""
+    def gather(self) -> tuple[list[Extracted], list[Aligned], list[str]]:
+        """Extract and harmonise; a stream that was never read to its end leaves nothing to go on with."""
         store, key = self.store, load_or_make_key(self.home)
         self.progress("extract")
-        reads = [r for source in self.plan.sources for r in extract(source, store, self.home, key, self.progress)]
-        stages.write_extract(self.folder, reads)
+        taken = [
+            extract(part.site, part.mapping.source, store, self.home, key, self.progress) for part in self.plan.sources
+        ]
+        stages.write_extract(self.folder, taken)
+        if silent := [part.unreachable for part in taken if part.unreachable]:
+            raise SourceUnreachable("; ".join(silent))
+        if never := [read.fault for part in taken for read in part.reads if not read.whole]:
+            raise DataError("; ".join(never))
         self.progress("harmonise")
         aligned = [align(source, store) for source in self.plan.sources]
         stages.write_harmonise(self.folder, aligned)
-        return reads, aligned, list(store.notices)
+        remarks = [f"{r.site}/{r.stream}: {text}" for part in taken for r in part.reads for text in r.remarks]
+        return taken, aligned, [*store.notices, *remarks]
 
     def answer(self, cdm: Cdm, aligned: list[Aligned]) -> None:
         """Select, analyse, compare, reimburse and release."""
@@ -193,13 +204,15 @@ class _Work:
             notices.append(f"not compared with run {previous.run_id}: {exc}")
             return None
 
-    def seal(self, commits: Mapping[str, int]) -> None:
+    def seal(self, commits: Mapping[str, int], taken: Sequence[Extracted]) -> None:
         """Hash everything the run wrote and read into its manifest."""
         facts = {
             "run_id": self.run_id,
             "study": self.plan.study.study,
             "config_hash": self.plan.hash(),
             "started": self.started.isoformat(timespec="seconds"),
+            "sessions": {part.site: dict(part.session) for part in taken},
+            "set_aside": {f"{r.site}/{r.stream}": r.fault for part in taken for r in part.reads if r.fault},
             "data": {name: self._sealed(name, commit) for name, commit in commits.items()},
         }
         provenance.write_manifest(self.folder, self.plan.files, facts)

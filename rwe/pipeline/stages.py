@@ -14,7 +14,7 @@ import polars as pl
 
 from rwe.cohort import Cohort
 from rwe.pipeline.align import Aligned
-from rwe.pipeline.extract import StreamRead
+from rwe.pipeline.extract import Extracted
 from rwe.pipeline.files import write_table
 from rwe.reimbursement import Settlement
 from rwe.result import Result
@@ -29,9 +29,9 @@ def stage(folder: Path, name: str) -> Path:
     return path
 
 
-def write_extract(folder: Path, reads: Iterable[StreamRead]) -> None:
+def write_extract(folder: Path, taken: Iterable[Extracted]) -> None:
     """Write what each stream brought."""
-    _json(stage(folder, "extract") / "streams.json", [asdict(read) for read in reads])
+    _json(stage(folder, "extract") / "streams.json", [asdict(read) for part in taken for read in part.reads])
 
 
 def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:

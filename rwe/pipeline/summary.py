@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from rwe.errors import DataError
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.changes import Change
 from rwe.report import key_figures
@@ -39,7 +40,9 @@ class RunSummary:
     previous, changes
         The run before of the same study (None where there is none to compare with), and what differs from it.
     notices
-        What a person should know: repairs of the store, a tracking server that was away.
+        What a person should know: repairs of the store, columns that came, a tracking server that was away.
+    aside
+        Why a stream was not read to its end, by ``site/stream``; the run stands on what had landed before.
     """
 
     run_id: str
@@ -52,6 +55,12 @@ class RunSummary:
     previous: str | None
     changes: tuple[Change, ...]
     notices: tuple[str, ...]
+    aside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of a `DataError` where a stream was not read to its end."""
+        return DataError.exit_code if self.aside else 0
 
 
 def rejected(part: Aligned) -> int:

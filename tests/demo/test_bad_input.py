@@ -286,7 +286,7 @@ def test_what_landed_before_a_value_of_another_type_stays_landed(new_ward: Ward,
     landed = after.events["rows"]["landed"]
     assert failed.code == 3
     assert "surgery.surgery_date: 1 of 200 values are not a date (ISO, YYYY-MM-DD); mend the source or" in failed.last
-    assert (after.code, landed["rotterdam/patient"], sum(landed.values())) == (0, 0, ROWS - PATIENTS)
+    assert (after.code, sum(landed.values()), landed["rotterdam/surgery"]) == (0, PATIENTS, PATIENTS)
     assert new_ward.released() == undisturbed
     new_ward.names_nobody(failed, after)
 

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rows deleted at the source: all its keys beside those that landed, in memory that grows by eight bytes a key.
+
+Of the source's keys only hashes are kept, under a seed drawn anew each time: two keys that by chance share a hash
+can only keep a row, and the next comparison draws another seed. Those that landed are read a part at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError
+from rwe.store import Table
+from rwe.store.rows import META, latest
+
+DELETIONS = "deletions"
+PART = 1_000_000
+
+
+def delete_gone(table: Table, keys: Iterable[pl.Series], *, share: float, allowed: int) -> int:
+    """Delete the rows whose keys the source holds no more, in a commit of their own; return how many.
+
+    Parameters
+    ----------
+    table
+        A landing table.
+    keys
+        Every key that the source holds now, in pages.
+    share
+        The largest share of the current rows that may go at once.
+    allowed
+        How many may go beyond that, because a person said so.
+
+    Raises
+    ------
+    DataError
+        If more would go: a half-empty source must not empty a table.
+    """
+    if not table.commit:
+        return 0
+    seed = secrets.randbits(63)
+    held = np.sort(np.concatenate([np.empty(0, np.uint64), *(page.hash(seed).to_numpy() for page in keys)]))
+    stood, gone = 0, [pl.Series("_key", [], pl.String())]
+    for current in _current(table):
+        stood += current.len()
+        hashes = current.hash(seed).to_numpy()
+        place = np.minimum(np.searchsorted(held, hashes), max(held.size - 1, 0))
+        missing = held[place] != hashes if held.size else np.ones(hashes.size, np.bool_)
+        gone.append(current.filter(pl.Series(missing)))
+    lost = pl.concat(gone)
+    if lost.len() > max(share * stood, allowed):
+        raise DataError(
+            f"{table.name}: {lost.len()} of {stood} rows are at the source no more, over {100 * share:g}% at once; "
+            f"if that is right, run rwe extract --compare-keys --allow-deletions {lost.len()}"
+        )
+    if not lost.is_empty():
+        _delete(table, lost)
+    return lost.len()
+
+
+def _current(table: Table) -> Iterator[pl.Series]:
+    """Yield the current keys, each once, in parts that fit in memory."""
+    rows = table.rows().select("_key", "_commit", "_op")
+    parts = math.ceil(sum(seal.rows for seal in table.seals()) / PART)
+    for part in range(parts):
+        mine = rows.filter(pl.col("_key").hash(0) % parts == part)
+        yield latest(mine).select(pl.col("_key").unique()).collect()["_key"]
+
+
+def _delete(table: Table, lost: pl.Series) -> None:
+    """Append the last state of these keys, marked as deleted."""
+    of = pl.LazyFrame({"_key": lost})
+    ends = latest(table.rows().join(of, on="_key", how="semi")).unique("_key").collect()
+    said = ends.drop([name for name in META if name != "_key"])
+    batch = hashlib.sha256("\0".join([table.name, str(table.commit), *lost.sort()]).encode()).hexdigest()[:32]
+    table.append(said.with_columns(pl.lit("delete").alias("_op")), batch=batch, kind=DELETIONS)

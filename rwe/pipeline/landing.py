@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""One stream into its landing table: pseudonymised in memory, judged, rows and cursor in one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from rwe.identity import pseudonymise
+from rwe.national import national_kinds
+from rwe.pipeline.contract import Contract
+from rwe.pipeline.drift import Finding
+from rwe.ports import Connector
+from rwe.store import Landed, Table
+
+QUARANTINE = "quarantine"
+
+
+@dataclass
+class Landing:
+    """A reading on its way: where the rows go, and what became of them so far; `door` keeps erased people out."""
+
+    known: Contract
+    table: Table
+    aside_table: Table
+    domain: str
+    key: bytes
+    door: Callable[[pl.DataFrame], pl.DataFrame]
+    received: int = 0
+    landed: int = 0
+    unchanged: int = 0
+    new: int = 0
+    late: int = 0
+    corrected: int = 0
+    deleted: int = 0
+    aside: int = 0
+    fault: str = ""
+    unreachable: bool = False
+    ended: bool = False
+    national: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, Any]:
+        """Return what became of the rows."""
+        names = ("received", "landed", "unchanged", "new", "late", "corrected", "deleted", "aside")
+        faults = {"fault": self.fault, "unreachable": self.unreachable}
+        return {name: getattr(self, name) for name in names} | faults | {"national": dict(self.national)}
+
+
+def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], None]) -> None:
+    """Read a stream from where its landing table ends; the first batch that speaks against it ends the reading.
+
+    Raises
+    ------
+    SourceUnreachable, DataError
+        As the connector's reading raises them; what landed before stays landed.
+    """
+    began = since = into.table.cursor()
+    known = frozenset(seal.batch for seal in into.table.seals())
+    commit = into.table.commit
+    with into.table.appending() as opened:
+        for batch in connector.read(name, since, known):
+            rows = into.door(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain))
+            into.received += rows.height
+            into.national.update(national_kinds(batch.rows, into.known.stream.columns))
+            mark = batch.id or _mark(f"{into.table.name}\0{commit}\0{since}\0{batch.cursor}", rows)
+            if found := into.known.judge(rows):
+                _set_aside(into, rows, mark, found)
+                return
+            done = opened.append(rows, batch=mark, cursor=batch.cursor)
+            _count(into, done, rows, again=not batch.id and batch.cursor == began)
+            since, commit = batch.cursor, done.commit or commit
+            tell(into.received)
+    into.ended = True
+
+
+def _count(into: Landing, done: Landed, rows: pl.DataFrame, *, again: bool) -> None:
+    into.landed, into.unchanged = into.landed + done.landed, into.unchanged + done.unchanged
+    if done.commit is None:
+        return
+    into.known.learn(rows)
+    new = done.landed - done.corrected - done.deleted
+    into.new, into.late = into.new + (0 if again else new), into.late + (new if again else 0)
+    into.corrected, into.deleted = into.corrected + done.corrected, into.deleted + done.deleted
+
+
+def _set_aside(into: Landing, rows: pl.DataFrame, mark: str, found: list[Finding]) -> None:
+    """Keep the rows where people can look at them; the cursor stays, so that nothing is lost."""
+    into.aside_table.append(rows, batch=mark, kind=QUARANTINE)
+    into.known.set_aside(found, mark, rows.height)
+    into.aside += rows.height
+    signs = "; ".join(one.words for one in found)
+    into.fault = (
+        f"stream '{into.known.name}': {rows.height} rows set aside: {signs}; mend the source, or let them land with "
+        f"rwe extract --accept {into.known.name}"
+    )
+
+
+def _mark(place: str, rows: pl.DataFrame) -> str:
+    """Return what a batch without an id of its own is known by.
+
+    It is made of the content, and of the place: the table, the commit and the cursor that it comes after, and its
+    own cursor. The same rows sent twice land once, but rows that return to what they once were land again.
+    """
+    made = io.BytesIO()
+    rows.rechunk().write_ipc(made, compression="uncompressed")
+    digest = hashlib.sha256(f"{place}\0".encode())
+    digest.update(made.getbuffer())
+    return digest.hexdigest()[:32]
