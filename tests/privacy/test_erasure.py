@@ -17,8 +17,6 @@ from rwe.errors import Busy, DataError
 from rwe.identity import load_or_make_key
 from rwe.pipeline import erasure
 from rwe.pipeline.extract import extract
-from rwe.pipeline.planning import Source
-from rwe.spec.mapping import Mapping
 from rwe.store import Store
 from synthetic.invented import INVENTED
 from synthetic.rows import rows
@@ -33,9 +31,10 @@ class Killed(BaseException):
 
 
 def _extract(home: Path) -> int:
-    source = Source(INVENTED.site(home / "hospital.db"), Mapping(INVENTED.source(TABLES), (), (), ()))
-    reads = extract(source, Store(home / "store"), home, load_or_make_key(home), lambda _: None)
-    return sum(read.landed for read in reads)
+    site, key = INVENTED.site(home / "hospital.db"), load_or_make_key(home)
+    taken = extract(site, INVENTED.source(TABLES), Store(home / "store"), home, key)
+    assert not [read.fault for read in taken.reads if read.fault]
+    return sum(read.landed for read in taken.reads)
 
 
 @pytest.fixture
