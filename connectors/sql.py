@@ -1,35 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""SQL databases, read in order: pages by (cursor, key), values bound, nothing ever written."""
+"""SQL databases, read in order: pages by (cursor, key) of one state of the source, values bound, nothing written."""
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Container, Iterator, Sequence
-from datetime import UTC, date, datetime
+import secrets
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from connectors.sql_catalogue import Paging, Plan, column_of, near, plan, table_of
+from connectors.options import options
+from connectors.sql_address import address
+from connectors.sql_catalogue import Plan, declared, near, plan
+from connectors.sql_faults import Patience
 from connectors.sql_frame import CURSOR, KEY, page_frame
-from connectors.sql_session import Session, answering, open_engine, probe
+from connectors.sql_options import SqlSite, SqlStream, statement
+from connectors.sql_pages import Pages, Place, floor_of, later, one_shape, place_of
+from connectors.sql_session import Database, Session
 from connectors.typed import DTYPES, typed
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
 from rwe.spec.source import Source
-
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:(?P<mark>[ T])\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?P<zone>\+00:00)?)?")
-_BOUND: dict[Paging, sa.types.TypeEngine[Any]] = {
-    "integer": sa.BigInteger(),
-    "text": sa.Text(),
-    "timestamp": sa.DateTime(timezone=False),
-    "date": sa.Date(),
-}
 
 
 def connect(site: Site, source: Source, home: Path) -> SqlConnector:
@@ -47,30 +43,56 @@ def connect(site: Site, source: Source, home: Path) -> SqlConnector:
     Raises
     ------
     DefinitionError
-        If the address is not one of a database that this connector reads.
+        If the address is not one of a database that this connector reads, an option is unknown, or a
+        registered statement is not what was registered.
+    MachineError
+        If no driver for the database is installed here.
     SourceUnreachable
-        If it names a file that is not there.
+        If the address names a file that is not there.
     """
-    return SqlConnector(site, source, open_engine(site, home))
+    where = f"site '{site.site}'"
+    ours = options(SqlSite, site.options, where)
+    each = {name: options(SqlStream, one.options, f"{where}, stream '{name}'") for name, one in source.streams.items()}
+    texts = {name: statement(Path(site.mapping), name, source.streams[name], one) for name, one in each.items()}
+    return SqlConnector(site, source, Database(site, address(site), home), ours, each, texts)
 
 
 class SqlConnector:
-    """A database, its declared streams, and a session that cannot write.
+    """A database, its declared streams, and sessions that cannot write.
 
     Parameters
     ----------
     site, source
         Where it is and what it is declared to hold.
-    engine
+    database
         Gives read-only sessions.
+    ours, each
+        Options of the site, and of each stream.
+    texts
+        The registered statement of each stream that has one, else an empty text.
     """
 
-    def __init__(self, site: Site, source: Source, engine: sa.Engine) -> None:
-        self._site = site
-        self._source = source
-        self._engine = engine
+    def __init__(
+        self,
+        site: Site,
+        source: Source,
+        database: Database,
+        ours: SqlSite,
+        each: Mapping[str, SqlStream],
+        texts: Mapping[str, str],
+    ) -> None:
+        self._site, self._source, self._database = site, source, database
+        self._ours, self._each, self._texts = ours, each, texts
         self._plans: dict[str, Plan | list[str]] = {}
-        self.session: dict[str, str] = {}
+        self._facts: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"SqlConnector({self._site.site})"
+
+    @property
+    def session(self) -> Mapping[str, str]:
+        """What is true of the last session: database, server, driver, zone, snapshot; empty before the first."""
+        return dict(self._facts)
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams, in the order they are declared."""
@@ -86,22 +108,40 @@ class SqlConnector:
         DataError
             If a table or column is missing or of another type; names all of them.
         Refused
-            If the session could write.
+            If the session or the account could write.
         """
-        probe(self._engine, self._site)
-        with answering(self._site), self._engine.connect() as connection:
-            inspector = sa.inspect(connection)
-            schema = self._site.schema_name
-            found = {name: plan(inspector, schema, name, stream) for name, stream in self._source.streams.items()}
+        streams = self._source.streams
+        self._facts = self._database.probe([one.table for name, one in streams.items() if not self._texts[name]])
+        with self._database.session() as opened:
+            found = self._database.run(opened, lambda: self._planned(opened))
         self._plans = found
         if faults := [fault for one in found.values() if isinstance(one, list) for fault in one]:
             raise DataError(f"site '{self._site.site}': " + "; ".join(faults))
 
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the type, in the words of the source, of each column of a stream's table.
+
+        Raises
+        ------
+        SourceUnreachable, DataError
+            As `check`.
+        """
+        chosen = self._chosen(stream)
+        if chosen.text:
+            return dict.fromkeys(chosen.present, "")
+        with self._database.session() as opened:
+            asked = self._database.run(
+                opened, lambda: sa.inspect(opened.connection).get_columns(chosen.stream.table, self._site.schema_name)
+            )
+        return {str(column["name"]): str(column["type"]) for column in asked}
+
     def read(self, stream: str, since: Cursor | None, _known: Container[str] = (), /) -> Iterator[Batch]:
-        """Yield the rows after `since`, oldest first.
+        """Yield the rows after `since`, oldest first; where the cursor is a time, those of the overlap before it too.
 
         A stream read from its beginning yields at least one batch, empty if it has no rows, so that
-        its columns are known. Rows hold the declared columns and ``_key``, the key as text.
+        its columns are known. Rows hold the declared columns and ``_key``, the key as text. All pages come
+        from one state of the source where it can give that. After a lost connection reading goes on behind
+        the last batch, in a new session.
 
         Raises
         ------
@@ -110,35 +150,50 @@ class SqlConnector:
             the paging columns hold nulls or repeat.
         """
         chosen = self._chosen(stream)
-        self._refuse_nulls(chosen)
-        after, size = since, self._site.page_rows
+        reading = _Reading(chosen, since, self._overlap(stream))
+        patience = Patience(self._ours.retry_seconds)
         while True:
-            page = self._page(chosen, after)
-            if page.height or after is None:
-                batch = _batch(chosen, page, after)
-                yield batch
-                after = batch.cursor
-            if page.height < size:
+            try:
+                with self._database.session(snapshot=True) as opened:
+                    self._facts = opened.facts
+                    for batch in self._batches(opened, reading):
+                        yield batch
+                        patience.renew()
                 return
+            except SourceUnreachable:
+                if not patience.again():
+                    raise
 
     def keys(self, stream: str) -> Iterator[pl.Series]:
-        """Yield the key of every row of a stream, a page at a time."""
-        chosen = self._chosen(stream)
-        key, after = column_of(chosen.stream.key), None
+        """Yield the key of every row of a stream, a page at a time, in one state of the source."""
+        chosen, after = self._chosen(stream), None
+        patience = Patience(self._ours.retry_seconds)
         while True:
-            page = sa.select(key).select_from(self._table(chosen)).order_by(key).limit(self._site.page_rows)
-            if after is not None:
-                page = page.where(key > _bound(chosen, chosen.key, after))
-            with answering(self._site), self._engine.connect() as connection:
-                found = typed([row[0] for row in connection.execute(page)], chosen.key, f"{stream}.{chosen.stream.key}")
-            yield found.cast(pl.String)
-            if found.len() < self._site.page_rows:
-                return
-            after = str(found[-1])
+            try:
+                with self._database.session(snapshot=True) as opened:
+                    while True:
+                        found = self._keys(opened, chosen, after)
+                        yield found
+                        if found.len() < self._site.page_rows:
+                            return
+                        after = str(found[-1])
+                        patience.renew()
+            except SourceUnreachable:
+                if not patience.again():
+                    raise
 
     def close(self) -> None:
         """Give back connections."""
-        self._engine.dispose()
+        self._database.engine.dispose()
+
+    def _planned(self, opened: Session) -> dict[str, Plan | list[str]]:
+        inspector = sa.inspect(opened.connection)
+        return {
+            name: declared(opened.kind, name, stream, self._texts[name])
+            if self._texts[name]
+            else plan(inspector, opened.kind, self._site.schema_name, name, stream)
+            for name, stream in self._source.streams.items()
+        }
 
     def _chosen(self, stream: str) -> Plan:
         if stream not in self._source.streams:
@@ -151,77 +206,118 @@ class SqlConnector:
             raise DataError(f"site '{self._site.site}': " + "; ".join(found))
         return found
 
-    def _refuse_nulls(self, chosen: Plan) -> None:
-        stream = chosen.stream
-        nulls = sa.or_(column_of(stream.key).is_(None), column_of(chosen.by).is_(None))
-        count = sa.select(sa.func.count()).select_from(self._table(chosen)).where(nulls)
-        with answering(self._site), self._engine.connect() as connection:
-            if missing := connection.execute(count).scalar_one():
-                raise DataError(
-                    f"stream '{chosen.name}': {missing} rows have no '{stream.key}' or no '{chosen.by}', "
-                    "so they cannot be read in order; mend the source"
-                )
+    def _overlap(self, stream: str) -> int:
+        own = self._each[stream].overlap_days
+        return self._ours.overlap_days if own is None else own
 
-    def _page(self, chosen: Plan, after: Cursor | None) -> pl.DataFrame:
-        key, cursor = column_of(chosen.stream.key), column_of(chosen.by)
-        columns = [cursor.label(CURSOR), key.label(KEY), *map(column_of, chosen.present)]
-        page = sa.select(*columns).select_from(self._table(chosen))
-        if after is not None:
-            value, last = _bound(chosen, chosen.cursor, after.value), _bound(chosen, chosen.key, after.key)
-            page = page.where(sa.or_(cursor > value, sa.and_(cursor == value, key > last)))
-        page = page.order_by(cursor, key).limit(self._site.page_rows)
-        with answering(self._site), self._engine.connect() as connection:
-            return page_frame(Session(connection, self.session), page, chosen)
+    def _pages(self, opened: Session, chosen: Plan) -> Pages:
+        return Pages(chosen, opened.kind, self._site.schema_name, self._site.page_rows)
 
-    def _table(self, chosen: Plan) -> sa.TableClause:
-        return table_of(chosen.stream.table, self._site.schema_name)
+    def _batches(self, opened: Session, reading: _Reading) -> Iterator[Batch]:
+        pages = self._pages(opened, reading.plan)
+        self._refuse_unordered(opened, pages)
+        self._refuse_zeros(opened, pages)
+        while True:
+            asked = pages.page(reading.after, reading.floor)
+            page = self._database.run(opened, partial(page_frame, opened, asked, reading.plan))
+            if page.height or reading.first:
+                yield reading.batch(page)
+            if page.height < self._site.page_rows:
+                return
 
+    def _refuse_unordered(self, opened: Session, pages: Pages) -> None:
+        chosen = pages.plan
+        missing = self._database.run(opened, lambda: opened.connection.execute(pages.unordered()).scalar_one())
+        if missing:
+            raise DataError(
+                f"stream '{chosen.name}': {missing} rows have no '{chosen.stream.key}' or no '{chosen.by}', "
+                "so they cannot be read in order; mend the source"
+            )
 
-def _batch(chosen: Plan, page: pl.DataFrame, after: Cursor | None) -> Batch:
-    if repeated := page.height - page[KEY].n_unique():
-        raise DataError(f"{chosen.name}.{chosen.stream.key}: {repeated} values repeat; the key must be unique")
-    if chosen.iso:
-        _one_shape(chosen, [*page[CURSOR], *([after.value] if after else [])])
-    missing = (pl.lit(None, DTYPES[c.type]).alias(n) for n, c in chosen.stream.columns.items() if n not in page.columns)
-    rows = page.with_columns(pl.col(KEY).cast(pl.String).alias("_key"), *missing)
-    last = Cursor(_text(page[CURSOR][-1]), _text(page[KEY][-1])) if page.height else Cursor("", "")
-    return Batch(chosen.name, rows.select("_key", *chosen.stream.columns), last)
+    def _refuse_zeros(self, opened: Session, pages: Pages) -> None:
+        """Count MariaDB's zero dates at the source: its driver gives them as nothing, in silence."""
+        chosen = pages.plan
+        if not chosen.zero_dates:
+            return
+        asked = pages.zeros(list(chosen.zero_dates))
+        counts = self._database.run(opened, lambda: opened.connection.execute(asked).one())
+        found = {name: int(count) for name, count in zip(chosen.zero_dates, counts, strict=True) if count}
+        told = ", ".join(f"{name} {count}" for name, count in found.items())
+        if found and (self._each[chosen.name].zero_dates == "refuse" or chosen.by in found):
+            cure = "mend the source, or say zero_dates: empty in the stream's options to read them as empty"
+            raise DataError(f"stream '{chosen.name}': dates 0000-00-00, by column: {told}; {cure}")
+        if found:
+            opened.facts[f"zero dates of {chosen.name}"] = told
 
-
-def _one_shape(chosen: Plan, texts: list[str]) -> None:
-    """Refuse times kept as text in more than one spelling: they do not sort by time."""
-    found = [_ISO.fullmatch(text) for text in texts]
-    shapes = {(match["mark"], match["zone"]) for match in found if match}
-    if len(shapes) > 1 or None in found:
-        raise DataError(
-            f"{chosen.name}.{chosen.by}: its times are text in more than one ISO spelling, so they do not "
-            "sort by time; store all of them as YYYY-MM-DD HH:MM:SS.ffffff in UTC"
-        )
-
-
-def _text(value: Any) -> str:
-    """Return a paging value as exact text."""
-    if isinstance(value, datetime):
-        utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return utc.isoformat(timespec="microseconds")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    def _keys(self, opened: Session, chosen: Plan, after: str | None) -> pl.Series:
+        asked = self._pages(opened, chosen).keys(after)
+        rows = self._database.run(opened, lambda: [row[0] for row in opened.connection.execute(asked)])
+        return typed(rows, chosen.key, f"{chosen.name}.{chosen.stream.key}").cast(pl.String)
 
 
-def _bound(chosen: Plan, kind: Paging, text: str) -> sa.BindParameter[Any]:
-    """Return the value that `_text` wrote, in the type of its column."""
-    try:
-        value = _RESTORE[kind](text)
-    except ValueError:
-        raise DataError(f"stream '{chosen.name}': it was read to a place that its columns no longer have") from None
-    if not isinstance(value, datetime):
-        return sa.literal(value, _BOUND[kind])
-    zoned = value if chosen.zoned else value.astimezone(UTC).replace(tzinfo=None)
-    return sa.literal(zoned, sa.DateTime(timezone=chosen.zoned))
+class _Reading:
+    """How far one reading of a stream is: it outlives the sessions that it needs.
 
+    Parameters
+    ----------
+    plan
+        The stream.
+    since
+        Where the reading before it ended.
+    days
+        The overlap.
+    """
 
-_RESTORE: dict[Paging, Callable[[str], Any]] = {
-    "integer": int,
-    "text": str,
-    "timestamp": datetime.fromisoformat,
-    "date": date.fromisoformat,
-}
+    def __init__(self, plan: Plan, since: Cursor | None, days: int) -> None:
+        self.plan, self._since = plan, since
+        self.after: Place | None = None
+        self.floor: str | None = None
+        self.first = since is None
+        self._told = ""
+        if since is not None and since.value and plan.times and days:
+            self.floor = floor_of(plan, since.value, days)
+        elif since is not None and (since.value or since.key):
+            self.after = Place(since.value, since.key)
+        self._nonce = secrets.token_hex(16)
+        self._number = 0
+
+    def batch(self, page: pl.DataFrame) -> Batch:
+        """Return a page as a batch, and go on behind it."""
+        plan = self.plan
+        if repeated := page.height - page[KEY].n_unique():
+            raise DataError(f"{plan.name}.{plan.stream.key}: {repeated} values repeat; the key must be unique")
+        if page.height:
+            self._advance(page)
+        columns = plan.stream.columns.items()
+        missing = (pl.lit(None, DTYPES[c.type]).alias(n) for n, c in columns if n not in page.columns)
+        rows = page.with_columns(pl.col(KEY).cast(pl.String).alias("_key"), *missing)
+        self.first = False
+        return Batch(plan.name, rows.select("_key", *plan.stream.columns), *self._cursor())
+
+    def _advance(self, page: pl.DataFrame) -> None:
+        if self.plan.spelled == "iso":
+            one_shape(self.plan, [*page[CURSOR], *([self._since.value] if self._since else [])])
+        place = place_of(page)
+        if place == self.after:
+            raise DataError(
+                f"{self.plan.name}.{self.plan.by}: its values are finer than what can be read of them, so the "
+                "stream cannot be paged; name a cursor of microseconds or coarser"
+            )
+        self.after = place
+
+    def _cursor(self) -> tuple[Cursor, str]:
+        """Return the cursor to keep, which never goes back, and an id for pages that lie wholly in the overlap.
+
+        Such pages come under one cursor again and again; what they hold may differ each time, so that only the
+        rows can tell whether they are new. They get an id that no other batch has.
+        """
+        if self.after is None:
+            return Cursor("", ""), ""
+        here = Cursor(self.after.value, self.after.key)
+        since = self._since
+        if since is None or self.floor is None:
+            return here, ""
+        if later(self.plan, here.value, since.value):
+            return here, ""
+        self._number += 1
+        return since, f"{self._nonce}-{self._number}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import quoted_name
 
 from rwe.spec.source import Kind, Stream
@@ -29,6 +30,7 @@ _SQLITE_TEXT: tuple[Kind, ...] = ("text", "date", "timestamp")
 _ANY: tuple[Kind, ...] = ("text", "integer", "number", "date", "timestamp")
 
 Paging = Literal["integer", "text", "timestamp", "date"]
+Spelling = Literal["", "iso", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,19 @@ class Plan:
         The cursor column.
     key, cursor
         Kinds of the paging columns, as values of Python.
-    iso
-        Whether the cursor is a time that the source keeps as text.
-    zoned
-        Whether its timestamps know their zone.
+    spelled
+        Whether times of the cursor go to and fro as text: ``iso`` because the source keeps them so, ``exact``
+        because they are finer than a microsecond there.
+    times
+        Whether the cursor is a time, so that an overlap of days can be read again.
+    sql
+        The type of the cursor at the source.
+    distinct
+        Whether the source itself keeps two rows from having one key; equal is then what it takes for equal.
+    zero_dates
+        Columns of dates and times in which MariaDB may hold ``0000-00-00``.
+    text
+        The statement that gives the rows, of a registered file, or nothing.
     """
 
     name: str
@@ -57,11 +68,15 @@ class Plan:
     by: str
     key: Paging
     cursor: Paging
-    iso: bool
-    zoned: bool
+    spelled: Spelling
+    times: bool
+    sql: sa.types.TypeEngine[Any]
+    distinct: bool
+    zero_dates: tuple[str, ...] = ()
+    text: str = ""
 
 
-def plan(inspector: sa.Inspector, schema: str | None, name: str, stream: Stream) -> Plan | list[str]:
+def plan(inspector: sa.Inspector, kind: str, schema: str | None, name: str, stream: Stream) -> Plan | list[str]:
     """Return the plan of a stream, or what is wrong with its declaration, in words."""
     if stream.cursor is None:
         return [f"stream '{name}': a table needs a cursor, a column that grows whenever a row is written or changed"]
@@ -69,15 +84,70 @@ def plan(inspector: sa.Inspector, schema: str | None, name: str, stream: Stream)
     if stream.table not in tables:
         return [f"stream '{name}': the source has no table '{stream.table}'{near(stream.table, tables)}"]
     types = {str(column["name"]): column["type"] for column in inspector.get_columns(stream.table, schema)}
-    sqlite = inspector.dialect.name == "sqlite"
+    sqlite = kind == "sqlite"
     if faults := list(_faults(name, stream, types, sqlite=sqlite)):
         return faults
     cursor, key = _paging(types[stream.cursor], sqlite=sqlite), _paging(types[stream.key], sqlite=sqlite)
     if cursor is None or key not in ("integer", "text"):
         return [f"stream '{name}': '{stream.key}' and '{stream.cursor}' are not of types that can page a table"]
-    iso = sqlite and isinstance(types[stream.cursor], sa.DateTime | sa.Date)
-    zoned = bool(getattr(types[stream.cursor], "timezone", False))
-    return Plan(name, stream, tuple(c for c in stream.columns if c in types), stream.cursor, key, cursor, iso, zoned)
+    times = isinstance(types[stream.cursor], sa.DateTime | sa.Date)
+    spelled = _spelling(kind, cursor, times=times)
+    present = tuple(c for c in stream.columns if c in types)
+    dates = tuple(c for c in dict.fromkeys([stream.cursor, *present]) if isinstance(types[c], sa.DateTime | sa.Date))
+    return Plan(
+        name,
+        stream,
+        present,
+        stream.cursor,
+        key,
+        "text" if spelled else cursor,
+        spelled,
+        times,
+        types[stream.cursor],
+        key == "integer" or _distinct(inspector, schema, stream),
+        dates if kind == "mariadb" else (),
+    )
+
+
+def declared(kind: str, name: str, stream: Stream, text: str) -> Plan | list[str]:
+    """Return the plan of a registered statement, of which only the declaration tells the types."""
+    by = stream.cursor or ""
+    cursor, key = stream.columns[by].type, stream.columns[stream.key].type
+    if cursor == "number" or key not in ("integer", "text"):
+        return [f"stream '{name}': '{stream.key}' and '{by}' are not of types that can page a table"]
+    times = cursor in ("timestamp", "date")
+    spelled = _spelling(kind, cursor, times=times)
+    dates = tuple(c for c, column in stream.columns.items() if column.type in ("timestamp", "date"))
+    return Plan(
+        name,
+        stream,
+        tuple(stream.columns),
+        by,
+        key,
+        "text" if spelled else cursor,
+        spelled,
+        times,
+        sa.TIMESTAMP() if cursor == "timestamp" else sa.Date(),
+        key == "integer",
+        dates if kind == "mariadb" else (),
+        text,
+    )
+
+
+def _spelling(kind: str, cursor: Paging, *, times: bool) -> Spelling:
+    if times and kind == "sqlite":
+        return "iso"
+    return "exact" if times and cursor == "timestamp" and kind in ("mssql", "oracle") else ""
+
+
+def _distinct(inspector: sa.Inspector, schema: str | None, stream: Stream) -> bool:
+    """Tell whether the source has a unique constraint on the key alone."""
+    try:
+        primary = inspector.get_pk_constraint(stream.table, schema)["constrained_columns"]
+        others = [one["column_names"] for one in inspector.get_unique_constraints(stream.table, schema)]
+    except (NotImplementedError, SQLAlchemyError):  # a view, or a catalogue that does not tell
+        return False
+    return [stream.key] in [primary, *others]
 
 
 def _faults(name: str, stream: Stream, types: dict[str, Any], *, sqlite: bool) -> Iterator[str]:

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions that can read and nothing else, and say what failed without a value or a password."""
+"""Sessions that can read and nothing else: opened, told how to behave, asked what is true of them."""
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +16,19 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import DataError as DriverDataError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from rwe.errors import DataError, DefinitionError, Refused, SourceUnreachable
+from connectors.sql_address import Address
+from connectors.sql_deadline import within
+from connectors.sql_dialects import behind, dialect
+from connectors.sql_faults import answering
+from connectors.sql_grants import may_write
+from connectors.sql_manners import NONE, Manners, ask, manners_of
+from rwe.errors import DefinitionError, Refused, SourceUnreachable
 from rwe.spec.site import Site
 
-_SHOW = {"sqlite": "PRAGMA query_only", "postgresql": "SHOW transaction_read_only"}
+_SQLITE = "give its address as sqlite:///path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,55 +41,177 @@ class Session:
         As SQLAlchemy has it; the driver's own is `connection.connection.dbapi_connection`.
     facts
         What is true of it and belongs to the record of a run: ``zone``, ``server``, ``driver``, ``snapshot``.
+    kind
+        The kind of database, behind ODBC too: a name of `MANNERS`.
+    address
+        Where it leads, for whoever must open another way in; its text is a secret.
     """
 
     connection: sa.Connection
     facts: dict[str, str]
+    kind: str
+    address: Address
 
 
-def open_engine(site: Site, home: Path) -> sa.Engine:
-    """Return an engine whose sessions are read-only.
+class Database:
+    """A database that is read.
 
     Parameters
     ----------
-    site
-        Where the database is; ``{home}`` in its URL becomes `home`.
-
-    Raises
-    ------
-    DefinitionError
-        If the address is not one of a database that this connector reads.
-    SourceUnreachable
-        If it names a file that is not there.
+    site, home
+        Where it is; ``{home}`` in the URL of a file becomes `home`.
+    found
+        Its address.
     """
+
+    def __init__(self, site: Site, found: Address, home: Path) -> None:
+        self._site, self._address = site, found
+        creator = _creators(site, found, home).get(found.driver) or _plain(site, found)
+        level = {} if found.kind == "oracle" else {"isolation_level": "AUTOCOMMIT"}
+        url = dialect(found.kind, found.driver)
+        self.engine = sa.create_engine(url, creator=creator, hide_parameters=True, poolclass=NullPool, **level)
+
+    def __repr__(self) -> str:
+        return f"Database({self._site.site})"
+
+    @contextmanager
+    def session(self, *, snapshot: bool = False) -> Iterator[Session]:
+        """Open a session; with `snapshot`, in a transaction that sees one state wherever the database can.
+
+        Raises
+        ------
+        SourceUnreachable, DefinitionError
+            If the database does not answer, or not to this account.
+        """
+        with answering(self._site.site, self._address.place):
+            opened = within(self._limit, self._open)
+        try:
+            if snapshot:
+                self.run(opened, lambda: self._begin(opened))
+            yield opened
+        finally:
+            _end(opened.connection)
+
+    @property
+    def _limit(self) -> float:
+        """Seconds after which an answer is given up; the database itself should give up before."""
+        return self._site.timeout_seconds * 1.25 + 1
+
+    def run(self, session: Session, work: Callable[[], Any]) -> Any:
+        """Return what `work` answers, within the time of the site; a session that hangs is cut off.
+
+        Raises
+        ------
+        SourceUnreachable, DataError, DefinitionError
+            As `answering`.
+        """
+        with answering(self._site.site, self._address.place):
+            return within(self._limit, work, cut=lambda: _cut(session.connection))
+
+    def probe(self, tables: list[str]) -> dict[str, str]:
+        """Try to write, ask what the account may do, refuse a source that lets us; return the session's facts.
+
+        Raises
+        ------
+        Refused
+            If the session is not read-only, or the account could write.
+        """
+        with self.session() as opened:
+            manners = manners_of(opened.kind)
+            refuse_writer(self.run(opened, lambda: _writes(opened.connection, manners)), self._site)
+            may = self.run(opened, lambda: may_write(opened.connection, opened.kind, self._site.schema_name, tables))
+        if may:
+            cure = "give this site an account that has SELECT and nothing more"
+            raise Refused(f"site '{self._site.site}': its account may write to the source ({may}); {cure}")
+        return opened.facts
+
+    def _open(self) -> Session:
+        connection = self.engine.connect()
+        kind = behind(self.engine.dialect)
+        if kind == "sqlite" and self._address.kind == "odbc":
+            raise DefinitionError(f"site '{self._site.site}': over ODBC a SQLite file loses microseconds; {_SQLITE}")
+        manners = manners_of(kind)
+        version = ask(connection, manners.version)
+        for setting in manners.settings(self._site.timeout_seconds, version):
+            connection.exec_driver_sql(setting)
+        facts = {
+            "database": str(getattr(self.engine.dialect, "dbms", "")) or kind,
+            "server": " ".join(version.split()[:8]),
+            "driver": self._address.driver,
+            "zone": manners.clock(lambda question: ask(connection, question)),
+            "snapshot": NONE,
+        }
+        return Session(connection, facts, kind, self._address)
+
+    def _begin(self, opened: Session) -> None:
+        statements = manners_of(opened.kind).snapshot(lambda question: ask(opened.connection, question))
+        for statement in statements:
+            opened.connection.exec_driver_sql(statement)
+        opened.facts["snapshot"] = statements[-1] if statements else f"{NONE}: a later overlap finds what changed"
+
+
+def refuse_writer(wrote: str, site: Site) -> None:
+    """Refuse a session in which a write was not refused by the database."""
+    if wrote:
+        raise Refused(
+            f"site '{site.site}': a write to the source would succeed ({wrote}); give it an account that can only read"
+        )
+
+
+def _writes(connection: sa.Connection, manners: Manners) -> str:
+    """Return what shows that the session can write, or nothing; what was tried is undone."""
+    if manners.read_only and ask(connection, manners.read_only) not in ("1", "on"):
+        return "the session is not read-only"
+    name = f"rwe_probe_{secrets.token_hex(8)}"
+    if manners.tables:
+        connection.exec_driver_sql("BEGIN TRANSACTION")
     try:
-        url = sa.make_url(site.address())
-    except ArgumentError:
-        raise DefinitionError(f"site '{site.site}': its address is not a database URL") from None
-    openers = {"sqlite": _sqlite, "postgresql": _postgresql}
-    backend = url.get_backend_name()
-    if backend not in openers:
-        raise DefinitionError(f"site '{site.site}': connector sql reads {' and '.join(openers)}, not '{backend}'")
-    return openers[backend](url, site, home)
+        connection.exec_driver_sql(f"CREATE TABLE {name} (x INTEGER)")
+    except DBAPIError:
+        return ""
+    finally:
+        with contextlib.suppress(DBAPIError):
+            connection.exec_driver_sql("ROLLBACK" if manners.tables else f"DROP TABLE {name}")
+    return "a table was made, and removed again"
 
 
-def _engine(url: sa.URL, **settings: Any) -> sa.Engine:
-    return sa.create_engine(url, hide_parameters=True, isolation_level="AUTOCOMMIT", poolclass=NullPool, **settings)
+def _end(connection: sa.Connection) -> None:
+    """Close a session, whatever state it is in; closing ends its transaction."""
+
+    def close() -> None:
+        connection.invalidate()
+        connection.close()
+
+    with contextlib.suppress(Exception):  # nothing is lost with a session that only read
+        within(5, close)
 
 
-def _sqlite(url: sa.URL, site: Site, home: Path) -> sa.Engine:
-    path = Path((url.database or "").replace("{home}", str(home)))
+def _cut(connection: sa.Connection) -> None:
+    """Wake a driver that waits for an answer, where it has a socket to shut; ODBC drivers have limits of their own."""
+    raw: Any = connection.connection.dbapi_connection
+    number = getattr(getattr(raw, "pgconn", None), "socket", None)
+    if number is not None:
+        with contextlib.suppress(OSError), socket.socket(fileno=socket.dup(number)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+def _creators(site: Site, found: Address, home: Path) -> dict[str, Callable[[], Any]]:
+    return {
+        "sqlite3": lambda: _sqlite(site, found, home),
+        "psycopg": lambda: _psycopg(site, found),
+        "pyodbc": lambda: _pyodbc(site, found),
+        "mssqlpython": lambda: _mssql_python(site, found),
+    }
+
+
+def _sqlite(site: Site, found: Address, home: Path) -> sqlite3.Connection:
+    path = Path((found.url.database or "").replace("{home}", str(home)))
     if not path.is_file():
         raise SourceUnreachable(f"site '{site.site}': there is no database file {path}")
-
-    def connect() -> sqlite3.Connection:
-        place = f"file:{quote(str(path.absolute()))}?mode=ro"
-        connection = sqlite3.connect(place, uri=True, timeout=site.timeout_seconds)
-        connection.text_factory = _utf8
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-
-    return _engine(url, creator=connect)
+    place = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = sqlite3.connect(place, uri=True, timeout=site.timeout_seconds, check_same_thread=False)
+    connection.text_factory = _utf8
+    return connection
 
 
 def _utf8(raw: bytes) -> str | bytes:
@@ -93,62 +222,45 @@ def _utf8(raw: bytes) -> str | bytes:
         return raw
 
 
-def _postgresql(url: sa.URL, site: Site, _home: Path) -> sa.Engine:
-    settings = {
-        "default_transaction_read_only": "on",
-        "statement_timeout": str(site.timeout_seconds * 1000),
-        "timezone": "UTC",
+def _psycopg(site: Site, found: Address) -> Any:
+    import psycopg
+
+    parts = found.url.translate_connect_args(username="user", database="dbname")
+    alive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    ours = {"connect_timeout": site.timeout_seconds, "application_name": "rwe", **alive}
+    query: dict[str, Any] = {
+        key: value if isinstance(value, str) else value[-1] for key, value in found.url.query.items()
     }
-    given = url.normalized_query.get("options", ())
-    options = " ".join([*given, *(f"-c {name}={value}" for name, value in settings.items())])
-    arguments = {"connect_timeout": site.timeout_seconds, "options": options, "application_name": "rwe"}
-    return _engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments)
+    return psycopg.connect(**{**parts, **ours, **query})
 
 
-def probe(engine: sa.Engine, site: Site) -> None:
-    """Try to write, in a transaction that is rolled back, and refuse a source that lets us.
+def _pyodbc(site: Site, found: Address) -> Any:
+    import pyodbc
 
-    Raises
-    ------
-    Refused
-        If the session is not read-only.
-    SourceUnreachable
-        If the source does not answer.
-    """
-    with answering(site), engine.connect() as connection:
-        shown = str(connection.exec_driver_sql(_SHOW[engine.dialect.name]).scalar())
-        connection.exec_driver_sql("BEGIN")
-        wrote = _writes(connection)
-        connection.exec_driver_sql("ROLLBACK")
-    if wrote or shown not in ("1", "on"):
-        raise Refused(f"site '{site.site}': a write to the source would succeed; give it an account that can only read")
+    # 101 is SQL_ATTR_ACCESS_MODE, 1 SQL_MODE_READ_ONLY: a hint that drivers may use, or not.
+    limit, read = site.timeout_seconds, {101: 1}
+    connection = pyodbc.connect(found.text.reveal(), autocommit=True, timeout=limit, attrs_before=read)
+    with contextlib.suppress(pyodbc.Error):  # some drivers know no such limit; the database is told its own
+        connection.timeout = limit
+    return connection
 
 
-def _writes(connection: sa.Connection) -> bool:
+def _mssql_python(site: Site, found: Address) -> Any:
+    import mssql_python
+
     try:
-        connection.exec_driver_sql(f"CREATE TABLE rwe_probe_{secrets.token_hex(8)} (x INTEGER)")
-    except DBAPIError:
-        return False
-    return True
+        return mssql_python.connect(found.text.reveal(), autocommit=True, timeout=site.timeout_seconds)
+    except mssql_python.Error:
+        raise
+    except Exception as exc:  # of its parser of addresses, which tells what it could not parse
+        kind = type(exc).__name__
+        raise SourceUnreachable(
+            f"site '{site.site}': no connection to the database ({kind}); see its address"
+        ) from None
 
 
-@contextmanager
-def answering(site: Site) -> Iterator[None]:
-    """Turn what a driver raises into words of ours; its own may hold a value or a password."""
-    try:
-        yield
-    except DriverDataError as exc:
-        raise DataError(f"site '{site.site}': the source holds a value that cannot be read ({_name(exc)})") from None
-    except SQLAlchemyError as exc:
-        raise SourceUnreachable(f"site '{site.site}': the database{_at(site)} does not answer ({_name(exc)})") from None
-
-
-def _at(site: Site) -> str:
-    url = sa.make_url(site.address())
-    return f" at {url.host}{f':{url.port}' if url.port else ''}" if url.host else ""
-
-
-def _name(exc: SQLAlchemyError) -> str:
-    origin = exc.orig if isinstance(exc, DBAPIError) else exc
-    state = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
-    return " ".join(filter(None, [type(origin).__name__, state]))
+def _plain(_site: Site, found: Address) -> Callable[[], Any]:
+    """Return what opens a connection by the driver's own ways, with parts of the URL."""
+    there: Any = found.url.get_dialect().import_dbapi()
+    given, named = found.url.get_dialect()().create_connect_args(found.url)
+    return lambda: there.connect(*given, **named)

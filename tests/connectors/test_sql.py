@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from connectors.conformance import SOURCE, VISIT, visits
 from connectors.sql import connect
-from connectors.sql_session import probe
+from connectors.sql_session import refuse_writer
 from rwe.errors import DataError, DefinitionError, Refused, RweError, SourceUnreachable
 from rwe.ports import Cursor
 from rwe.spec.base import Text
@@ -115,17 +115,23 @@ def test_no_statement_of_a_session_can_write(clinic: Any) -> None:
     connector = clinic.open()
 
     for statement in ("DELETE FROM visit", "UPDATE visit SET score = 1", "CREATE TABLE more (x INTEGER)"):
-        with pytest.raises(sa.exc.DBAPIError), connector._engine.connect() as connection:
-            connection.exec_driver_sql(statement)
+        with pytest.raises(sa.exc.DBAPIError), connector._database.session() as opened:
+            opened.connection.exec_driver_sql(statement)
 
     assert _read(clinic).height == 1
 
 
-def test_a_session_that_can_write_is_refused_and_nothing_is_left(clinic: Any) -> None:
-    writes = clinic.engine.execution_options(isolation_level="AUTOCOMMIT")
+def test_a_session_that_can_write_is_refused(clinic: Any) -> None:
+    with pytest.raises(Refused, match=r"site 'clinic': a write to the source would succeed \(a table was made"):
+        refuse_writer("a table was made", clinic.site)
 
-    with pytest.raises(Refused, match="site 'clinic': a write to the source would succeed"):
-        probe(writes, clinic.site)
+
+@pytest.mark.parametrize("clinic", ["postgresql"], indirect=True)
+def test_an_account_that_can_write_is_refused_and_nothing_is_left(clinic: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("RWE_TEST_CLINIC_URL", clinic.engine.url.render_as_string(hide_password=False))
+
+    with pytest.raises(Refused, match=r"its account may write to the source \(DELETE, .*role superuser"):
+        clinic.open().check()
 
     assert set(sa.inspect(clinic.engine).get_table_names()) == {"visit", "visit_empty"}
 
@@ -161,7 +167,7 @@ def test_an_unknown_stream_is_named_with_its_nearest(clinic: Any) -> None:
         ("sqlite:///{home}/nowhere.db", SourceUnreachable, "site 'clinic': there is no database file"),
         ("sqlite:///{home}", SourceUnreachable, "no database file"),
         (f"postgresql://u:{SECRET}@127.0.0.1:1/d", SourceUnreachable, "the database at 127.0.0.1:1 does not answer"),
-        (f"oracle://u:{SECRET}@h/d", DefinitionError, "reads sqlite and postgresql, not 'oracle'"),
+        (f"oracl://u:{SECRET}@h/d", DefinitionError, r"not 'oracl'; did you mean 'oracle'\?"),
         (f"not a url {SECRET}", DefinitionError, "not a database URL"),
     ],
 )
@@ -230,6 +236,12 @@ def test_a_database_whose_path_holds_signs_of_urls_is_read(clinic: Any, tmp_path
         assert [batch.rows.height for batch in connector.read("visit", None)] == [2]
 
 
+@pytest.mark.parametrize("any_clinic", ["sqlite over odbc"], indirect=True)
+def test_a_sqlite_file_is_not_read_over_odbc(any_clinic: Any) -> None:
+    with pytest.raises(DefinitionError, match="over ODBC a SQLite file loses microseconds; give its address as"):
+        any_clinic.open().check()
+
+
 @pytest.mark.parametrize("clinic", ["postgresql"], indirect=True)
 def test_an_account_that_may_only_read_suffices(clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clinic.write(visits(5))
@@ -268,6 +280,7 @@ def test_times_without_a_zone_are_utc_whatever_the_server_thinks(clinic: Any) ->
         "CREATE TABLE ward.stay (row_id bigint, modified_at timestamp, at timestamp, no text)",
         "INSERT INTO ward.stay SELECT i, '2024-03-31 03:30'::timestamp + i * interval '1 us', '1981-03-29 03:30', 'a' "
         "FROM generate_series(1, 5) i",
+        "GRANT USAGE ON SCHEMA ward TO reader",
     )
     columns = {"no": Column(type="text", role="person"), "at": Column(type="timestamp")}
     stay = Stream(table="stay", key="row_id", cursor="modified_at", columns=columns)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from rwe import pipeline, plugins, provenance
 from rwe.store import Store
@@ -25,7 +26,17 @@ def server(demo: Any, postgres: Callable[[], str], tmp_path_factory: pytest.Temp
     url, home = postgres(), tmp_path_factory.mktemp("server")
     shutil.copytree(demo.home / "key", home / "key")
     assert HOSPITAL.build(url)["patient"] == 2982
-    return pipeline.run(HOSPITAL.study, home=home, site_urls={HOSPITAL.site: url}, lang=("en",))
+    return pipeline.run(HOSPITAL.study, home=home, site_urls={HOSPITAL.site: as_reader(url)}, lang=("en",))
+
+
+def as_reader(url: str) -> str:
+    """Make an account that may only read; another would be refused."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE demo_reader LOGIN")
+        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO demo_reader")
+    engine.dispose()
+    return engine.url.set(username="demo_reader").render_as_string(hide_password=False)
 
 
 def files(folder: Path) -> dict[str, bytes]:

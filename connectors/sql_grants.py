@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an account may do at the source, as the catalogue tells it: whoever can write records is not let in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+
+# What an account of MariaDB may hold and still only read.
+_READING = frozenset(
+    {"USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "REPLICATION CLIENT", "BINLOG MONITOR"}
+)
+_GRANT = re.compile(r"GRANT (?P<what>.+?) ON (?P<where>.+?) TO (?P<who>\S+)", re.DOTALL)
+_ROLE = re.compile(r"GRANT (?P<role>`[^`]+`) TO ")
+_SANDBOX = ("`test`.*", "`test\\_%`.*")  # everybody's, as the server is installed; no hospital keeps records there
+_POSTGRESQL = """
+SELECT 'role ' || a FROM pg_roles, LATERAL (VALUES ('superuser', rolsuper), ('createrole', rolcreaterole)) AS v(a, has)
+ WHERE rolname = current_user AND has
+UNION ALL SELECT DISTINCT p FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace,
+  unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
+ WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, p)
+"""
+_MSSQL = """
+SELECT what FROM (VALUES ('server role sysadmin', IS_SRVROLEMEMBER('sysadmin')),
+  ('role db_owner', IS_ROLEMEMBER('db_owner')), ('role db_datawriter', IS_ROLEMEMBER('db_datawriter')),
+  ('INSERT', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT')),
+  ('UPDATE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UPDATE')),
+  ('DELETE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE'))) AS asked(what, may) WHERE may = 1
+"""
+_ORACLE = """
+SELECT privilege FROM session_privs
+ WHERE privilege LIKE '%ANY TABLE' AND privilege NOT IN ('SELECT ANY TABLE', 'READ ANY TABLE')
+UNION SELECT privilege FROM all_tab_privs WHERE privilege IN ('INSERT', 'UPDATE', 'DELETE')
+   AND grantee IN (SELECT USER FROM dual UNION SELECT role FROM session_roles)
+"""
+
+
+def may_write(connection: sa.Connection, kind: str, schema: str | None, tables: list[str]) -> str:
+    """Return what the account of a session may do besides reading, in the words of the database, or nothing.
+
+    Rights on things other than records are left aside: before PostgreSQL 15 everybody may make tables in
+    ``public``, which alters no record. SQLite has no accounts; a file is opened so that it cannot be written.
+
+    Parameters
+    ----------
+    connection
+        A session.
+    kind
+        The kind of database.
+    schema, tables
+        What is declared, for databases whose catalogue is asked table by table.
+    """
+    look = _LOOK.get(kind)
+    return ", ".join(sorted(set(look(connection, schema, tables)))) if look else ""
+
+
+def _postgresql(connection: sa.Connection, _schema: str | None, _tables: list[str]) -> Iterator[str]:
+    yield from (str(row[0]) for row in connection.exec_driver_sql(_POSTGRESQL.replace("%", _sign(connection))))
+
+
+def _sign(connection: sa.Connection) -> str:
+    """Return a percent sign as this driver takes it in a statement."""
+    return "%%" if connection.dialect.paramstyle in ("format", "pyformat") else "%"
+
+
+def _mariadb(connection: sa.Connection, _schema: str | None, _tables: list[str], whose: str = "") -> Iterator[str]:
+    for line in (str(row[0]) for row in connection.exec_driver_sql(f"SHOW GRANTS{whose}")):
+        found, role = _GRANT.match(line), _ROLE.match(line)
+        if role and not found:  # it may be active or not: the session could take it
+            yield from _mariadb(connection, None, [], f" FOR {role['role']}")
+        if found is None or (found["who"] == "PUBLIC" and found["where"] in _SANDBOX):
+            continue
+        rights = re.sub(r"\(.*?\)", "", found["what"]).split(",")
+        yield from (right.strip() for right in rights if right.strip() not in _READING)
+
+
+def _mssql(connection: sa.Connection, schema: str | None, tables: list[str]) -> Iterator[str]:
+    yield from (str(row[0]) for row in connection.exec_driver_sql(_MSSQL))
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for table in tables:
+        name = ".".join(quote(part) for part in (schema, table) if part)
+        for right in ("INSERT", "UPDATE", "DELETE"):
+            asked = sa.select(sa.func.has_perms_by_name(name, "OBJECT", right))
+            if connection.execute(asked).scalar() == 1:
+                yield right
+
+
+def _oracle(connection: sa.Connection, _schema: str | None, _tables: list[str]) -> Iterator[str]:
+    yield from (str(row[0]) for row in connection.exec_driver_sql(_ORACLE))
+
+
+_LOOK: dict[str, Callable[[sa.Connection, str | None, list[str]], Iterator[str]]] = {
+    "postgresql": _postgresql,
+    "mariadb": _mariadb,
+    "mssql": _mssql,
+    "oracle": _oracle,
+}

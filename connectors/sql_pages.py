@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Statements that page a table by (cursor, key): no row between two pages is lost or doubled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import DATETIME
+
+from connectors.sql_catalogue import Paging, Plan, column_of, table_of
+from connectors.sql_frame import CURSOR, KEY
+from connectors.typed import DTYPES
+from rwe.errors import DataError
+
+# How a key of text is compared byte by byte, where the database may take 'a' and 'A' for equal.
+_EXACT_TEXT = {"sqlite": "BINARY", "mssql": "Latin1_General_BIN2"}
+_ORACLE_TIME = "'YYYY-MM-DD HH24:MI:SS.FF9'"
+_ORACLE_DATE = "'YYYY-MM-DD HH24:MI:SS'"
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:(?P<mark>[ T])\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?P<zone>\+00:00)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: its last row's cursor and key as exact text."""
+
+    value: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The statements of one stream.
+
+    Parameters
+    ----------
+    plan
+        The stream as the source has it.
+    kind
+        The kind of database: a name of `MANNERS`.
+    schema
+        Where its table is.
+    rows
+        Rows of a page.
+    """
+
+    plan: Plan
+    kind: str
+    schema: str | None
+    rows: int
+
+    def page(self, after: Place | None, floor: str | None) -> sa.Select[Any]:
+        """Return the rows after a place; or, at the beginning, those from `floor` on, a value of the cursor."""
+        cursor, key = self._cursor, self._key
+        page = sa.select(self._shown.label(CURSOR), self._named(self.plan.stream.key).label(KEY))
+        page = page.add_columns(*map(self._named, self.plan.present)).select_from(self.source)
+        if after is not None:
+            value, last = self._value(after.value), self._last(after.key)
+            page = page.where(cursor >= value, sa.or_(cursor > value, key > last))
+        elif floor is not None:
+            page = page.where(cursor >= self._value(floor))
+        return page.order_by(cursor, key).limit(self.rows)
+
+    def keys(self, after: str | None) -> sa.Select[Any]:
+        """Return keys in their order, those after `after`."""
+        page = sa.select(self._named(self.plan.stream.key).label(KEY)).select_from(self.source)
+        if after is not None:
+            page = page.where(self._key > self._last(after))
+        return page.order_by(self._key).limit(self.rows)
+
+    def unordered(self) -> sa.Select[Any]:
+        """Return how many rows have no cursor or no key."""
+        empty = sa.or_(self._named(self.plan.stream.key).is_(None), self._cursor.is_(None))
+        return sa.select(sa.func.count()).select_from(self.source).where(empty)
+
+    def zeros(self, columns: list[str]) -> sa.Select[Any]:
+        """Return how many values of each column are MariaDB's zero date, which its driver gives as nothing."""
+        zero = (sa.case((sa.cast(self._named(c), sa.CHAR(10)) == "0000-00-00", 1), else_=0) for c in columns)
+        return sa.select(*(sa.func.sum(one) for one in zero)).select_from(self.source)
+
+    @property
+    def source(self) -> sa.FromClause:
+        """What is read: a table, or a registered statement as one."""
+        if not self.plan.text:
+            return table_of(self.plan.stream.table, self.schema)
+        names = dict.fromkeys([self.plan.by, self.plan.stream.key, *self.plan.present])
+        text = self.plan.text.replace("\\", "\\\\").replace(":", "\\:")  # SQLAlchemy would take :name for a parameter
+        return sa.text(text).columns(*map(column_of, names)).subquery("rwe_rows")
+
+    def _named(self, name: str) -> sa.ColumnElement[Any]:
+        return column_of(name)
+
+    @property
+    def _cursor(self) -> sa.ColumnElement[Any]:
+        return self._named(self.plan.by)
+
+    @property
+    def _shown(self) -> sa.ColumnElement[Any]:
+        """The cursor as it comes over: as text where a time of Python would lose digits of it."""
+        if not self.plan.spelled or self.kind == "sqlite":
+            return self._cursor
+        if self.kind == "oracle":
+            return sa.func.to_char(self._cursor, sa.literal_column(self._oracle_format))
+        return sa.func.convert(sa.literal_column("VARCHAR(40)"), self._cursor, sa.literal_column("121"))
+
+    @property
+    def _oracle_format(self) -> str:
+        return _ORACLE_TIME if isinstance(self.plan.sql, sa.TIMESTAMP) else _ORACLE_DATE
+
+    def _value(self, text: str) -> sa.ColumnElement[Any]:
+        """Return a value of the cursor, bound, as the database compares it exactly."""
+        if self.plan.spelled and self.kind == "mssql":
+            given = sa.literal(text, sa.String(40))
+            if self.plan.text:  # nobody tells the type of its columns: the finest there is holds them all
+                return sa.func.convert(sa.literal_column("DATETIME2(7)"), given, sa.literal_column("121"))
+            return sa.cast(given, self.plan.sql)
+        if self.plan.spelled and self.kind == "oracle":
+            read = sa.func.to_timestamp if isinstance(self.plan.sql, sa.TIMESTAMP) else sa.func.to_date
+            return read(sa.literal(text, sa.String(40)), sa.literal_column(self._oracle_format))
+        value = restore(self.plan, self.plan.cursor, text)
+        if isinstance(value, datetime):
+            return self._instant(value)
+        return sa.literal(value, _BOUND[self.plan.cursor])
+
+    def _instant(self, value: datetime) -> sa.ColumnElement[Any]:
+        zoned = bool(getattr(self.plan.sql, "timezone", False))
+        bare = value if zoned else value.astimezone(UTC).replace(tzinfo=None)
+        if self.kind == "mariadb":  # its ODBC driver cuts a bound time to whole seconds
+            return sa.cast(sa.literal(bare.isoformat(" ", "microseconds"), sa.String(40)), _DATETIME6)
+        return sa.literal(bare, sa.DateTime(timezone=zoned))
+
+    @property
+    def _key(self) -> sa.ColumnElement[Any]:
+        return self._exact(self._named(self.plan.stream.key))
+
+    def _last(self, text: str) -> sa.ColumnElement[Any]:
+        return self._exact(sa.literal(restore(self.plan, self.plan.key, text), _BOUND[self.plan.key]))
+
+    def _exact(self, key: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return a key as it orders rows: byte by byte, unless the source itself keeps equal ones apart."""
+        if self.plan.distinct or self.plan.key != "text":
+            return key
+        if self.kind == "mariadb":
+            return sa.cast(key, sa.LargeBinary)
+        return sa.collate(key, _EXACT_TEXT[self.kind]) if self.kind in _EXACT_TEXT else key
+
+
+def place_of(page: pl.DataFrame) -> Place:
+    """Return where a page of at least one row ends."""
+    return Place(_text(page[CURSOR][-1]), _text(page[KEY][-1]))
+
+
+def floor_of(plan: Plan, value: str, days: int) -> str:
+    """Return the value of the cursor `days` before `value`, in the same spelling."""
+    if not plan.spelled:
+        when = restore(plan, plan.cursor, value)
+        return _text(_earlier(when, days)) if isinstance(when, date) else value
+    try:
+        when = datetime.fromisoformat(value[:19])
+    except ValueError:
+        raise DataError(f"stream '{plan.name}': it was read to a place that its columns no longer have") from None
+    mark = value[10:11]
+    early: datetime = _earlier(when, days)
+    return early.strftime(f"%Y-%m-%d{mark}%H:%M:%S") + _offset(value) if mark else early.strftime("%Y-%m-%d")
+
+
+def later(plan: Plan, one: str, other: str) -> bool:
+    """Tell whether a value of the cursor comes after another one of the same stream."""
+    if plan.spelled:
+        return one > other
+    left, right = restore(plan, plan.cursor, one), restore(plan, plan.cursor, other)
+    return bool(left > right)
+
+
+def one_shape(plan: Plan, texts: list[str]) -> None:
+    """Refuse times kept as text in more than one spelling: they do not sort by time."""
+    found = [_ISO.fullmatch(text) for text in texts]
+    shapes = {(match["mark"], match["zone"]) for match in found if match}
+    if len(shapes) > 1 or None in found:
+        raise DataError(
+            f"{plan.name}.{plan.by}: its times are text in more than one ISO spelling, so they do not "
+            "sort by time; store all of them as YYYY-MM-DD HH:MM:SS.ffffff in UTC"
+        )
+
+
+def restore(plan: Plan, kind: Paging, text: str) -> Any:
+    """Return the value of a paging column that was kept as text.
+
+    Raises
+    ------
+    DataError
+        If it is none, because the column was another one then.
+    """
+    try:
+        return _RESTORE[kind](text)
+    except ValueError:
+        raise DataError(f"stream '{plan.name}': it was read to a place that its columns no longer have") from None
+
+
+def nothing(plan: Plan) -> pl.DataFrame:
+    """Return a page without rows, in the types of the stream."""
+    columns = {name: DTYPES[plan.stream.columns[name].type] for name in plan.present}
+    return pl.DataFrame(schema={CURSOR: DTYPES[plan.cursor], KEY: DTYPES[plan.key], **columns})
+
+
+def _text(value: Any) -> str:
+    """Return a paging value as exact text."""
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return utc.isoformat(timespec="microseconds")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _earlier(when: Any, days: int) -> Any:
+    try:
+        return when - timedelta(days=days)
+    except OverflowError:
+        return when
+
+
+def _offset(value: str) -> str:
+    """Return the zone that a spelled time ends with; a shorter text without one sorts before it anyway."""
+    found = re.search(r" [+-]\d{2}:\d{2}$", value)
+    return found[0] if found else ""
+
+
+_DATETIME6 = DATETIME(fsp=6)
+_BOUND: dict[Paging, sa.types.TypeEngine[Any]] = {
+    "integer": sa.BigInteger(),
+    "text": sa.Text(),
+    "timestamp": sa.DateTime(timezone=False),
+    "date": sa.Date(),
+}
+_RESTORE: dict[Paging, Callable[[str], Any]] = {
+    "integer": int,
+    "text": str,
+    "timestamp": datetime.fromisoformat,
+    "date": date.fromisoformat,
+}
