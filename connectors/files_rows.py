@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the columns of a file to those that are declared: each there, each of its type, each row with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from connectors.files_contract import Contract
+from connectors.files_csv import Piece, csv_pieces, csv_typed
+from connectors.files_folder import Drop
+from connectors.files_frames import frame_typed, parquet_pieces, statistical_pieces
+from connectors.files_xlsx import xlsx_pieces, xlsx_typed
+from connectors.sql_catalogue import near
+from connectors.typed import DTYPES
+from rwe.errors import DataError
+from rwe.spec.source import Kind, Stream
+
+_FORMATS: dict[
+    str, tuple[Callable[[Drop, Contract, int], Iterator[Piece]], Callable[[Any, Kind, Contract], tuple[pl.Series, int]]]
+] = {
+    "csv": (csv_pieces, csv_typed),
+    "xlsx": (xlsx_pieces, xlsx_typed),
+    "parquet": (parquet_pieces, frame_typed),
+    "sas": (statistical_pieces, frame_typed),
+    "xport": (statistical_pieces, frame_typed),
+    "stata": (statistical_pieces, frame_typed),
+}
+_JOIN = "\x1f"  # the unit separator: no key holds it
+
+
+def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield the declared columns and ``_key`` of a file, `rows` at a time.
+
+    Parameters
+    ----------
+    drop
+        The file.
+    name, stream, contract
+        What it is declared to be.
+    rows
+        How many rows a part has; the last may have fewer.
+
+    Raises
+    ------
+    DataError
+        If its columns are not the declared ones, values do not fit their type (counted by column), or keys are
+        missing or repeat within a part.
+    """
+    open_pieces, typed = _FORMATS[contract.format]
+    pieces = open_pieces(drop, contract, rows)
+    held = list(next(pieces))
+    _check_header(held, name, stream, contract, drop.name)
+    for piece in pieces:
+        yield _rows(piece, name, stream, contract, typed)
+
+
+def header(drop: Drop, contract: Contract) -> list[str]:
+    """Return the names of the columns that a file has."""
+    return list(next(_FORMATS[contract.format][0](drop, contract, 1)))
+
+
+def key_columns(stream: Stream, contract: Contract) -> Sequence[str]:
+    """Return the columns that make the key of a row."""
+    return contract.key_of or (stream.key,)
+
+
+def empty(stream: Stream) -> pl.DataFrame:
+    """Return no rows, in the declared types."""
+    return pl.DataFrame(schema={"_key": pl.String, **{n: DTYPES[column.type] for n, column in stream.columns.items()}})
+
+
+def _check_header(held: list[str], name: str, stream: Stream, contract: Contract, file: str) -> None:
+    asked = (column for column, declared in stream.columns.items() if not declared.optional)
+    known = {*stream.columns, *key_columns(stream, contract), *filter(None, (stream.cursor,))}
+    new = [column for column in held if column not in known]
+    faults = [
+        f"column '{column}' is missing{near(column, new)}"
+        for column in dict.fromkeys((*key_columns(stream, contract), *asked))
+        if column not in held
+    ]
+    if contract.strict and new:
+        faults.append(f"columns {', '.join(map(repr, new))} are not declared")
+    if contract.width is not None and len(held) != contract.width:
+        faults.append(f"it has {len(held)} columns, declared are {contract.width}")
+    if faults:
+        raise DataError(f"stream '{name}', file '{file}': {'; '.join(faults)}")
+
+
+def _rows(piece: Piece, name: str, stream: Stream, contract: Contract, typed: Any) -> pl.DataFrame:
+    made, faults = {}, []
+    height = len(next(iter(piece.values())))
+    for column, declared in stream.columns.items():
+        made[column], wrong = typed(piece.get(column, [None] * height), declared.type, contract)
+        if wrong:
+            faults.append(f"{column}: {wrong} of {height} values are not of type {declared.type}")
+    if faults:
+        raise DataError(f"stream '{name}': {'; '.join(faults)}; mend the source or declare what it holds")
+    key = _key([piece[column] for column in key_columns(stream, contract)], contract, typed)
+    _check_key(key, name, key_columns(stream, contract))
+    return pl.DataFrame({"_key": key, **made})
+
+
+def _key(columns: list[Any], contract: Contract, typed: Any) -> pl.Series:
+    texts = [_as_text(values, contract, typed) for values in columns]
+    return pl.select(pl.concat_str(texts, separator=_JOIN)).to_series()
+
+
+def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
+    """Return a part of a key as text: as it is written, a whole number without a point."""
+    kinds: tuple[Kind, ...] = ("text", "integer", "date", "timestamp")
+    read = (typed(values, kind, contract) for kind in kinds)
+    return next(
+        (made.cast(pl.String) for made, wrong in read if not wrong), pl.Series([None] * len(values), dtype=pl.String)
+    )
+
+
+def _check_key(key: pl.Series, name: str, of: Collection[str]) -> None:
+    missing, repeated = key.null_count(), len(key) - key.n_unique()
+    if missing or repeated:
+        raise DataError(f"stream '{name}': {missing} rows have no key ({', '.join(of)}), {repeated} repeat one")
