@@ -3,7 +3,8 @@
 """What any connector must do, as checks to run against it: whoever writes one starts here.
 
 A test of a connector gives a `Case` (how to write rows into such a source, and how to open it) and
-runs each of `CHECKS` on a source of its own::
+runs each of `CHECKS` on a source of its own. A case that is `Breakable` is also broken. How to do it from
+a package of your own stands in ``tests/third_party``::
 
     @pytest.mark.parametrize("check", CHECKS)
     def test_conformance(check, case):
@@ -12,83 +13,30 @@ runs each of `CHECKS` on a source of its own::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from datetime import timedelta
 
-import polars as pl
 from polars.testing import assert_frame_equal
 
-from rwe.ports import Batch, Connector, Cursor
-from rwe.spec.source import Column, Source, Stream
-
-Row = dict[str, Any]
-PAGE = 4
-
-VISIT = Stream(
-    table="visit",
-    key="row_id",
-    cursor="modified_at",
-    columns={
-        "patient_no": Column(type="text", role="person"),
-        "seen_on": Column(type="date"),
-        "seen_at": Column(type="timestamp"),
-        "score": Column(type="integer"),
-        "size": Column(type="number"),
-        "note": Column(type="text"),
-        "ward": Column(type="text", optional=True),
-    },
+from connectors import conformance_landing as landing
+from connectors.conformance_case import (
+    EMPTY,
+    PAGE,
+    SCHEMA,
+    SOURCE,
+    START,
+    VISIT,
+    Breakable,
+    Case,
+    Fault,
+    Row,
+    frame,
+    read,
+    visits,
 )
-EMPTY = VISIT.model_copy(update={"table": "visit_empty"})
-SOURCE = Source(source="clinic", streams={"visit": VISIT, "visit_empty": EMPTY})
-SCHEMA = {
-    "_key": pl.String(),
-    "patient_no": pl.String(),
-    "seen_on": pl.Date(),
-    "seen_at": pl.Datetime("us", "UTC"),
-    "score": pl.Int64(),
-    "size": pl.Float64(),
-    "note": pl.String(),
-    "ward": pl.String(),
-}
-_START = datetime(2024, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
 
-
-class Case(Protocol):
-    """A source of one kind, with the tables ``visit`` and ``visit_empty`` of `SOURCE` and no column ``ward``."""
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """Insert rows of ``visit``, or replace those with the same ``row_id``."""
-        ...
-
-    def open(self, page_rows: int) -> Connector:
-        """Return a connector on the source."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    rows: pl.DataFrame
-    batches: list[Batch]
-
-
-def visits(n: int, *, tied: int = 1, first: int = 1) -> list[Row]:
-    """Return `n` rows in the order they must be read; `tied` at a time share a cursor value."""
-    return [
-        {
-            "row_id": first + i,
-            "modified_at": _START + timedelta(microseconds=i // tied),
-            "patient_no": f"P{(first + i) % 5}",
-            "seen_on": date(1904, 2, 29) + timedelta(days=i),
-            "seen_at": datetime(1981, 3, 29, 3, 30, tzinfo=UTC) + timedelta(microseconds=i),
-            "score": 2**53 + i if i % 3 else None,
-            "size": 0.1 + i if i % 2 else None,
-            "note": "Иван 'О\"Нийл; DROP TABLE visit--" if i % 4 else None,
-        }
-        for i in range(n)
-    ]
+__all__ = ["CHECKS", "EMPTY", "PAGE", "SCHEMA", "SOURCE", "VISIT", "Breakable", "Case", "Fault", "Row", "visits"]
 
 
 def reads_everything_once_and_exactly(case: Case) -> None:
@@ -96,7 +44,7 @@ def reads_everything_once_and_exactly(case: Case) -> None:
     rows = visits(11)
     case.write(list(reversed(rows)))
 
-    assert_frame_equal(_read(case).rows, _frame(rows))
+    assert_frame_equal(read(case).rows, frame(rows))
 
 
 def reads_ties_across_pages(case: Case) -> None:
@@ -104,9 +52,9 @@ def reads_ties_across_pages(case: Case) -> None:
     rows = visits(23, tied=7)
     case.write(rows)
 
-    told = _read(case)
+    told = read(case)
 
-    assert_frame_equal(told.rows, _frame(rows))
+    assert_frame_equal(told.rows, frame(rows))
     assert [batch.rows.height for batch in told.batches] == [4, 4, 4, 4, 4, 3]
 
 
@@ -116,33 +64,33 @@ def resumes_after_any_batch(case: Case) -> None:
     case.write(rows)
     seen = 0
 
-    for batch in _read(case).batches:
+    for batch in read(case).batches:
         seen += batch.rows.height
-        assert_frame_equal(_read(case, batch.cursor).rows, _frame(rows[seen:]))
+        assert_frame_equal(read(case, batch.cursor).rows, frame(rows[seen:]))
 
 
 def brings_nothing_when_nothing_is_new(case: Case) -> None:
     """After the last row there is no batch."""
     case.write(visits(8))
 
-    assert _read(case, _read(case).batches[-1].cursor).batches == []
+    assert read(case, read(case).batches[-1].cursor).batches == []
 
 
 def brings_a_changed_row_again(case: Case) -> None:
     """A corrected row and a new one come, and nothing else."""
     rows = visits(8)
     case.write(rows)
-    last = _read(case).batches[-1].cursor
-    corrected = {**rows[2], "score": -1, "modified_at": _START + timedelta(days=1)}
-    late = {**visits(1, first=99)[0], "modified_at": _START + timedelta(days=1)}
+    last = read(case).batches[-1].cursor
+    corrected = {**rows[2], "score": -1, "modified_at": START + timedelta(days=1)}
+    late = {**visits(1, first=99)[0], "modified_at": START + timedelta(days=1)}
     case.write([corrected, late])
 
-    assert_frame_equal(_read(case, last).rows, _frame([corrected, late]))
+    assert_frame_equal(read(case, last).rows, frame([corrected, late]))
 
 
 def tells_the_columns_of_an_empty_stream(case: Case) -> None:
     """A stream without rows gives one batch without rows, in its types."""
-    (batch,) = _read(case, stream="visit_empty").batches
+    (batch,) = read(case, stream="visit_empty").batches
 
     assert dict(batch.rows.schema) == SCHEMA
     assert batch.rows.is_empty()
@@ -178,15 +126,5 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     tells_the_columns_of_an_empty_stream,
     tells_every_key_it_holds,
     names_its_streams_and_closes_twice,
+    *landing.CHECKS,
 )
-
-
-def _read(case: Case, since: Cursor | None = None, stream: str = "visit") -> _Told:
-    with closing(case.open(PAGE)) as connector:
-        batches = list(connector.read(stream, since))
-    return _Told(pl.concat([pl.DataFrame(schema=SCHEMA), *(batch.rows for batch in batches)]), batches)
-
-
-def _frame(rows: Sequence[Row]) -> pl.DataFrame:
-    made = [{**row, "_key": str(row["row_id"]), "ward": None} for row in rows]
-    return pl.DataFrame([{name: row[name] for name in SCHEMA} for row in made], schema=SCHEMA)

@@ -22,6 +22,7 @@ from hypothesis import settings
 from tests.connectors import servers
 
 Served = TypeVar("Served")
+collect_ignore = ["third_party"]  # packages of others, which are installed before they are tested
 IN_CI = os.environ.get("CI") == "true"
 
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -117,24 +117,34 @@ def extract(
         If the account of the source could write, or the landing was made with another key.
     """
     resume(home)
-    reads, session = list[StreamRead](), dict[str, str]()
     opener = plugins.connector(site.connector)
     try:
         with closing(opener(site, source, home)) as connector:
-            if lost := asked.accept - set(connector.streams()):
-                raise DefinitionError(
-                    f"site '{site.site}' has no stream {', '.join(map(repr, sorted(lost)))} to accept"
-                )
-            with suppress(DataError):  # the stream whose fault it is says so when it is read
-                connector.check()
-            session.update(connector.session if isinstance(connector, TellsSession) else {})
-            work = _Extraction(site, source, store, connector, key, tell, asked, session)
-            for name in connector.streams():
-                reads.append(work.read(name))
-                if reads[-1].unreachable:
-                    break
+            return extract_from(connector, site, source, store, key, tell, asked)
     except SourceUnreachable as exc:
-        return Extracted(site.site, tuple(reads), session, str(exc))
+        return Extracted(site.site, (), {}, str(exc))
+
+
+def extract_from(
+    connector: Connector,
+    site: Site,
+    source: Source,
+    store: Store,
+    key: bytes,
+    tell: Tell = _nobody,
+    asked: Asked = NOTHING_MORE,
+) -> Extracted:
+    """Bring what is new behind an open connector into the landing tables, as `extract` does."""
+    if lost := asked.accept - set(connector.streams()):
+        raise DefinitionError(f"site '{site.site}' has no stream {', '.join(map(repr, sorted(lost)))} to accept")
+    with suppress(DataError):  # the stream whose fault it is says so when it is read
+        connector.check()
+    session = dict(connector.session) if isinstance(connector, TellsSession) else {}
+    work, reads = _Extraction(site, source, store, connector, key, tell, asked, session), list[StreamRead]()
+    for name in connector.streams():
+        reads.append(work.read(name))
+        if reads[-1].unreachable:
+            break
     return Extracted(site.site, tuple(reads), session, next((r.fault for r in reads if r.unreachable), ""))
 
 

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import DATETIME
 
-from connectors.conformance import SOURCE
+from connectors.conformance import SOURCE, Fault
 from connectors.sql import SqlConnector, connect
 from connectors.sql_dialects import dialect
 from rwe.spec.base import Text
@@ -59,6 +59,14 @@ class Clinic:
     def open(self, page_rows: int = 100, source: Source = SOURCE, **changes: Any) -> SqlConnector:
         """Return a connector on it."""
         return connect(self.site.model_copy(update={"page_rows": page_rows, **changes}), source, self.home)
+
+    def breaks(self, kind: Fault) -> bool:
+        """Take a column away, or the database where it is a file."""
+        if kind == "contract":
+            self.run("ALTER TABLE visit DROP COLUMN note")
+        elif self.sqlite:
+            Path(self.engine.url.database or "").unlink()
+        return kind == "contract" or self.sqlite
 
     @property
     def sqlite(self) -> bool:
