@@ -100,7 +100,5 @@ def _frame(stream: str, spec: Stream, rows: list[Row]) -> pl.DataFrame:
     for name, column in spec.columns.items():
         if missing := sum(name not in row for row in rows) * (not column.optional):
             raise DataError(f"stream '{stream}': {missing} rows lack '{name}'; mend the source or declare it optional")
-        columns[name] = typed([row.get(name) for row in rows], column.type, f"{stream}.{name}").cast(
-            DTYPES[column.type]
-        )
+        columns[name] = typed([row.get(name) for row in rows], column.type, f"{stream}.{name}")
     return pl.DataFrame(columns)
