@@ -16,25 +16,18 @@ person are counted when they are harmonised.
 
 from __future__ import annotations
 
-import hmac
-import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from rwe.buffers import in_lists
-from rwe.chain import fsync, on_disk
-from rwe.errors import MachineError, Refused
 from rwe.spec.source import Column
 from rwe.tokens import tokens
 
-KEY_BYTES = 32
 NATIONAL, NAME = "national", "name"
 _MASK = "\x00\x00"
 _KEPT = r"^[!-`{-~]+$"  # printable, without space and small letters: `normalise` gives these back
@@ -48,58 +41,6 @@ _LATIN = str.maketrans(
     {"Ж": "ZH", "Ц": "TS", "Ч": "CH", "Ш": "SH", "Щ": "SHT", "Ю": "YU", "Я": "YA"}
     | dict(zip("АБВГДЕЗИЙКЛМНОПРСТУФХЪЬ", "ABVGDEZIYKLMNOPRSTUFHAY", strict=True))
 )
-
-
-def load_or_make_key(home: Path) -> bytes:
-    """Return the linkage key of this machine, made once.
-
-    Parameters
-    ----------
-    home
-        The user's data folder; the key is its ``key/linkage.key``, readable by its owner only.
-
-    Raises
-    ------
-    Refused
-        If others may read the key.
-    MachineError
-        If it cannot be read or written, or is gone while the records made with it are there.
-    """
-    path = home / "key" / "linkage.key"
-    if not path.exists():
-        if next((home / "store").glob("*/landing/*"), None) is not None:
-            raise MachineError(f"{path} is gone, but records pseudonymised with it are in {home / 'store'}; restore it")
-        _make_key(path)
-    with on_disk(path):
-        if path.stat().st_mode & 0o077:
-            raise Refused(f"others may read {path}; run: chmod 400 '{path}'")
-        key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise MachineError(f"{path} is not a key of {KEY_BYTES} bytes; restore it from a backup")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    with on_disk(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f"{secrets.token_hex(8)}.draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(draft)  # fails where another process was first: then its key counts
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        fsync(path.parent)
-
-
-def key_version(key: bytes) -> str:
-    """Return what a key is known by: a name that tells it from others and nothing about itself."""
-    return hmac.digest(key, b"rwe linkage key version", "sha256")[:6].hex()
 
 
 def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, domain: str) -> pl.DataFrame:

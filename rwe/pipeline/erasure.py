@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from rwe.chain import Chain, fsync, on_disk
 from rwe.errors import Busy, DataError
-from rwe.identity import load_or_make_key, pseudonymise
+from rwe.identity import pseudonymise
+from rwe.linkage import load_or_make_key
 from rwe.pipeline.erased_files import clear_exports, clear_runs
 from rwe.spec.source import Column
 from rwe.store import Store, Table

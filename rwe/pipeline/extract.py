@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rwe import plugins
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
-from rwe.identity import key_version
+from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import delete_gone
 from rwe.pipeline.erasure import barred, resume

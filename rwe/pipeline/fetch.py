@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
-from rwe.identity import load_or_make_key
+from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import Asked, Extracted, extract
 from rwe.pipeline.guards import disk
 from rwe.pipeline.planning import load_plan

@@ -16,7 +16,7 @@ from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
 from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
-from rwe.identity import load_or_make_key
+from rwe.linkage import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.changes import Change, Origin, compared

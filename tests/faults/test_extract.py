@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Iterable
@@ -310,6 +311,22 @@ def test_another_key_is_refused_by_its_version(clinic: Clinic) -> None:
 
     assert code == 7
     assert "its rows were pseudonymised with linkage key version" in words
+
+
+def test_a_landing_under_a_new_key_and_the_old_one_make_the_map_of_their_tokens(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.extract()
+    old = clinic.landing("visit").current().select("_key", old="person_token").collect()
+    (clinic.folder / "home").rename(clinic.folder / "before")
+    monkeypatch.setenv("RWE_LINKAGE_KEY", base64.b64encode(bytes(range(32))).decode())
+
+    clinic.extract()
+
+    new = clinic.landing("visit").current().select("_key", new="person_token").collect()
+    both = old.join(new, on="_key")
+    assert both.height == both["old"].n_unique() == both["new"].n_unique() == 10
+    assert not set(both["old"]) & set(both["new"])
 
 
 @pytest.mark.parametrize("name", ["clinic/laboratory", "x"])

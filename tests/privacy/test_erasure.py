@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from rwe import provenance
 from rwe.errors import Busy, DataError
-from rwe.identity import load_or_make_key
+from rwe.linkage import load_or_make_key
 from rwe.pipeline import erasure
 from rwe.pipeline.extract import extract
 from rwe.store import Store

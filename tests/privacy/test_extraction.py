@@ -14,7 +14,8 @@ import pytest
 
 from connectors.sql import connect
 from rwe.errors import DefinitionError
-from rwe.identity import load_or_make_key, pseudonymise
+from rwe.identity import pseudonymise
+from rwe.linkage import load_or_make_key
 from rwe.spec.base import read
 from rwe.spec.site import Site, load_site
 from rwe.spec.source import Source

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from datetime import date
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rwe.errors import MachineError, Refused
-from rwe.identity import load_or_make_key, name_parts, normalise, pseudonymise
+from rwe.errors import DefinitionError, MachineError, Refused
+from rwe.identity import name_parts, normalise, pseudonymise
+from rwe.linkage import key_version, load_or_make_key
 from rwe.spec.source import Column
 from rwe.store import Store
 
@@ -180,12 +182,23 @@ def test_no_rows_give_the_same_columns() -> None:
     assert empty.is_empty()
 
 
-def test_numbers_do_not_collide() -> None:
-    n = 50_000
+@pytest.mark.parametrize(
+    "n",
+    [
+        50_000,
+        pytest.param(100_000, marks=pytest.mark.ci),
+        pytest.param(10_000_000, marks=pytest.mark.long),
+    ],
+)
+def test_numbers_do_not_collide(n: int) -> None:
+    """Even the first 60 of their 128 bits are of one number each."""
+    heads = []
+    for start in range(0, n, 1_000_000):
+        numbers = pl.Series(range(start, min(n, start + 1_000_000))).cast(pl.String).str.zfill(8)
+        made = pseudonymise(pl.DataFrame({"no": numbers}), {"no": COLUMNS["no"]}, KEY, "c/person")["person_token"]
+        heads.append(made.str.slice(0, 15).str.to_integer(base=16))
 
-    made = pseudonymise(_people(no=[f"{i:06d}" for i in range(n)]).select("no"), {"no": COLUMNS["no"]}, KEY, "c/person")
-
-    assert made["person_token"].n_unique() == n
+    assert pl.concat(heads).n_unique() == n
 
 
 @given(st.text())
@@ -239,3 +252,57 @@ def test_a_home_that_cannot_hold_a_key_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match=str(tmp_path / "home")):
         load_or_make_key(tmp_path / "home")
+
+
+@pytest.mark.parametrize("nothing", ["", " \t\u00a0\u2003", "\x00", "AB\x0012"])
+def test_what_says_nothing_is_the_same_nothing_however_written(nothing: str) -> None:
+    assert normalise(nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("0123", "123"), ("AB1", "AB10"), ("O1", "01"), ("A-1", "A1"), ("1 2", "13")],
+)
+def test_what_may_be_two_people_stays_two(one: str, other: str) -> None:
+    assert normalise(one) != normalise(other)
+
+
+@given(st.text(alphabet="АВЕКМНОРСТУХавекмнорстух0123456789 \u00a0", min_size=1))
+def test_either_alphabet_gives_one_spelling(text: str) -> None:
+    latin = text.upper().translate(str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX"))
+
+    assert normalise(text) == normalise(latin) == normalise(f" {latin.lower()}\u200a")
+
+
+def test_a_key_comes_from_the_environment_or_a_file_it_names(tmp_path: Path) -> None:
+    key, path = bytes(range(32)), tmp_path / "secret"
+    path.write_bytes(key)
+    path.chmod(0o400)
+
+    given = load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY": base64.b64encode(key).decode()})
+    named = load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY_FILE": str(path)})
+
+    assert given == named == key
+    assert not (tmp_path / "key").exists()
+
+
+def test_a_key_of_the_environment_that_is_none_is_refused_without_being_shown(tmp_path: Path) -> None:
+    for text in ("c2hvcnQ=", "not base64 at all"):
+        with pytest.raises(DefinitionError, match="RWE_LINKAGE_KEY is not the base64 of 32 bytes") as caught:
+            load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY": text})
+        assert text not in str(caught.value)
+    with pytest.raises(DefinitionError, match="both set"):
+        load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY": "x", "RWE_LINKAGE_KEY_FILE": "y"})
+    with pytest.raises(MachineError, match="nowhere"):
+        load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY_FILE": str(tmp_path / "nowhere")})
+    (tmp_path / "open").write_bytes(bytes(32))
+    (tmp_path / "open").chmod(0o440)
+    with pytest.raises(Refused, match="chmod 400"):
+        load_or_make_key(tmp_path, {"RWE_LINKAGE_KEY_FILE": str(tmp_path / "open")})
+
+
+def test_versions_tell_keys_apart_and_nothing_of_them() -> None:
+    versions = {key_version(bytes([i] * 32)) for i in range(100)}
+
+    assert len(versions) == 100
+    assert all(len(version) == 12 and version not in bytes([i] * 32).hex() for i, version in enumerate(versions))

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from rwe.cli.app import main
-from rwe.identity import load_or_make_key
+from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import extract
 from rwe.pipeline.planning import Source
 from rwe.spec.mapping import Mapping
