@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""FHIR R4: a folder of NDJSON files and Bundles."""
+"""FHIR R4: a server that exports in bulk, or a folder of NDJSON files and Bundles."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from connectors.fhir_folder import FolderConnector
+from connectors.fhir_server import ServerConnector
 from rwe.errors import DefinitionError
 from rwe.ports import Connector
 from rwe.spec.site import Site
@@ -20,7 +21,7 @@ def connect(site: Site, source: Source, home: Path) -> Connector:
     Parameters
     ----------
     site
-        ``url: file:///srv/drop`` is a folder.
+        ``url: https://host/base`` is a Bulk Data server, ``file:///srv/drop`` a folder.
     source
         Streams of resource types, each with its view definition.
     home
@@ -34,4 +35,8 @@ def connect(site: Site, source: Source, home: Path) -> Connector:
     address = urlsplit(site.address().replace("{home}", str(home)))
     if address.scheme == "file" and address.netloc in ("", "localhost") and address.path:
         return FolderConnector(site, source, Path(unquote(address.path)))
-    raise DefinitionError(f"site '{site.site}': connector fhir reads file:///folder, not '{address.scheme}'")
+    if address.scheme in ("https", "http"):
+        return ServerConnector(site, source, home)
+    raise DefinitionError(
+        f"site '{site.site}': connector fhir reads https://server/base and file:///folder, not '{address.scheme}'"
+    )

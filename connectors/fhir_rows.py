@@ -115,10 +115,12 @@ class Flattener:
                 raise DefinitionError(f"stream '{self.name}': its view has no column '{name}'{cure}")
 
 
-def parts(path: Path, flat: Flattener, size: int, *, only: bool = False) -> Iterator[tuple[str, pl.DataFrame]]:
+def parts(
+    path: Path, flat: Flattener, size: int, *, only: bool = False, seen: Callable[[Sequence[Entry]], None] | None = None
+) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the rows of a file, `size` resources at a time, under the number of the part; the last is named END.
 
-    Parts without rows are passed over. All rows of a resource that stands in one part are in it.
+    Parts without rows are passed over; `seen` is shown every resource. All rows of a resource are in one part.
 
     Raises
     ------
@@ -130,6 +132,8 @@ def parts(path: Path, flat: Flattener, size: int, *, only: bool = False) -> Iter
     number, held = 0, None
     while chunk := list(islice(told, size)):
         number += 1
+        if seen:
+            seen(chunk)
         rows = flat.frame(chunk)
         if rows.height:
             if held:

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""A Bulk Data server: one export for all streams that have been read as far, resumed where it was left, landed once."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors.fhir_export import Exporter, Failed, Gone
+from connectors.fhir_group import fingerprints, members
+from connectors.fhir_http import Http
+from connectors.fhir_job import Runner
+from connectors.fhir_landing import Landing
+from connectors.fhir_login import Login, load_signer
+from connectors.fhir_options import ServerOptions, options_of
+from connectors.fhir_rows import Flattener
+from connectors.fhir_state import Export, Job, State
+from rwe.errors import DataError, DefinitionError
+from rwe.ports import Batch, Cursor
+from rwe.spec.site import Site
+from rwe.spec.source import Source
+
+
+class ServerConnector:
+    """A FHIR server that exports in bulk.
+
+    The cursor of a stream is the server's own transaction time of the last complete export, its next ``_since``.
+    Rows of an export that is not complete land under the cursor it began from, and `read` then says what is missing.
+
+    Parameters
+    ----------
+    site, source
+        Where it is and what it is declared to hold.
+    home
+        The engine's data folder: what an export must remember over a crash lies in ``fhir/<site>`` there.
+
+    Raises
+    ------
+    DefinitionError
+        If address, options or views are wrong.
+    """
+
+    def __init__(self, site: Site, source: Source, home: Path) -> None:
+        self._site = site
+        self._home = home
+        self._base = _base(site, home)
+        self._options = options_of(ServerOptions, site.options, f"site '{site.site}', options")
+        mapping = Path(site.mapping)
+        self._flat = {name: Flattener(name, one, mapping, self._base) for name, one in source.streams.items()}
+        self._http = Http(site.site, self._base, self._options, site.timeout_seconds)
+        self._exporter = Exporter(self._http, site.site, self._base, self._options)
+        self._state: State | None = None
+        self._log_in()
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of the streams, in the order they are declared."""
+        return tuple(self._flat)
+
+    def check(self) -> None:
+        """Make sure that the server answers and gives a token that can only read.
+
+        Raises
+        ------
+        SourceUnreachable
+            If it does not answer.
+        Refused
+            If it refuses the login, or the token could write.
+        DataError
+            If it is no FHIR server.
+        """
+        answer = self._http.ask("GET", f"{self._base}/metadata", headers={"Accept": "application/fhir+json"})
+        told = answer.json()
+        if not isinstance(told, dict) or told.get("resourceType") != "CapabilityStatement":
+            raise DataError(f"site '{self._site.site}': this is no FHIR server: {answer} to /metadata")
+
+    @property
+    def session(self) -> Mapping[str, str]:
+        """Plain facts of the session."""
+        level = {"system": "system", "patient": "Patient", "group": "Group"}[self._options.export]
+        return {"protocol": f"FHIR Bulk Data, {level} level, version {self._options.version}", "time zone": "as told"}
+
+    def read(self, stream: str, since: Cursor | None, known: Container[str] = (), /) -> Iterator[Batch]:
+        """Yield the rows of what changed since the last complete export, deletions first.
+
+        Raises
+        ------
+        SourceUnreachable
+            If the server does not answer or is not done in time; the next try goes on where this one ended.
+        DataError
+            With counts, after all rows, where the export is incomplete or its files are not what they should be.
+        Refused
+            If the server refuses us, or would send records in the clear or our token elsewhere.
+        Busy
+            If another process reads this site.
+        """
+        if stream not in self._flat:
+            raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'")
+        state = self._opened()
+        export = self._pending(state, stream, since) or self._begin(state, stream, since)
+        self._complete(state, export)
+        landing = Landing(self._site.site, state.place(export), export, self._flat[stream], self._site.page_rows)
+        try:
+            last = since
+            for batch in landing.batches(since, known):
+                yield batch
+                last = batch.cursor
+        except DataError:
+            state.finish(export, stream, failed=True)
+            raise
+        state.read[stream] = last.value if last else ""
+        state.finish(export, stream)
+
+    def keys(self, _stream: str) -> None:
+        """Return None: the server tells of deletions in its manifests."""
+
+    def close(self) -> None:
+        """Give back connections, and let another process read this site."""
+        self._http.close()
+        if self._state:
+            self._state.close()
+            self._state = None
+
+    def _log_in(self) -> None:
+        options = self._options
+        if options.client_id and options.key_file:
+            path = Path(options.key_file.replace("{home}", str(self._home)))
+            signer = load_signer(options.client_id, path, options.key_id)
+            self._http.token = Login(self._http, self._site.site, self._base, options, signer).token
+
+    def _opened(self) -> State:
+        if self._state is None:
+            self._state = State(self._home / "fhir" / self._site.site)
+        return self._state
+
+    def _pending(self, state: State, stream: str, since: Cursor | None) -> Export | None:
+        """Return the export that this stream still needs; those it landed, or that begin too late, it needs no more."""
+        for export in [one for one in state.exports if stream in one.streams and stream not in one.finished]:
+            landed = export.is_whole and since is not None and since.value and not _later(export.moment, since.value)
+            if not landed and (not export.since or (since is not None and not _later(export.since, since.value))):
+                return export
+            state.finish(export, stream)
+        return None
+
+    def _begin(self, state: State, stream: str, since: Cursor | None) -> Export:
+        """Begin an export from this cursor, for all streams that have come as far."""
+        value = since.value if since else ""
+        others = [name for name in self._flat if name != stream and _as_far(state.read.get(name, ""), value)]
+        names = [stream, *others]
+        jobs, marks = [Job(since=value)], dict[str, str]()
+        if self._options.group and self._options.new_members == "history":
+            marks = fingerprints(self._group(), state.salt)
+            if value and set(marks) - state.members:
+                jobs.append(Job(since="", history=True))
+        everyone = list(marks) if len(names) == len(self._flat) else []
+        return state.begin(names, [self._flat[name].type for name in names], jobs, everyone)
+
+    def _group(self) -> list[str]:
+        return members(self._http, self._site.site, self._base, str(self._options.group))
+
+    def _newcomers(self, state: State) -> list[str]:
+        marks = fingerprints(self._group(), state.salt)
+        return [key for mark, key in marks.items() if mark not in state.members]
+
+    def _complete(self, state: State, export: Export) -> None:
+        """Bring every job of an export to its end: asked for, waited for, fetched."""
+        for number, job in enumerate(export.jobs):
+            runner = Runner(self._http, self._exporter, self._options, self._site.site, state, export, number)
+            patients = self._newcomers(state) if job.history and not job.status_url else []
+            try:
+                runner.run(patients)
+            except Gone:
+                runner.forget()
+                runner.run(self._newcomers(state) if job.history else [])
+            except Failed:
+                runner.forget()
+                raise
+
+
+def _base(site: Site, home: Path) -> str:
+    place = urlsplit(site.address().replace("{home}", str(home)))
+    if not place.hostname or place.username or place.password or place.query or place.fragment:
+        raise DefinitionError(f"site '{site.site}': give the address of the FHIR server, without account or query")
+    return place.geturl().rstrip("/")
+
+
+def _as_far(read: str, value: str) -> bool:
+    return not read if not value else bool(read) and not _later(value, read)
+
+
+def _later(one: str, other: str) -> bool:
+    """Return whether one instant is after another; an empty one is before all."""
+    if not one or not other:
+        return bool(one) and not other
+    return datetime.fromisoformat(one) > datetime.fromisoformat(other)
