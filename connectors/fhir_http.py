@@ -32,6 +32,10 @@ _CODE = re.compile(r"[a-z-]{1,30}")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+class Late(SourceUnreachable):
+    """The deadline of an export came before its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a server said, whole."""
@@ -206,17 +210,14 @@ class Http:
 
         Raises
         ------
-        SourceUnreachable
+        Late
             If the deadline comes first.
         """
         longest = self._options.longest_pause_seconds
         grown = min(longest, self._options.pause_seconds * 2.0 ** max(0, tries - 1)) * random.uniform(0.75, 1.0)
         seconds = grown if said is None else said
         if time.monotonic() + seconds > self._deadline:
-            raise SourceUnreachable(
-                f"site '{self._site}': not done within deadline_seconds ({self._options.deadline_seconds}); "
-                "it goes on next time"
-            )
+            raise Late(f"site '{self._site}': not done within deadline_seconds ({self._options.deadline_seconds})")
         time.sleep(seconds)
 
     def _session(self) -> requests.Session:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from connectors.fhir_download import Downloads, here_in
 from connectors.fhir_export import Exporter, Gone, Manifest
-from connectors.fhir_http import Http
+from connectors.fhir_http import Http, Late
 from connectors.fhir_options import ServerOptions
 from connectors.fhir_state import Export, State
 from rwe.errors import DataError, Refused
@@ -59,13 +59,21 @@ class Runner:
             job.status_url = self._asked(patients)
             state.save()
         if not (job.files and self._is_here()):
-            manifest = self._renewed() if job.transaction_time else self._exporter.manifest(job.status_url)
+            manifest = self._renewed() if job.transaction_time else self._waited()
             job.transaction_time, job.files = manifest.transaction_time, manifest.files
             state.save()
             self._downloads.fetch(manifest, self._wanted())
         job.whole = True
         state.save()
         self._exporter.cancel(job.status_url)
+
+    def _waited(self) -> Manifest:
+        """Return the manifest once there is one; an export that takes too long is called off."""
+        try:
+            return self._exporter.manifest(self._job.status_url)
+        except Late:
+            self.forget()
+            raise
 
     def forget(self) -> None:
         """Make the job as if it had never been asked for."""

@@ -23,13 +23,17 @@ OUTCOME = {"resourceType": "OperationOutcome"}
 
 @dataclass
 class Say:
-    """An answer put in the server's mouth; `cut` bytes of the body are sent before the line goes dead."""
+    """An answer put in the server's mouth; `cut` bytes of the body are sent before the line goes dead.
+
+    `wait` holds the line until it is set; `then` is done before the answer is sent.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     wait: threading.Event | None = None
+    then: Callable[[], None] | None = None
 
 
 @dataclass
@@ -67,6 +71,8 @@ def now() -> str:
 class FaultyServer:
     """A server on 127.0.0.1 with resources that can be written, deleted and exported.
 
+    Its transaction time is that of the last change, so that exports of the same rows are the same.
+
     ``say(kind, ...)`` queues answers for ``metadata``, ``smart``, ``token``, ``group``, ``kickoff``, ``status``,
     ``cancel`` or ``file``; where nothing is queued it does what is right.
     """
@@ -80,6 +86,7 @@ class FaultyServer:
         self.token_seconds = 300
         self.host_of_files = ""
         self.counts = True
+        self.algorithms: list[str] = []
         self.group: list[str] = []
         self.change_manifest: Callable[[dict[str, Any]], None] = lambda _manifest: None
         self.change_file: Callable[[bytes], bytes] = lambda body: body
@@ -112,6 +119,10 @@ class FaultyServer:
     def say(self, kind: str, *answers: Say) -> None:
         self._said[kind] += answers
 
+    def revoke(self) -> None:
+        """End every token."""
+        self._tokens = dict.fromkeys(self._tokens, 0.0)
+
     def of(self, kind: str) -> list[Asked]:
         """Return the requests of one kind."""
         return [one for one in self.asked if one.kind == kind]
@@ -136,7 +147,8 @@ class FaultyServer:
         return _json({"resourceType": "CapabilityStatement"})
 
     def _smart(self, _asked: Asked) -> Say:
-        return _json({"token_endpoint": f"{self.root}/token"})
+        told = {"token_endpoint_auth_signing_alg_values_supported": self.algorithms} if self.algorithms else {}
+        return _json({"token_endpoint": f"{self.root}/token", **told})
 
     def _token(self, _asked: Asked) -> Say:
         token = f"token-{len(self._tokens)}"
@@ -164,7 +176,8 @@ class FaultyServer:
             entry = [{"request": {"method": "DELETE", "url": url}} for url in gone]
             bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entry}
             files += [("deleted", "Bundle", [bundle])] if gone else []
-        self.jobs.append({"time": now(), "files": files, "request": asked.path})
+        moment = max((at for at, _ in self._held.values()), default="2020-01-01T00:00:00Z")
+        self.jobs.append({"time": moment, "files": files, "request": asked.path})
         return Say(202, headers={"Content-Location": f"{self.root}/status/{len(self.jobs) - 1}"})
 
     def _status(self, asked: Asked) -> Say:
@@ -217,6 +230,8 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             kind = _kind(self.command, place.path)
             say = server.answer(Asked(kind, self.command, place.path, parse_qs(place.query), headers, body))
+            if say.then:
+                say.then()
             self.send_response(say.status)
             for name, value in say.headers.items():
                 self.send_header(name, value)
