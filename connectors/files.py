@@ -4,22 +4,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from connectors.files_contract import Contract, Folder
+from connectors.files_contract import Contract, Delivered, Folder
 from connectors.files_folder import Drop, drops, reachable, root
 from connectors.files_rows import empty, header, parts
 from connectors.options import options
 from connectors.sql_catalogue import near
-from rwe.errors import DefinitionError
+from rwe.errors import DataError, DefinitionError
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
-from rwe.spec.source import Source
+from rwe.spec.source import Source, Stream
 
 Found = tuple[Drop, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files of one kind are read.
+
+    Parameters
+    ----------
+    grammar
+        Options of a stream.
+    parts
+        The rows of a file in parts of so many; a DataError comes after the parts that are whole.
+    columns
+        The names of the columns of a file.
+    known_by
+        What a file is known by, where it is not the sha256 of its bytes.
+    """
+
+    grammar: type[Delivered]
+    parts: Callable[[Drop, str, Stream, Any, int], Iterator[pl.DataFrame]]
+    columns: Callable[[Drop, Any], list[str]]
+    known_by: Callable[[Drop, Any], str] = lambda drop, _contract: drop.sha256()
+
+
+TABLES = Reading(Contract, parts, header)
 
 
 def connect(site: Site, source: Source, home: Path) -> FilesConnector:
@@ -49,13 +76,15 @@ class FilesConnector:
     number of this one, and that of the last part the sha256 alone says that all of the file was read.
     """
 
-    def __init__(self, site: Site, source: Source, folder: Path) -> None:
+    def __init__(self, site: Site, source: Source, folder: Path, reading: Reading = TABLES) -> None:
         self._site = site
         self._source = source
         self._folder = folder
         self._limits = options(Folder, site.options, f"site '{site.site}'")
+        self._reading = reading
         self._contracts = {
-            name: options(Contract, stream.options, f"stream '{name}'") for name, stream in source.streams.items()
+            name: options(reading.grammar, stream.options, f"stream '{name}'")
+            for name, stream in source.streams.items()
         }
         self._newest: dict[str, Drop] = {}
 
@@ -84,10 +113,10 @@ class FilesConnector:
         SourceUnreachable
             If the folder or a file cannot be read, or a file changes while it is read.
         DataError
-            If a file breaks its contract; nothing of the part that does is yielded, and nothing after it.
+            If a file breaks its contract: nothing of the part that does is yielded, and no file after it.
         """
         contract = self._contract(stream)
-        found = [(drop, drop.sha256()) for drop in self._drops(stream)]
+        found = [(drop, self._reading.known_by(drop, contract)) for drop in self._drops(stream)]
         last = None
         for drop, sha in self._unread(stream, found, since, known):
             for last in self._file(stream, drop, sha, _turn(contract, sha, since)):
@@ -108,12 +137,12 @@ class FilesConnector:
     def columns(self, stream: str) -> Mapping[str, str]:
         """Return the names of the columns that the newest file has; files of text know no types."""
         found = self._drops(stream)
-        return dict.fromkeys(header(found[-1], self._contract(stream)), "") if found else {}
+        return dict.fromkeys(self._reading.columns(found[-1], self._contract(stream)), "") if found else {}
 
     def close(self) -> None:
         """Do nothing: files are closed when they are read."""
 
-    def _contract(self, stream: str) -> Contract:
+    def _contract(self, stream: str) -> Delivered:
         if stream not in self._contracts:
             raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
         return self._contracts[stream]
@@ -136,16 +165,25 @@ class FilesConnector:
         rows = self._site.page_rows
         mark = f"@{turn}" if turn else ""
         number, held = 0, None
-        for frame in parts(drop, stream, self._source.streams[stream], self._contract(stream), rows):
-            if held is not None:
-                number += 1
-                yield _batch(stream, drop, held, sha, f"{sha}.{rows}.{number}{mark}")
-            held = frame
+        try:
+            for frame in self._parts(stream, drop):
+                if held is not None:
+                    number += 1
+                    yield _batch(stream, drop, held, sha, f"{sha}.{rows}.{number}{mark}")
+                held = frame
+        except DataError:
+            if held is not None:  # whole, but not the last of a whole file
+                yield _batch(stream, drop, held, sha, f"{sha}.{rows}.{number + 1}{mark}")
+            raise
         if held is not None:
             yield _batch(stream, drop, held, sha, f"{sha}{mark}")
 
+    def _parts(self, stream: str, drop: Drop) -> Iterator[pl.DataFrame]:
+        declared, contract = self._source.streams[stream], self._contract(stream)
+        return self._reading.parts(drop, stream, declared, contract, self._site.page_rows)
+
     def _keys(self, stream: str, drop: Drop) -> Iterator[pl.Series]:
-        for frame in parts(drop, stream, self._source.streams[stream], self._contract(stream), self._site.page_rows):
+        for frame in self._parts(stream, drop):
             yield frame["_key"]
 
 
@@ -172,7 +210,7 @@ def _reached(cursor: Cursor, since: Cursor | None) -> bool:
     return size == last_size and int(number) <= int(last)
 
 
-def _turn(contract: Contract, sha: str, since: Cursor | None) -> str:
+def _turn(contract: Delivered, sha: str, since: Cursor | None) -> str:
     """Return what tells this landing of whole files from an earlier one of the same bytes."""
     if contract.mode == "append":
         return ""

@@ -53,13 +53,11 @@ class Folder(Part):
     ratio: Annotated[Int, Field(ge=2)] = 200
 
 
-class Contract(Part):
-    """Options of a stream that comes as files; the stream's ``table`` is the pattern of their names.
+class Delivered(Part):
+    """Options of any stream that comes as files; the stream's ``table`` is the pattern of their names.
 
     Parameters
     ----------
-    format
-        What they are: ``sas`` is .sas7bdat, ``xport`` .xpt, ``stata`` .dta.
     inside
         Where the files are zip archives: pattern of the names within.
     order
@@ -67,16 +65,33 @@ class Contract(Part):
     mode
         ``append``: files bring rows that are new or changed. ``whole``: each file is all there is, so that a key
         which the newest does not hold was deleted.
+    time_zone, ambiguous
+        Zone of timestamps that name none, and which of the two hours is meant when a clock was set back.
     key_of
         Columns that together are the key, where no single one is.
+    """
+
+    inside: SourceName | None = None
+    order: Literal["name", "modified"] = "name"
+    mode: Literal["append", "whole"] = "append"
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    ambiguous: Literal["refuse", "earliest", "latest"] = "refuse"
+    key_of: tuple[SourceName, ...] = ()
+
+
+class Contract(Delivered):
+    """Options of a stream that comes as tables in files, beside those of `Delivered`.
+
+    Parameters
+    ----------
+    format
+        What they are: ``sas`` is .sas7bdat, ``xport`` .xpt, ``stata`` .dta.
     encoding
         Of text in csv; of SAS and Stata where the file does not say it.
     separator, quote, decimal
         Marks of csv; thousands are never separated.
     date_format, timestamp_format
         How dates are written as text, ISO unless told: %d day, %m month, %Y year, %H:%M:%S, %.f fraction.
-    time_zone, ambiguous
-        Zone of timestamps that name none, and which of the two hours is meant when a clock was set back.
     null_words
         Texts that mean: no value. An empty one always does.
     sheet
@@ -94,18 +109,12 @@ class Contract(Part):
     """
 
     format: Format = "csv"
-    inside: SourceName | None = None
-    order: Literal["name", "modified"] = "name"
-    mode: Literal["append", "whole"] = "append"
-    key_of: tuple[SourceName, ...] = ()
     encoding: Encoding = "utf-8"
     separator: Letter = ","
     quote: Letter = '"'
     decimal: Literal[".", ","] = "."
     date_format: DateFormat = "%Y-%m-%d"
     timestamp_format: DateFormat | None = None
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    ambiguous: Literal["refuse", "earliest", "latest"] = "refuse"
     null_words: tuple[str, ...] = ()
     sheet: str | None = None
     header_row: Annotated[Int, Field(ge=0, le=1_000)] = 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
-from connectors.files_contract import Contract, Folder, seen
+from connectors.files_contract import Delivered, Folder, seen
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.spec.site import Site
 
@@ -111,7 +111,7 @@ def reachable(site: Site, folder: Path) -> None:
         raise SourceUnreachable(f"site '{site.site}': there is no folder {folder}")
 
 
-def drops(folder: Path, pattern: str, contract: Contract, limits: Folder) -> list[Drop]:
+def drops(folder: Path, pattern: str, contract: Delivered, limits: Folder) -> list[Drop]:
     """Return the whole files of a stream, oldest first.
 
     Files that are empty, unfinished by their name or changed within `limits.quiet_seconds` are left for the next
