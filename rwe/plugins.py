@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -65,6 +65,22 @@ class Hospital(Protocol):
         ...
 
 
+class Invented(Protocol):
+    """A hospital of seeded rows, for self tests: as many as are asked for, the same ones for the same seed."""
+
+    def source(self, tables: Sequence[str], /) -> Source:
+        """Return what a database of these tables is declared to hold."""
+        ...
+
+    def site(self, path: Path, page_rows: int, /) -> Site:
+        """Return where the database is."""
+        ...
+
+    def build(self, path: Path, tables: Sequence[str], /, *, rows: int, seed: int) -> None:
+        """Write a new SQLite database of so many rows a table."""
+        ...
+
+
 OpenConnector = Callable[["Site", "Source", Path], "Connector"]
 
 
@@ -81,6 +97,11 @@ def analysis(name: str) -> Analysis:
 def hospital(name: str) -> Hospital:
     """Return the demonstration hospital registered under `name`."""
     return cast(Hospital, _load("rwe.hospitals", name))
+
+
+def invented(name: str) -> Invented:
+    """Return the hospital of seeded rows registered under `name`."""
+    return cast(Invented, _load("rwe.hospitals", name))
 
 
 def names(group: str) -> list[str]:

@@ -33,6 +33,7 @@ STORE = {
     "as-of": "rwe.cli.store:as_of",
     "erase": "rwe.cli.store:erase",
 }
+SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
 
@@ -41,6 +42,7 @@ def build() -> App:
     app = _group("rwe", COMMANDS)
     app.command(_group("schedule", SCHEDULE, prefix="schedule."))
     app.command(_group("store", STORE, prefix="store."))
+    app.command(_group("selftest", SELFTEST, prefix="selftest."))
     return app
 
 

@@ -86,10 +86,13 @@ def write_file(folder: Path, place: str, part: pl.DataFrame, number: int) -> Sea
     encoded = io.BytesIO()
     part.write_parquet(encoded, compression="zstd", compression_level=1)
     path = folder / place / f"part-{number:08d}-{secrets.token_hex(6)}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(encoded.getbuffer())
-    fsync(path)
-    fsync(path.parent)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encoded.getbuffer())
+        fsync(path)
+        fsync(path.parent)
+    except OSError as exc:
+        raise MachineError(f"{path}: {exc.strerror}; this file needs {len(encoded.getbuffer())} bytes") from None
     digest = hashlib.sha256(encoded.getbuffer()).hexdigest()
     return SealedFile(path.relative_to(folder).as_posix(), digest, part.height, len(encoded.getbuffer()))
 
@@ -126,7 +129,7 @@ def add_line(file: SealedFile, number: int, partition_by: str | None) -> dict[st
 
 def _properties(seal: Seal) -> CommitProperties:
     transactions = [Transaction(seal.batch, seal.commit)] if seal.batch else None
-    payload = json.dumps(seal.payload(), sort_keys=True)
+    payload = json.dumps(seal.payload())
     return CommitProperties(custom_metadata={METADATA: payload}, max_commit_retries=0, app_transactions=transactions)
 
 

@@ -118,7 +118,7 @@ def _lines(path: Path, seal: Seal, split: str | None) -> Iterable[str]:
         if "add" in line and not kept.pop(line["add"]["path"], None):
             continue
         if "commitInfo" in line:
-            line["commitInfo"][METADATA] = json.dumps(seal.payload(), sort_keys=True)
+            line["commitInfo"][METADATA] = json.dumps(seal.payload())
         yield json.dumps(line, separators=(",", ":")) + "\n"
     for file in kept.values():
         yield json.dumps({"add": add_line(file, seal.commit, split)}, separators=(",", ":")) + "\n"

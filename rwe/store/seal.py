@@ -153,6 +153,11 @@ def scrub(folder: Path, seals: Iterable[Seal]) -> tuple[int, int]:
     return len(found), sum(path.stat().st_size for path, _ in found)
 
 
+def forget() -> None:
+    """Verify everything again when it is next read, as a new process does."""
+    _seen.clear()
+
+
 _seen: dict[Path, tuple[tuple[int, int, int], str]] = {}
 
 
