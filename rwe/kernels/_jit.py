@@ -29,7 +29,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
+from llvmlite import ir
 from numba.core.runtime.nrt import rtsys
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 F8: TypeAlias = npt.NDArray[np.float64]
@@ -42,6 +44,7 @@ U8: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _types: Any = numba.types
+_tools: Any = numba.core.cgutils
 integer, number, word = _types.int64, _types.float64, _types.uint64
 
 
@@ -91,6 +94,34 @@ def kernel(*arguments: Any, reassociate: bool = False) -> Callable[[Function], F
         return cast(Function, dispatcher)
 
     return compile_
+
+
+def _number_at(_context: Any, address: Any, index: Any) -> Any:
+    """Return the number `index` places after an address: how a kernel reads a column that lies anywhere."""
+
+    def load(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        start = builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+        return builder.load(builder.gep(start, [arguments[1]]))
+
+    return number(address, index), load
+
+
+def _fetch_at(_context: Any, address: Any, index: Any) -> Any:
+    """Ask for the line of memory `index` numbers after an address, to be there when it is read; it may lie anywhere."""
+
+    def ask(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [word, flag, flag, flag])
+        prefetch = _tools.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        line = builder.inttoptr(builder.add(arguments[0], builder.shl(arguments[1], arguments[1].type(3))), word)
+        builder.call(prefetch, [line, flag(0), flag(2), flag(1)])
+        return _target.get_dummy_value()
+
+    return _types.void(address, index), ask
+
+
+number_at: Any = intrinsic(_number_at)
+fetch_at: Any = intrinsic(_fetch_at)
 
 
 @cache

@@ -17,19 +17,21 @@ from rwe.kernels._jit import F8
 from rwe.survival.ascent import Spot
 from rwe.survival.baseline import Hazard, hazard_of, last_followed
 from rwe.survival.clock import Clock, ClockName
+from rwe.survival.column_rows import ColumnRows, beside, column_rows
 from rwe.survival.curves import robust_rule
-from rwe.survival.data import Levels, names, read
+from rwe.survival.data import Levels, Response, names, read
 from rwe.survival.design import Design, columns_of, design
-from rwe.survival.estimates import coefficients_of, tests_of
+from rwe.survival.estimates import Tests, coefficients_of
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
-from rwe.survival.maximum import maximise
+from rwe.survival.maximum import maximise, plain_hill
 from rwe.survival.model import Cox
-from rwe.survival.partial import Point
+from rwe.survival.partial import Cohort, Point
 from rwe.survival.profile import Profile
 from rwe.survival.robust import robust_variance, sandwich
+from rwe.survival.rows import MANY, Rows
 from rwe.survival.spread import spread
 from rwe.survival.standard import matrix_of, refuse_units, rows
 from rwe.survival.stream import streamed
@@ -145,22 +147,31 @@ def _held(frame: Any, asked: _Asked, person: str | None) -> Cox:
     table, response = outcome.read(table)
     kind = likelihood(response, ties=asked.ties, penalty=asked.penalty, robust=asked.robust)
     plan = design(table, asked.model, asked.reference)
-    known = outcome.known(table)
-    data = rows(response, matrix_of(plan, table), efron=asked.ties == "efron", offset=known, own=True)
+    data = _rows_of(asked, response, plan, table)
     refuse_units(data.scale, plan.names)
-    null, best = kind.maximise(data, plan.names)
+    null, best = maximise(data, plan.names) if isinstance(data, ColumnRows) else kind.maximise(data, plan.names)
     model = solve(best.information, np.eye(best.beta.size))
     robust = robust_rule(response, asked=asked.robust)
-    variance = robust_variance(response.cluster, data, best, model) if robust else model
+    variance = robust_variance(response.cluster, beside(data), best, model) if robust else model
     top = Spot(best.beta, best.loglik, best.score, best.information)
-    profile = Profile(kind.hill(data), top, plan.names, kind.steps, data.scale)
+    profile = Profile(
+        plain_hill(data) if isinstance(data, ColumnRows) else kind.hill(data), top, plan.names, kind.steps, data.scale
+    )
     unit = np.outer(data.scale, data.scale)
     held = Fitted(response, data, best, plan, model / unit, asked.ties, table[cluster] if cluster else None)
     strata = Levels(response.strata.frame, np.empty(0, np.int64), response.strata.n)
     hazard = hazard_of(best, data.scale, last_followed(response), response.clock)
     notes = _weightless(response.dropped) + (stretches(response, table[person]) if person else ())
     where = _Where(plan, data.mean, data.scale, strata, hazard, data.leave.size, notes)
-    return _said(asked, where, (null, best), model, variance, robust=robust, profile=profile, fitted=held)
+    return _said(asked, where, (data, null, best), model, variance, robust=robust, profile=profile, fitted=held)
+
+
+def _rows_of(asked: _Asked, response: Response, plan: Design, table: pl.DataFrame) -> Rows | ColumnRows:
+    """Return the rows of the model; many are read where their columns lie."""
+    known, efron = asked.outcome.known(table), asked.ties == "efron"
+    if response.time.size < MANY or asked.penalty or asked.ties == "exact":
+        return rows(response, matrix_of(plan, table), efron=efron, offset=known, own=True)
+    return column_rows(response, plan.values(table), efron=efron, offset=known)
 
 
 def _unheld(parts: Parts, asked: _Asked, person: str | None) -> Cox:
@@ -184,7 +195,7 @@ def _unheld(parts: Parts, asked: _Asked, person: str | None) -> Cox:
     days = last[DAY].to_numpy().astype(np.int64)
     hazard = hazard_of(best, scale, days, Clock(cohort.model.n_days))
     where = _Where(plan, cohort.model.mean, scale, cohort.model.strata, hazard, found.n, _weightless(found.dropped))
-    return _said(asked, where, (null, best), model, variance, robust=robust, profile=None, fitted=None)
+    return _said(asked, where, (cohort, null, best), model, variance, robust=robust, profile=None, fitted=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +214,7 @@ class _Where:
 def _said(
     asked: _Asked,
     of: _Where,
-    points: tuple[Point, Point],
+    points: tuple[Cohort, Point, Point],
     model: F8,
     variance: F8,
     *,
@@ -212,15 +223,13 @@ def _said(
     fitted: Fitted | None,
 ) -> Cox:
     """Return the result of a fit in the units of the data."""
-    (null, best), unit, z = points, np.outer(of.scale, of.scale), normal_quantile(asked.conf_level)
+    (data, null, best), unit, z = points, np.outer(of.scale, of.scale), normal_quantile(asked.conf_level)
     found = coefficients_of(of.plan.names, best.beta / of.scale, model / unit, variance / unit, robust=robust, z=z)
-    tests = tests_of(null, best, variance, robust=robust)
     return Cox(
         coefficients=profile.table(found, z) if profile and asked.penalty else found,
         covariance=variance / unit,
         loglik=best.loglik,
         loglik_null=null.loglik,
-        tests=tests.filter((pl.col("test") != "score") | (asked.penalty is None)),
         n=of.n,
         n_event=int(best.occasions.n_event.sum()),
         ties=asked.ties,
@@ -234,6 +243,7 @@ def _said(
         _hazard=of.hazard,
         _profile=profile,
         _fitted=fitted,
+        _tests=Tests(data, null, best, variance, robust=robust, penalised=asked.penalty is not None),
         _offset=asked.outcome.offset,
     )
 

@@ -5,22 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8, Flags
+from rwe.kernels._jit import F8, I8
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Levels, Response, levels, names
+from rwe.survival.data import levels, names
 from rwe.survival.design import Design
 from rwe.survival.partial import evaluate
 from rwe.survival.penalised import Penalised, penalised
 from rwe.survival.regression import Regression, regression
 from rwe.survival.show import Shown, Story
 from rwe.survival.shrinkage import Problem, path, problem
+from rwe.survival.some import some
 from rwe.survival.standard import refuse_units
 
 NET = 1e-4  # smallest penalty of the path as a share of the largest; 0.01 where terms outnumber rows
@@ -221,7 +222,7 @@ def _cross_validate(whole: Problem, sizes: F8, fold: I8) -> tuple[F8, F8]:
 
 def _fold_deviance(whole: Problem, sizes: F8, fold: I8, k: int) -> F8:
     kept = fold != k
-    rest = problem(_some(whole.response, kept), np.ascontiguousarray(whole.data.x[kept]), whole.l1_ratio)
+    rest = problem(some(whole.response, kept), np.ascontiguousarray(whole.data.x[kept]), whole.l1_ratio)
     found = path(rest, sizes)  # for covariates in the units of the whole cohort
     of_all = [evaluate(whole.data, beta).loglik for beta in found]
     of_rest = [evaluate(rest.data, beta * rest.data.scale).loglik for beta in found]
@@ -232,19 +233,6 @@ def _fold_deviance(whole: Problem, sizes: F8, fold: I8, k: int) -> F8:
 def _saturated(of: Problem) -> float:
     """Return the log partial likelihood of a model with a term for each row, which ties keep below 0."""
     return -float((of.data.w_event * np.log(of.data.w_event)).sum())
-
-
-def _some(response: Response, kept: Flags) -> Response:
-    """Return the response of some of the rows."""
-    columns = {"time": response.time, "entry": response.entry, "event": response.event}
-    chosen: dict[str, Any] = {name: np.ascontiguousarray(values[kept]) for name, values in columns.items()}
-    for name in ("weight", "cluster"):
-        values = getattr(response, name)
-        chosen[name] = None if values is None else np.ascontiguousarray(values[kept])
-    for name in ("group", "strata"):
-        of: Levels = getattr(response, name)
-        chosen[name] = Levels(of.frame, np.ascontiguousarray(of.code[kept]), of.n)
-    return replace(response, **chosen)
 
 
 def _sparsest(sizes: F8, mean: F8, error: F8) -> float:

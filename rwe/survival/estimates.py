@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import polars as pl
 
 from rwe.kernels._jit import F8
 from rwe.survival.intervals import chi_square_tail, two_sided
 from rwe.survival.linear import solve
-from rwe.survival.partial import Point
+from rwe.survival.partial import Cohort, Point, evaluate
 
 
 def coefficients_of(
@@ -34,12 +37,42 @@ def coefficients_of(
     return pl.DataFrame(columns, nan_to_null=True)
 
 
-def tests_of(null: Point, best: Point, variance: F8, *, robust: bool) -> pl.DataFrame:
-    """Return the tests of no effect at all; those that assume independent rows are null where robust."""
-    ratio, score = 2 * (best.loglik - null.loglik), null.score @ solve(null.information, null.score)
-    wald = float(best.beta @ solve(variance, best.beta))
-    found = {"likelihood_ratio": None if robust else ratio, "wald": wald, "score": None if robust else float(score)}
-    df = best.beta.size
-    tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
-    columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * 3, "p_value": tails}
-    return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
+@dataclass(frozen=True, eq=False)  # no slots: the table is made when it is asked for, and kept
+class Tests:
+    """Tests of no effect at all.
+
+    Parameters
+    ----------
+    data
+        The rows, read once more where the score test needs what the fit did not.
+    null, best
+        The partial likelihood at no effect and at the maximum.
+    variance
+        Of the coefficients.
+    robust, penalised
+        Tests that assume independent rows are null where robust; a penalised likelihood has no score test.
+    """
+
+    data: Cohort
+    null: Point
+    best: Point
+    variance: F8
+    robust: bool
+    penalised: bool
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """Return the likelihood ratio, Wald and score tests."""
+        wald = float(self.best.beta @ solve(self.variance, self.best.beta))
+        ratio = None if self.robust else 2 * (self.best.loglik - self.null.loglik)
+        found = {"likelihood_ratio": ratio, "wald": wald}
+        if not self.penalised:
+            found["score"] = None if self.robust else self._score()
+        df = self.best.beta.size
+        tails = [None if value is None else chi_square_tail(value, df) for value in found.values()]
+        columns = {"test": list(found), "statistic": list(found.values()), "df": [df] * len(found), "p_value": tails}
+        return pl.DataFrame(columns, schema_overrides={"statistic": pl.Float64, "p_value": pl.Float64})
+
+    def _score(self) -> float:
+        null = self.null if self.null.score.size else evaluate(self.data, self.null.beta)
+        return float(null.score @ solve(null.information, null.score))

@@ -12,6 +12,7 @@ import polars as pl
 
 from rwe.kernels._jit import F8
 from rwe.survival.agreement import Agreement, agreement, ranks
+from rwe.survival.column_rows import ColumnRows, beside
 from rwe.survival.data import Levels, Response
 from rwe.survival.design import Design
 from rwe.survival.partial import Point, relative_risk
@@ -24,8 +25,8 @@ class Fitted:
 
     Parameters
     ----------
-    response, data, best
-        Follow-up, standardised rows and the maximum of the partial likelihood.
+    response, held, best
+        Follow-up, rows and the maximum of the partial likelihood.
     design
         Terms of the model.
     variance
@@ -37,12 +38,17 @@ class Fitted:
     """
 
     response: Response
-    data: Rows
+    held: Rows | ColumnRows
     best: Point
     design: Design
     variance: F8
     ties: str
     cluster: pl.Series | None
+
+    @property
+    def data(self) -> Rows:
+        """Return the standardised rows, side by side."""
+        return beside(self.held)
 
     @property
     def beta(self) -> F8:

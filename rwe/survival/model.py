@@ -18,6 +18,7 @@ from rwe.survival.baseline import Hazard, strata_of
 from rwe.survival.columns import numeric
 from rwe.survival.data import Levels, read
 from rwe.survival.design import Design
+from rwe.survival.estimates import Tests
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.profile import Profile
@@ -47,9 +48,6 @@ class Cox:
         Covariance of the estimates, robust where `robust`; shape (terms, terms).
     loglik, loglik_null
         Log partial likelihood of the model and of no effect.
-    tests
-        Of no effect at all: likelihood_ratio, wald, score; statistic, df, p_value. The likelihood
-        ratio and score tests assume independent rows with weights that are counts: null where robust.
     n, n_event
         Rows and events used.
     ties, penalty, robust, conf_level
@@ -64,7 +62,6 @@ class Cox:
     covariance: F8
     loglik: float
     loglik_null: float
-    tests: pl.DataFrame
     n: int
     n_event: int
     ties: str
@@ -78,7 +75,17 @@ class Cox:
     _hazard: Hazard
     _profile: Profile | None
     _fitted: Fitted | None
+    _tests: Tests
     _offset: str | None = None
+
+    @property
+    def tests(self) -> pl.DataFrame:
+        """Tests of no effect at all: likelihood_ratio, wald, score; statistic, df, p_value.
+
+        The likelihood ratio and score tests assume independent rows with weights that are counts: null where
+        robust. Of many rows the score test is made when it is asked for, with one more read.
+        """
+        return self._tests.table
 
     @property
     def concordance(self) -> float:

@@ -103,7 +103,7 @@ class Point:
 def evaluate(data: Cohort, beta: F8) -> Point:
     """Evaluate the partial likelihood; two reads of the rows. Not finite where a step went too far."""
     if not beta.any():
-        return point(data, beta, _hazard_at_0(data))
+        return point(data, beta, at_0(data).hazard)
     return point(data, beta, point(data, beta, np.zeros(data.occasions.nowhere + 1), gram=False).hazard)
 
 
@@ -113,7 +113,8 @@ def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
     found, when = data.sums(beta, hazard, gram=gram), data.occasions
     table, n = found.table, when.n
     failing = table[n : when.nowhere]
-    ties, logs, error = _ties(when, table[:, -1])
+    steps = steps_of(when, table[:, -1])
+    ties, error = steps.ties, steps.error
     now = when.hazard(ties[0], ties[1])
     score = data.x_event.copy()
     less_lived(table, now, score)
@@ -126,25 +127,50 @@ def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
         add_means(at_risk, failing, when.slot, ties[2], ties[3], ties[4], turned, square)
         scaled = found.gram * (when.w_event.sum() / found.lived if found.lived > 0 else 1.0)
         information = scaled - whole_gram(square, data.terms)
-    loglik = float(data.x_event @ beta) + data.offset_event - logs if error < np.inf else np.nan
+    loglik = float(data.x_event @ beta) + data.offset_event - steps.logs if error < np.inf else np.nan
     return Point(beta, loglik, score, information, at_risk, failing, ties, now, when, error)
 
 
-def _ties(when: Occasions, r: F8) -> tuple[F8, float, float]:
-    """Return h, g, u, v, z, the log of the risk sets and their rounding error, from the sums of r by key."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """What sums of r by key say of the hazard.
+
+    Parameters
+    ----------
+    ties
+        Rows h, g, u, v, z of `tie_sums`.
+    at_risk
+        Sum of r over those at risk, by occasion.
+    logs
+        Sum of the logarithms of the risk sets.
+    error
+        Rounding error that late entries leave.
+    """
+
+    ties: F8
+    at_risk: F8
+    logs: float
+    error: float
+
+
+def steps_of(when: Occasions, r: F8) -> Steps:
+    """Return the hazard of sums of r by key."""
     own, failing = r[: when.n].copy(), np.zeros(when.n)
     failing[when.tied] = r[when.n : when.nowhere]
     at_risk = (own + failing)[:, None]
     run_back(at_risk, when.opens)
     whole = at_risk[:, 0].copy()
     found = tie_sums(when.n_event, when.w_event, whole, failing, float(when.efron))
-    return found[:5], float(found[5].sum()), score_error(whole, when.w_event, when.opens)
+    return Steps(found[:5], whole, float(found[5].sum()), score_error(whole, when.w_event, when.opens))
 
 
-def _hazard_at_0(data: Cohort) -> F8:
-    """Return the hazard where no covariate has an effect, from weights alone."""
-    h, g = _ties(data.occasions, data.weigh())[0][:2]
-    return data.occasions.hazard(h, g)
+def at_0(data: Cohort) -> Point:
+    """Return the value and the hazard where no covariate has an effect, from weights alone."""
+    steps, nothing = steps_of(data.occasions, data.weigh()), np.empty(0)
+    hazard = data.occasions.hazard(steps.ties[0], steps.ties[1])
+    tables = (np.empty((0, 0)),) * 3
+    loglik = data.offset_event - steps.logs
+    return Point(np.zeros(data.terms), loglik, nothing, *tables, steps.ties, hazard, data.occasions, steps.error)
 
 
 def score_residuals(data: Rows, at: Point) -> F8:

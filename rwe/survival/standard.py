@@ -68,7 +68,7 @@ def rows(response: Response, x: F8, *, efron: bool, offset: F8 = NONE, own: bool
     leave, enter = when.keys(response)
     mean, scale, x_event = on_scale(x, weight, response.event)
     borne = response.weights[response.event] @ offset[response.event] if offset.size else 0.0
-    order, by_enter = _by_key(when, leave, enter, x.shape[1])
+    order, by_enter = ordered(when, leave, enter, x.shape[1])
     return Rows(
         x, mean, scale, leave, enter, response.event, weight, offset, x_event, float(borne), when, order, by_enter
     )
@@ -116,7 +116,7 @@ def refuse_units(scale: F8, terms: Sequence[str]) -> None:
         raise DataError(f"terms {odd} are too large or too small to be squared: give their columns in another unit")
 
 
-def _by_key(when: Occasions, leave: I4, enter: I4, p: int) -> tuple[I4, I4 | None]:
+def ordered(when: Occasions, leave: I4, enter: I4, p: int) -> tuple[I4, I4 | None]:
     """Return the rows by key of leaving and of entry, where the tables are too large for a cache."""
     if leave.size <= PART or (when.nowhere + 1) * (p + 1) <= CACHE:
         return NOBODY, None

@@ -21,12 +21,13 @@ from rwe.kernels.follow import Follow, follow
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.partial_likelihood import tie_sums
 from rwe.kernels.risk_pass import risk_pass
+from rwe.survival.approach import CLOSE
 from rwe.survival.ascent import Spot, climb, refuse_aliased, spent
 from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells, cells
 from rwe.survival.data import Response
 from rwe.survival.digits import refuse_vague, score_error
 from rwe.survival.linear import solve
-from rwe.survival.maximum import CLOSE, LAG
+from rwe.survival.maximum import LAG
 from rwe.survival.occasions import NOBODY, PART
 from rwe.survival.rows import NONE, total
 from rwe.survival.standard import on_scale

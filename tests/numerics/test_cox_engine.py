@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from rwe import survival as sv
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DataError, DefinitionError, RweError
 from rwe.execute import Parts
 from rwe.kernels._jit import F8
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import add_gram, room, turn_block, whole_gram
+from rwe.survival import column_rows as columnar
 from rwe.survival import rows as reading
 from rwe.survival import standard, survey
 from rwe.survival.data import respond
 from rwe.survival.partial import Point, evaluate
 
+cox_module = import_module("rwe.survival.cox")  # its name in the package is the function
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 FORMULA = "x + y + C(z)"
 MODEL: dict[str, Any] = {"time": "t", "event": "e", "formula": FORMULA}
@@ -66,14 +69,23 @@ def test_exponential_and_gram_blocks() -> None:
 def _small_parts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reading, "PART", 500)
     patch.setattr(standard, "PART", 700)
+    patch.setattr(columnar, "PART", 600)
+
+
+def _many(patch: pytest.MonkeyPatch) -> None:
+    """Let a few thousand rows count as many: they are read column by column, and a sample shows the way."""
+    for module in (reading, columnar, cox_module):
+        patch.setattr(module, "MANY", 2000)
+    for module in (reading, columnar):
+        patch.setattr(module, "ENOUGH", 100)
 
 
 @pytest.mark.parametrize("cache", [10, standard.CACHE])
 def test_same_bits_on_any_number_of_threads(cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
     _small_parts(monkeypatch)
     monkeypatch.setattr(standard, "CACHE", cache)
-    monkeypatch.setattr(reading, "MANY", 2000)
-    monkeypatch.setattr(reading, "ENOUGH", 100)
+    monkeypatch.setattr(columnar, "CACHE", cache)
+    _many(monkeypatch)
     frame, found = _cohort(9000), []
 
     for threads in ("1", "2", "5"):
@@ -91,15 +103,75 @@ def test_tables_too_large_for_a_cache_and_samples_change_nothing(more: Any, monk
     _small_parts(monkeypatch)
     monkeypatch.setattr(standard, "CACHE", 10)
     sorted_ = sv.cox(frame, **MODEL, **more)
-    monkeypatch.setattr(reading, "MANY", 2000)
-    monkeypatch.setattr(reading, "ENOUGH", 100)
+    _many(monkeypatch)
     sampled = sv.cox(frame, **MODEL, **more)
+    monkeypatch.setattr(columnar, "CACHE", 10)
+    of_sorted = sv.cox(frame, **MODEL, **more)
 
     np.testing.assert_allclose(_numbers(sorted_), _numbers(plain), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(_numbers(sampled), _numbers(plain), rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(_numbers(of_sorted), _numbers(plain), rtol=1e-8, atol=1e-11)
     assert sampled.coefficients["estimate"].to_list() == pytest.approx(
         plain.coefficients["estimate"].to_list(), rel=1e-10
     )
+
+
+def test_columns_are_read_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole numbers, levels, products, offsets, chunks, continuous times: the same model as of rows side by side."""
+    frame = _cohort(6000)
+    chunks = pl.concat([frame[:1700], frame[1700:]], rechunk=False)
+    asked: dict[str, Any] = {
+        "time": "t",
+        "event": "e",
+        "formula": "x * C(site) + log(w)",
+        "offset": "o",
+        "weights": "w",
+    }
+    later = frame.with_columns(t=pl.col("t") + pl.col("w") / 10)
+    plain = sv.cox(frame, **asked), sv.cox(later, **MODEL, clock="continuous")
+
+    _many(monkeypatch)
+    read = sv.cox(chunks, **asked), sv.cox(later, **MODEL, clock="continuous")
+
+    for one, other in zip(read, plain, strict=True):
+        np.testing.assert_allclose(_numbers(one), _numbers(other), rtol=1e-8, atol=1e-11)
+        tests = (fit.tests["statistic"].fill_null(0.0).to_list() for fit in (one, other))
+        assert next(tests) == pytest.approx(next(tests), rel=1e-8)
+        assert one.concordance == other.concordance
+        for kind in ("martingale", "dfbeta", "scaled_schoenfeld"):
+            mine, theirs = (fit.residuals(kind).drop("row").to_numpy() for fit in (one, other))
+            np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        (pl.lit(0.1), "constant"),
+        (2 * pl.col("x") + 1, "combination"),
+        (pl.col("x") * 1e-200, "another unit"),
+        (pl.when(pl.col("x") > 0).then(pl.lit(float("nan"))).otherwise(1.0), "no finite value"),
+        (pl.col("e").cast(pl.Float64), "monotone"),
+    ],
+)
+def test_what_has_no_answer_is_refused_where_rows_are_many(
+    column: pl.Expr, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _many(monkeypatch)
+
+    with pytest.raises(RweError, match="q") as refused:
+        sv.cox(_cohort(6000).with_columns(q=column), time="t", event="e", covariates=["x", "y", "q"])
+
+    assert word in str(refused.value)
+
+
+def test_a_level_that_the_sample_misses_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _cohort(6000).with_row_index().with_columns(q=(pl.col("index") % 136 == 9).cast(pl.Int64))
+    plain = sv.cox(frame, time="t", event="e", covariates=["x", "q"])
+
+    _many(monkeypatch)
+    sampled = sv.cox(frame, time="t", event="e", covariates=["x", "q"])
+
+    np.testing.assert_allclose(_numbers(sampled), _numbers(plain), rtol=1e-8, atol=1e-11)
 
 
 def _plain_point(frame: pl.DataFrame, beta: F8) -> tuple[float, F8, F8]:

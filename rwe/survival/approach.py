@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The way to the maximum of many rows: a sample shows the start and the curvature, reads without the information lead.
+
+The curvature of a sample is good to a few hundredths, so each chord step takes the distance down by as much, and
+mends the curvature along its own direction (Broyden, Fletcher, Goldfarb and Shanno; Nocedal & Wright 2006, ch. 6).
+Only the value and the slope of all rows are needed on the way; where it ends, Newton's steps take over and prove it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rwe.kernels._jit import F8
+from rwe.survival.ascent import refuse_aliased
+from rwe.survival.column_rows import ColumnRows
+from rwe.survival.linear import aliased, solve
+from rwe.survival.partial import Cohort, Point, Steps, at_0, evaluate, point, steps_of
+from rwe.survival.rows import Rows
+
+CLOSE = 1e-4  # step in standard errors that the information outlives at most
+SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
+CHORDS = 8  # reads without the information before Newton takes over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lead:
+    """Where the way has come to: coefficients, value, slope, and the hazard of the rows there."""
+
+    beta: F8
+    loglik: float
+    score: F8
+    hazard: F8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """Where Newton begins.
+
+    Parameters
+    ----------
+    null
+        The likelihood where nothing has an effect; without slope and information where nobody needed them.
+    first
+        Its information, or that of the sample in the measure of all rows.
+    now, step
+        A point near the maximum (or null itself) and the step from it.
+    """
+
+    null: Point
+    first: F8
+    now: Point | Lead
+    step: F8
+
+
+def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
+    """Return where to begin.
+
+    Raises
+    ------
+    NoValidAnswer
+        If a term is a combination of others or constant among those at risk.
+    """
+    if isinstance(data, ColumnRows) and (found := _by_columns(data)):
+        return found
+    null = evaluate(data, np.zeros(data.terms))
+    refuse_aliased(null.information, names)
+    part = data.sample()
+    shown = None if part is None else _of_sample(part)
+    if shown is not None:
+        # The sample tells only how the information changes on the way: it errs less in that than in the whole.
+        first, then = shown
+        share = data.occasions.w_event.sum() / then.occasions.w_event.sum()
+        curvature = null.information + share * (then.information - first.information)
+        if way := _chords(_Tables(data, null), null.loglik, then.beta, curvature):
+            return Beginning(null, null.information, *way)
+    return Beginning(null, null.information, null, solve(null.information, null.score))
+
+
+def _by_columns(data: ColumnRows) -> Beginning | None:
+    part = data.sample()
+    shown = None if part is None else _of_sample(part)
+    if part is None or shown is None:
+        return None
+    first, then = shown
+    share = data.occasions.w_event.sum() / then.occasions.w_event.sum()
+    null = at_0(data)
+    way = _chords(_Columns(data, part, then), null.loglik, then.beta, share * then.information)
+    return Beginning(null, share * first.information, *way) if way else None
+
+
+class _Tables:
+    """Leads from rows that add up r x by key: the slope is exact."""
+
+    def __init__(self, data: Cohort, null: Point) -> None:
+        self.data, self.null = data, null
+
+    def lead(self, beta: F8) -> Lead:
+        at = point(self.data, beta, self.null.hazard, gram=False)
+        return Lead(beta, at.loglik, at.score, self.null.hazard)
+
+
+class _Columns:
+    """Leads from columns, whose rows take their part in the score from a hazard foretold before they are read.
+
+    The hazard of the read before is carried to the new coefficients by the mean covariates of those at risk, to first
+    order. What the slope then lacks is the rest of its change, summed with S1, the covariates of those at risk; their
+    means come from the sample, so that the error is a few hundredths of a small rest.
+    """
+
+    def __init__(self, data: ColumnRows, part: Rows, shown: Point) -> None:
+        self.data, self.beta, span = data, shown.beta, data.response.n_days
+        mine = data.occasions.stratum * span + data.occasions.day
+        theirs = part.occasions.stratum * span + part.occasions.day
+        at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = shown.at_risk[at, :-1] / shown.at_risk[at, -1:]
+        self.means = np.where(np.isfinite(means), means, 0.0)
+        self.h, self.g = (np.where(theirs[at] == mine, row[at], 0.0) for row in shown.ties[:2])
+
+    def lead(self, beta: F8) -> Lead:
+        carried = np.exp(-self.means @ (beta - self.beta))
+        foretold = self.h * carried
+        r, score, failing = self.data.leads(beta, self.data.occasions.hazard(foretold, self.g * carried))
+        steps: Steps = steps_of(self.data.occasions, r)
+        self.beta, self.h, self.g = beta, *steps.ties[:2]
+        score = score - ((self.h - foretold) * steps.at_risk) @ self.means
+        return Lead(beta, failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
+
+
+def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> tuple[Lead, F8] | None:
+    """Return a point near the maximum and the step from it; None where the way leads nowhere."""
+    if aliased(curvature):
+        return None
+    now = way.lead(start)
+    for _ in range(CHORDS):
+        step = solve(curvature, now.score)
+        if not now.loglik >= least:
+            return None
+        if step @ now.score < CLOSE**2:
+            return now, step
+        new = way.lead(now.beta + step)
+        fell, bent = now.score - new.score, curvature @ step
+        if step @ fell > 0:
+            curvature = curvature + np.outer(fell, fell) / (step @ fell) - np.outer(bent, bent) / (step @ bent)
+        now = new
+    return None
+
+
+def _of_sample(part: Cohort) -> tuple[Point, Point] | None:
+    """Return the partial likelihood of a sample at 0 and near its maximum; None where it has no maximum."""
+    null = now = evaluate(part, np.zeros(part.terms))
+    for _ in range(CHORDS):
+        if aliased(now.information) or not np.isfinite(now.loglik):
+            return None
+        step = solve(now.information, now.score)
+        if step @ now.score < SHOWN * part.terms:
+            return null, replace(now, beta=now.beta + step)
+        now = point(part, now.beta + step, now.hazard)
+    return None

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Many rows of a Cox model whose covariates are read where they lie, column by column, and never copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rwe.errors import NoValidAnswer
+from rwe.execute import cuts, run
+from rwe.kernels._jit import F8, I4, I8
+from rwe.kernels.column_moments import column_moments, gather_rows
+from rwe.kernels.column_pass import column_pass, score_pass
+from rwe.kernels.matrix import room, whole_gram
+from rwe.survival.data import Response
+from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
+from rwe.survival.rows import ENOUGH, MANY, NONE, PARTS, SHARE, Rows, Sums, total
+from rwe.survival.some import some
+from rwe.survival.standard import CACHE, FEW, held, ordered
+
+RUN = 8  # rows that share a line of memory
+
+
+@dataclass(frozen=True, eq=False)  # no slots: rows put side by side are kept once somebody needs them
+class ColumnRows:
+    """Rows as `Rows`, of columns that stay where they are.
+
+    Parameters
+    ----------
+    columns
+        The covariates, one array each; they are kept alive here.
+    mean, scale, x_event, offset_event, occasions
+        As of `Rows`.
+    leave, enter, case_weight, offset
+        As of `Rows`.
+    response
+        Follow-up of the rows.
+    """
+
+    columns: tuple[F8, ...]
+    mean: F8
+    scale: F8
+    leave: I4
+    enter: I4
+    case_weight: F8
+    offset: F8
+    x_event: F8
+    offset_event: float
+    occasions: Occasions
+    response: Response
+
+    @property
+    def terms(self) -> int:
+        """Number of covariates."""
+        return len(self.columns)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.leave.size)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The same rows with their covariates side by side."""
+        order, by_enter = ordered(self.occasions, self.leave, self.enter, self.terms)
+        return self._rows(self._taken(NOBODY, self.n), order, by_enter)
+
+    def weigh(self) -> F8:
+        """Return by key the weights of the rows, their offset included."""
+        return self._rows(np.empty((0, self.terms))).weigh()
+
+    def sums(self, beta: F8, hazard: F8, *, gram: bool) -> Sums:
+        """Read the rows once; tables too large for a cache are filled in the order of their keys."""
+        keys = self.occasions.nowhere + 1
+        if not gram or keys * (self.terms + 1) > CACHE:
+            return self.rows.sums(beta, hazard, gram=gram)
+        parts = run(
+            lambda b: self._read(beta, hazard, b, keys), cuts(self.n, max(PART, 16 * keys, -(-self.n // PARTS)))
+        )
+        return Sums(
+            total([part.table for part in parts]), total([part.gram for part in parts]), sum(p.lived for p in parts)
+        )
+
+    def leads(self, beta: F8, hazard: F8) -> tuple[F8, F8, float]:
+        """Return r by key, the score where each row has lived through `hazard`, and the predictors of the failing.
+
+        One read, without the information and without r x by key.
+        """
+        keys = self.occasions.nowhere + 1
+        size = max(PART, keys // 2, -(-self.n // PARTS))
+        parts = run(lambda b: self._lead(beta / self.scale, hazard, b, keys), cuts(self.n, size))
+        score = total([score for _, score, _ in parts]) / self.scale
+        return total([r for r, _, _ in parts]), score, sum(failing for _, _, failing in parts)
+
+    def sample(self) -> Rows | None:
+        """Return each k-th line of rows, where there are many, as a cohort of its own on the scale of all."""
+        every = self.n // max(self.n // SHARE, ENOUGH * self.terms) | 1
+        if self.n < MANY or every < 4:
+            return None
+        lines = np.arange(0, self.n - RUN + 1, RUN * every, dtype=np.int32)
+        chosen = np.add.outer(lines, np.arange(RUN, dtype=np.int32)).ravel()
+        response = some(self.response, chosen)
+        if not response.event.any():
+            return None
+        when = occasions(response, efron=self.occasions.efron)
+        x, offset = self._taken(chosen, chosen.size), self.offset[chosen] if self.offset.size else NONE
+        leave, enter = when.keys(response)
+        failed, weight = response.event, NONE if response.weight is None else response.weight
+        w = response.weights[failed]
+        borne, x_event = float(w @ offset[failed]) if offset.size else 0.0, np.einsum("i,ij->j", w, x[failed])
+        return Rows(x, self.mean, self.scale, leave, enter, failed, weight, offset, x_event, borne, when)
+
+    def _taken(self, chosen: I4, n: int) -> F8:
+        """Return the covariates of some rows (all where none are chosen) side by side."""
+        x = np.empty((n, self.terms))
+        run(lambda b: gather_rows(self._address, self.mean, self.scale, chosen, *b, x), cuts(n, PART // 4))
+        return x
+
+    def _rows(self, x: F8, order: I4 = NOBODY, by_enter: I4 | None = None) -> Rows:
+        return Rows(
+            x,
+            self.mean,
+            self.scale,
+            self.leave,
+            self.enter,
+            self.response.event,
+            self.case_weight,
+            self.offset,
+            self.x_event,
+            self.offset_event,
+            self.occasions,
+            order,
+            by_enter,
+        )
+
+    @property
+    def _address(self) -> I8:
+        return addresses(self.columns)
+
+    def _read(self, beta: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> Sums:
+        turned, square = room(self.terms)
+        table = np.zeros((keys, self.terms + 1))
+        units = (self.mean, 1 / self.scale, beta / self.scale, self.offset, self.case_weight)
+        lived = column_pass(self._address, *units, self.leave, self.enter, hazard, *bounds, table, turned, square)
+        return Sums(table, whole_gram(square, self.terms), lived)
+
+    def _lead(self, slope: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> tuple[F8, F8, float]:
+        at_risk, score = np.zeros(keys), np.zeros(self.terms)
+        rows = (self.offset, self.case_weight, self.leave, self.enter, self.response.event, hazard)
+        failing = score_pass(self._address, self.mean, slope, *rows, *bounds, at_risk, score)
+        return at_risk, score, failing
+
+
+def beside(data: Rows | ColumnRows) -> Rows:
+    """Return rows whose covariates stand side by side."""
+    return data.rows if isinstance(data, ColumnRows) else data
+
+
+def addresses(columns: Sequence[F8]) -> I8:
+    """Return where columns begin; whoever reads there keeps them alive."""
+    return np.array([column.ctypes.data for column in columns])
+
+
+def column_rows(response: Response, columns: Sequence[F8], *, efron: bool, offset: F8) -> ColumnRows:
+    """Find moments and occasions of columns as they lie.
+
+    Raises
+    ------
+    NoValidAnswer
+        If there are no events.
+    """
+    if not response.event.any():
+        raise NoValidAnswer("there are no events: a Cox model has no answer")
+    weight = NONE if response.weight is None else response.weight
+    when = occasions(response, efron=efron)
+    leave, enter = when.keys(response)
+    mean, scale, x_event = _moments(response, columns, weight, float(when.w_event.sum()))
+    borne = float(response.weights[response.event] @ offset[response.event]) if offset.size else 0.0
+    return ColumnRows(tuple(columns), mean, scale, leave, enter, weight, offset, x_event, borne, when, response)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
+def _moments(response: Response, columns: Sequence[F8], weight: F8, failed: float) -> tuple[F8, F8, F8]:
+    """Return mean and unit of each column (as `standard.moments`), and the standardised sums over those who fail."""
+    n = response.time.size
+    about = np.array([np.sort(column[:: max(n // FEW, 1)])[FEW // 2 if n > FEW else n // 2] for column in columns])
+    found = run(lambda b: column_moments(addresses(columns), about, weight, response.event, *b), cuts(n, PART))
+    total_, square, failing, away = total(found).T
+    of_all = float(weight.sum()) if weight.size else float(n)
+    shift = total_ / of_all
+    scale = held(np.sqrt(np.maximum(square / of_all - shift**2, 0.0)), np.zeros(away.size), away)
+    return about + shift, scale, (failing - failed * shift) / scale
