@@ -150,7 +150,9 @@ def r_command(who: str, scenario: Scenario, file: Path, folder: Path, rounds: in
 
 def keep(found: list[dict[str, Any]]) -> None:
     """Put the rows in the table of results, in the order of the scenarios."""
-    fresh = pl.DataFrame(found, infer_schema_length=None).with_columns(pl.col(pl.Float64).round_sig_figs(4))
+    told = dict.fromkeys(("ours_to_floor", "extra_mb", "peak_mb", "differs_by"), pl.Float64())  # or nobody did
+    fresh = pl.DataFrame(found, schema_overrides=told, infer_schema_length=None)
+    fresh = fresh.with_columns(pl.col(pl.Float64).round_sig_figs(4))
     if RESULT.exists():
         old = pl.read_csv(RESULT)
         if old.columns == fresh.columns:

@@ -10,19 +10,33 @@ Only the value and the slope of all rows are needed on the way; where it ends, N
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from rwe.kernels._jit import F8
 from rwe.survival.ascent import refuse_aliased
-from rwe.survival.column_rows import ColumnRows
+from rwe.survival.column_rows import Leads
 from rwe.survival.linear import aliased, solve
-from rwe.survival.partial import Cohort, Point, Steps, at_0, evaluate, point, steps_of
-from rwe.survival.rows import Rows
+from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
 
 CLOSE = 1e-4  # step in standard errors that the information outlives at most
 SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
+
+
+@runtime_checkable
+class Led(Cohort, Protocol):
+    """A cohort of many rows that can be read for the value and the slope alone."""
+
+    @property
+    def n_days(self) -> int:
+        """Ticks from 0 to the last exit, both counted."""
+        ...
+
+    def leads(self, beta: F8, hazard: F8) -> Leads:
+        """Read the rows once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +77,7 @@ def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
     NoValidAnswer
         If a term is a combination of others or constant among those at risk.
     """
-    if isinstance(data, ColumnRows) and (found := _by_columns(data)):
+    if isinstance(data, Led) and (found := _by_columns(data)):
         return found
     null = evaluate(data, np.zeros(data.terms))
     refuse_aliased(null.information, names)
@@ -79,7 +93,7 @@ def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
     return Beginning(null, null.information, null, solve(null.information, null.score))
 
 
-def _by_columns(data: ColumnRows) -> Beginning | None:
+def _by_columns(data: Led) -> Beginning | None:
     part = data.sample()
     shown = None if part is None else _of_sample(part)
     if part is None or shown is None:
@@ -110,8 +124,8 @@ class _Columns:
     means come from the sample, so that the error is a few hundredths of a small rest.
     """
 
-    def __init__(self, data: ColumnRows, part: Rows, shown: Point) -> None:
-        self.data, self.beta, span = data, shown.beta, data.response.n_days
+    def __init__(self, data: Led, part: Cohort, shown: Point) -> None:
+        self.data, self.beta, span = data, shown.beta, data.n_days
         mine = data.occasions.stratum * span + data.occasions.day
         theirs = part.occasions.stratum * span + part.occasions.day
         at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
@@ -123,11 +137,11 @@ class _Columns:
     def lead(self, beta: F8) -> Lead:
         carried = np.exp(-self.means @ (beta - self.beta))
         foretold = self.h * carried
-        r, score, failing = self.data.leads(beta, self.data.occasions.hazard(foretold, self.g * carried))
-        steps: Steps = steps_of(self.data.occasions, r)
+        found = self.data.leads(beta, self.data.occasions.hazard(foretold, self.g * carried))
+        steps = steps_of(self.data.occasions, found.at_risk)
         self.beta, self.h, self.g = beta, *steps.ties[:2]
-        score = score - ((self.h - foretold) * steps.at_risk) @ self.means
-        return Lead(beta, failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
+        score = found.score - ((self.h - foretold) * steps.at_risk) @ self.means
+        return Lead(beta, found.failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
 
 
 def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> tuple[Lead, F8] | None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import add
 
 import numpy as np
 
 from rwe.errors import NoValidAnswer
-from rwe.execute import cuts, run
+from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8
 from rwe.kernels.column_moments import column_moments, gather_rows
 from rwe.kernels.column_pass import column_pass, score_pass
@@ -23,6 +24,29 @@ from rwe.survival.some import some
 from rwe.survival.standard import CACHE, FEW, held, ordered
 
 RUN = 8  # rows that share a line of memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leads:
+    """What a read without the information adds up; parts of a cohort add up to the whole.
+
+    Parameters
+    ----------
+    at_risk
+        r by key.
+    score
+        The score if each row had lived through the hazard that was given.
+    failing
+        Weighted sum of the predictors of those who fail.
+    """
+
+    at_risk: F8
+    score: F8
+    failing: float
+
+    def __add__(self, other: Leads) -> Leads:
+        """Merge two parts."""
+        return Leads(self.at_risk + other.at_risk, self.score + other.score, self.failing + other.failing)
 
 
 @dataclass(frozen=True, eq=False)  # no slots: rows put side by side are kept once somebody needs them
@@ -78,23 +102,19 @@ class ColumnRows:
         keys = self.occasions.nowhere + 1
         if not gram or keys * (self.terms + 1) > CACHE:
             return self.rows.sums(beta, hazard, gram=gram)
-        parts = run(
-            lambda b: self._read(beta, hazard, b, keys), cuts(self.n, max(PART, 16 * keys, -(-self.n // PARTS)))
-        )
-        return Sums(
-            total([part.table for part in parts]), total([part.gram for part in parts]), sum(p.lived for p in parts)
-        )
+        size = max(PART, 16 * keys, -(-self.n // PARTS))
+        return merge(add, run(lambda b: self._read(beta, hazard, b, keys), cuts(self.n, size)))
 
-    def leads(self, beta: F8, hazard: F8) -> tuple[F8, F8, float]:
-        """Return r by key, the score where each row has lived through `hazard`, and the predictors of the failing.
+    @property
+    def n_days(self) -> int:
+        """Ticks from 0 to the last exit, both counted."""
+        return self.response.n_days
 
-        One read, without the information and without r x by key.
-        """
+    def leads(self, beta: F8, hazard: F8) -> Leads:
+        """Read the rows once, without the information and without r x by key."""
         keys = self.occasions.nowhere + 1
         size = max(PART, keys // 2, -(-self.n // PARTS))
-        parts = run(lambda b: self._lead(beta / self.scale, hazard, b, keys), cuts(self.n, size))
-        score = total([score for _, score, _ in parts]) / self.scale
-        return total([r for r, _, _ in parts]), score, sum(failing for _, _, failing in parts)
+        return merge(add, run(lambda b: self._lead(beta, hazard, b, keys), cuts(self.n, size)))
 
     def sample(self) -> Rows | None:
         """Return each k-th line of rows, where there are many, as a cohort of its own on the scale of all."""
@@ -148,11 +168,11 @@ class ColumnRows:
         lived = column_pass(self._address, *units, self.leave, self.enter, hazard, *bounds, table, turned, square)
         return Sums(table, whole_gram(square, self.terms), lived)
 
-    def _lead(self, slope: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> tuple[F8, F8, float]:
+    def _lead(self, beta: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> Leads:
         at_risk, score = np.zeros(keys), np.zeros(self.terms)
         rows = (self.offset, self.case_weight, self.leave, self.enter, self.response.event, hazard)
-        failing = score_pass(self._address, self.mean, slope, *rows, *bounds, at_risk, score)
-        return at_risk, score, failing
+        failing = score_pass(self._address, self.mean, beta / self.scale, *rows, *bounds, at_risk, score)
+        return Leads(at_risk, score / self.scale, failing)
 
 
 def beside(data: Rows | ColumnRows) -> Rows:
@@ -186,11 +206,21 @@ def column_rows(response: Response, columns: Sequence[F8], *, efron: bool, offse
 @np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
 def _moments(response: Response, columns: Sequence[F8], weight: F8, failed: float) -> tuple[F8, F8, F8]:
     """Return mean and unit of each column (as `standard.moments`), and the standardised sums over those who fail."""
-    n = response.time.size
-    about = np.array([np.sort(column[:: max(n // FEW, 1)])[FEW // 2 if n > FEW else n // 2] for column in columns])
-    found = run(lambda b: column_moments(addresses(columns), about, weight, response.event, *b), cuts(n, PART))
-    total_, square, failing, away = total(found).T
-    of_all = float(weight.sum()) if weight.size else float(n)
-    shift = total_ / of_all
+    about, sums, square, failing, away = moments_about(response, columns)
+    of_all = float(weight.sum()) if weight.size else float(response.time.size)
+    shift = sums / of_all
     scale = held(np.sqrt(np.maximum(square / of_all - shift**2, 0.0)), np.zeros(away.size), away)
     return about + shift, scale, (failing - failed * shift) / scale
+
+
+def moments_about(response: Response, columns: Sequence[F8]) -> tuple[F8, F8, F8, F8, F8]:
+    """Return by column a value amid it and, of the differences from it, the weighted sum, squares, sum of the failing.
+
+    The last are the absolute differences, unweighted: 0 where the column is constant.
+    """
+    n, weight = response.time.size, NONE if response.weight is None else response.weight
+    some_of = (np.sort(column[:: max(n // FEW, 1)]) for column in columns)
+    about = np.array([values[values.size // 2] for values in some_of])
+    parts = run(lambda b: column_moments(addresses(columns), about, weight, response.event, *b), cuts(n, PART))
+    sums, square, failing, away = total(parts).T
+    return about, sums, square, failing, away

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from rwe.errors import DataError
 from rwe.kernels._jit import F8
 from rwe.survival.intervals import chi_square_tail, two_sided
 from rwe.survival.linear import solve
@@ -37,6 +38,9 @@ def coefficients_of(
     return pl.DataFrame(columns, nan_to_null=True)
 
 
+SAME = 1e-12  # share of a likelihood that rounding may change
+
+
 @dataclass(frozen=True, eq=False)  # no slots: the table is made when it is asked for, and kept
 class Tests:
     """Tests of no effect at all.
@@ -62,7 +66,13 @@ class Tests:
 
     @cached_property
     def table(self) -> pl.DataFrame:
-        """Return the likelihood ratio, Wald and score tests."""
+        """Return the likelihood ratio, Wald and score tests.
+
+        Raises
+        ------
+        DataError
+            If the score test must read the rows once more and they have changed.
+        """
         wald = float(self.best.beta @ solve(self.variance, self.best.beta))
         ratio = None if self.robust else 2 * (self.best.loglik - self.null.loglik)
         found = {"likelihood_ratio": ratio, "wald": wald}
@@ -75,4 +85,6 @@ class Tests:
 
     def _score(self) -> float:
         null = self.null if self.null.score.size else evaluate(self.data, self.null.beta)
+        if abs(null.loglik - self.null.loglik) > SAME * abs(self.null.loglik):
+            raise DataError("the score test reads the rows once more, and they are not those of the fit: fit again")
         return float(null.score @ solve(null.information, null.score))

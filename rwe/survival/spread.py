@@ -13,23 +13,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from operator import add
 from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import NoValidAnswer
-from rwe.execute import cuts, merge, run
+from rwe.execute import merge, run
 from rwe.kernels._jit import F8
-from rwe.kernels.columns import standardise
 from rwe.survival.baseline import strata_of
+from rwe.survival.column_rows import ColumnRows, Leads
 from rwe.survival.data import Levels
 from rwe.survival.design import Design
-from rwe.survival.occasions import PART, Occasions, numbered
+from rwe.survival.occasions import Occasions, numbered
 from rwe.survival.partial import Point
 from rwe.survival.robust import squares
-from rwe.survival.rows import NONE, Rows, Sums
-from rwe.survival.standard import matrix_of
+from rwe.survival.rows import ENOUGH, NONE, Rows, Sums
 from rwe.survival.stream import batches
 from rwe.survival.survey import BATCH, DAY, EVENTS, WEIGHT, Outcome, Survey, placed, strata_levels, survey
 
@@ -60,19 +60,14 @@ class Model:
     scale: F8
     occasions: Occasions
 
-    def rows(self, batch: pl.DataFrame, *, bare: bool = False) -> Rows:
+    def rows(self, batch: pl.DataFrame, *, bare: bool = False) -> ColumnRows:
         """Return the rows of a batch, its covariates on the scale of the whole; none of them where `bare`."""
         frame, response = self.outcome.read(batch)
         response = placed(response, frame, self.strata, self.n_days)
         weight = NONE if response.weight is None else response.weight
-        leave, enter = self.occasions.keys(response)
-        x, known = np.empty((frame.height, 0)) if bare else matrix_of(self.plan, frame), self.outcome.known(frame)
-        if not bare:
-            parts = cuts(frame.height, PART)
-            run(lambda part: standardise(x, weight, self.mean, self.scale, response.event, *part), parts)
-        nothing = np.zeros(x.shape[1])
-        where = (leave, enter, response.event, weight, known, nothing, 0.0, self.occasions)
-        return Rows(x, self.mean, self.scale, *where)
+        columns = () if bare else tuple(self.plan.values(frame))
+        where = (*self.occasions.keys(response), weight, self.outcome.known(frame), np.zeros(len(columns)), 0.0)
+        return ColumnRows(columns, self.mean, self.scale, *where, self.occasions, response)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +116,22 @@ class Spread:
     def sums(self, beta: F8, hazard: F8, *, gram: bool) -> Sums:
         """Read the rows once, wherever they are."""
         read = partial(_sums, self.model, beta, hazard, gram=gram)
-        return merge(Sums.__add__, everywhere(read, self.frames, self.executor))
+        return merge(add, everywhere(read, self.frames, self.executor))
+
+    @property
+    def n_days(self) -> int:
+        """Days from 0 to the last exit, both counted."""
+        return self.model.n_days
+
+    def leads(self, beta: F8, hazard: F8) -> Leads:
+        """Read the rows once for the value and the slope alone, wherever they are."""
+        return merge(add, everywhere(partial(_leads, self.model, beta, hazard), self.frames, self.executor))
 
     def sample(self) -> Rows | None:
         """Return rows kept from the first read."""
-        if self.found.sample.height < 1000 * self.terms:
+        if self.found.sample.height < ENOUGH * self.terms:
             return None
-        rows = self.model.rows(self.found.sample)
+        rows = self.model.rows(self.found.sample).rows
         return rows.only(np.arange(rows.leave.size, dtype=np.int32))
 
     def squares(self, best: Point) -> F8:
@@ -169,7 +173,7 @@ def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Surv
     return survey(frame, outcome, plan, sample=sample)
 
 
-def _rows(model: Model, frame: Any, *, bare: bool = False) -> Iterator[Rows]:
+def _rows(model: Model, frame: Any, *, bare: bool = False) -> Iterator[ColumnRows]:
     columns = model.outcome.columns + ([] if bare else list(model.plan.columns))
     for batch in batches(frame, columns, BATCH):
         try:
@@ -182,7 +186,12 @@ def _sums(model: Model, beta: F8, hazard: F8, frame: Any, *, gram: bool) -> Sums
     p = beta.size
     empty = Sums(np.zeros((model.occasions.nowhere + 1, p + 1)), np.zeros((p, p) if gram else (0, 0)), 0.0)
     found = (rows.sums(beta, hazard, gram=gram) for rows in _rows(model, frame))
-    return merge(Sums.__add__, itertools.chain([empty], found))
+    return merge(add, itertools.chain([empty], found))
+
+
+def _leads(model: Model, beta: F8, hazard: F8, frame: Any) -> Leads:
+    empty = Leads(np.zeros(model.occasions.nowhere + 1), np.zeros(beta.size), 0.0)
+    return merge(add, itertools.chain([empty], (rows.leads(beta, hazard) for rows in _rows(model, frame))))
 
 
 def _weigh(model: Model, frame: Any) -> F8:
@@ -192,5 +201,5 @@ def _weigh(model: Model, frame: Any) -> F8:
 
 def _squares(model: Model, best: Point, frame: Any) -> F8:
     p = best.beta.size
-    found = (squares(None, rows, best) for rows in _rows(model, frame))
+    found = (squares(None, rows.rows, best) for rows in _rows(model, frame))
     return merge(np.add, itertools.chain([np.zeros((p, p))], found))

@@ -18,10 +18,14 @@ from rwe.survival.data import choose
 from rwe.survival.frames import reading
 
 BATCH = 1 << 20  # rows: 8 MB a column of numbers, and some hundred batches for the largest cohorts
+LARGEST = 1 << 21  # rows of a file at once: larger groups are read in several stretches
 
 
 def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[pl.DataFrame]:
     """Yield these columns of a frame, a lazy frame or a parquet file, `rows` rows at a time, in their order.
+
+    Of a file, about as many: as many row groups as hold them, for a group is decoded as a whole anyhow. One stretch is
+    read when it is asked for; a reader that runs ahead holds gigabytes where groups are large.
 
     Raises
     ------
@@ -31,6 +35,11 @@ def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[p
         If the frame fails while it is read.
     """
     found = choose(opened(frame), columns)
+    if isinstance(frame, str | Path) and "*" not in str(frame):
+        with reading(columns):
+            for first, n in _stretches(Path(frame), rows):
+                yield found.to_native().slice(first, n).collect(engine="streaming")
+        return
     if isinstance(frame, pl.DataFrame):
         yield from frame.select(list(dict.fromkeys(columns))).iter_slices(rows)
         return
@@ -39,6 +48,20 @@ def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[p
             yield from native.collect_batches(chunk_size=rows, maintain_order=True, lazy=True)
         else:
             yield from found.collect("polars").to_native().iter_slices(rows)
+
+
+def _stretches(file: Path, rows: int) -> Iterator[tuple[int, int]]:
+    """Yield where to begin and how many rows to take."""
+    from pyarrow.parquet import read_metadata  # polars tells no sizes of row groups
+
+    told = read_metadata(file)
+    first = n = 0
+    for group in range(told.num_row_groups):
+        n += told.row_group(group).num_rows
+        if n >= rows or group == told.num_row_groups - 1:
+            for start in range(0, n, max(rows, LARGEST)):
+                yield first + start, min(max(rows, LARGEST), n - start)
+            first, n = first + n, 0
 
 
 def opened(frame: Any) -> Any:

@@ -15,10 +15,11 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.clock import Clock, ClockName
+from rwe.survival.column_rows import moments_about
 from rwe.survival.columns import numeric
 from rwe.survival.data import Levels, Response, respond
 from rwe.survival.design import Design, columns_of, design
-from rwe.survival.standard import held, matrix_of
+from rwe.survival.standard import held
 from rwe.survival.stream import batches
 
 BATCH = 1 << 18  # rows in memory at once: 100 MB with 50 covariates, twice that with the frame they come from
@@ -69,7 +70,8 @@ class Outcome:
 class Moments:
     """Weight, mean and sum of squares of covariates, and their weighted sum over failures less the mean.
 
-    Differences from the mean are what is kept, so that numbers far from 0 lose no digits.
+    Differences from the mean are what is kept, so that numbers far from 0 lose no digits. `least` and `most` hold the
+    one value of a part that is constant, and no bounds of another.
     """
 
     weight: float
@@ -168,23 +170,30 @@ def survey(frame: Any, outcome: Outcome, plan: Design, *, sample: bool) -> Surve
 
 def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bool) -> Survey:
     frame, response = outcome.read(batch)
-    x, w, fails = matrix_of(plan, frame), response.weights, response.event
-    mean = w @ x / w.sum()
-    x -= mean
+    w, fails = response.weights, response.event
     columns = {DAY: response.time.astype(np.int64), EVENTS: fails.astype(np.int64), WEIGHT: w * fails}
     days = response.strata.spread(response.strata.code, columns)
-    low, high = (reach(x, axis=0) + mean if x.size else mean for reach in (np.min, np.max))
     known = outcome.known(frame)
     return Survey(
         _summed(days.filter(fails)),
         _latest(days.drop(EVENTS, WEIGHT)),
-        Moments(float(w.sum()), mean, w @ x**2, low, high, float(w[fails].sum()), w[fails] @ x[fails]),
+        _moments(response, plan.values(frame)),
         float(w[fails] @ known[fails]) if known.size else 0.0,
         frame.height,
         response.dropped,
         response.whole,
         frame.gather_every(EVERY) if sample else frame.clear(),
     )
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
+def _moments(response: Response, columns: Sequence[F8]) -> Moments:
+    about, sums, squares, failing, away = moments_about(response, columns)
+    weight, failed = float(response.weights.sum()), float(response.weights[response.event].sum())
+    shift = sums / weight
+    least, most = (np.where(away == 0, about, end) for end in (-np.inf, np.inf))
+    squares = np.maximum(squares - weight * shift**2, 0.0)
+    return Moments(weight, about + shift, squares, least, most, failed, failing - failed * shift)
 
 
 def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mapping[str, Any] | None) -> Design:

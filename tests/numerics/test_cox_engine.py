@@ -25,6 +25,7 @@ from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import add_gram, room, turn_block, whole_gram
 from rwe.survival import column_rows as columnar
 from rwe.survival import rows as reading
+from rwe.survival import spread as spreading
 from rwe.survival import standard, survey
 from rwe.survival.data import respond
 from rwe.survival.partial import Point, evaluate
@@ -141,6 +142,21 @@ def test_columns_are_read_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> Non
         for kind in ("martingale", "dfbeta", "scaled_schoenfeld"):
             mine, theirs = (fit.residuals(kind).drop("row").to_numpy() for fit in (one, other))
             np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-9)
+
+
+def test_a_file_is_read_for_the_score_test_when_asked_and_refused_when_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, file = _cohort(9000), tmp_path / "rows.parquet"
+    frame.write_parquet(file)
+    monkeypatch.setattr(spreading, "ENOUGH", 100)
+    held, kept, changed = sv.cox(frame, **MODEL), sv.cox(file, **MODEL), sv.cox(file, **MODEL)
+
+    np.testing.assert_allclose(_numbers(kept), _numbers(held), rtol=1e-8, atol=1e-11)
+    assert kept.tests["statistic"].to_list() == pytest.approx(held.tests["statistic"].to_list(), rel=1e-8)
+    frame[1:].write_parquet(file)
+    with pytest.raises(DataError, match="not those of the fit"):
+        _ = changed.tests
 
 
 @pytest.mark.parametrize(
