@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
+from rwe.survival.ratios import Ratios
 from rwe.survival.residuals import Kind, residuals
 from rwe.survival.show import framed
 from rwe.survival.text import cox_text
@@ -30,12 +31,11 @@ from rwe.survival.text import cox_text
 NOT_HELD = "{what} needs the rows of the model: fit it with cox() from one frame in memory"
 
 if TYPE_CHECKING:
-    from rwe.figures.chart import Chart
-    from rwe.figures.tongue import Language
+    from rwe.figures.tongue import Tongue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cox:
+class Cox(Ratios):
     """A fitted Cox model.
 
     Parameters
@@ -275,36 +275,8 @@ class Cox:
                 variance[:, t] = risk[:, 0] ** 2 * (spread[t] + ((q @ self.covariance) * q).sum(axis=1))
         return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
 
-    def plot(
-        self,
-        *,
-        title: str | None = None,
-        subtitle: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        units: Mapping[str, float] | None = None,
-        language: Language = "en",
-    ) -> Chart:
-        """Draw hazard ratios as a forest.
-
-        Parameters
-        ----------
-        title, subtitle
-            Words in place of those chosen.
-        labels
-            Names of terms, or of the columns whose levels stand below them.
-        units
-            Terms whose ratio is that of a difference of this size, for example ``{"age": 10}``.
-        language
-            en or bg.
-
-        Returns
-        -------
-        Chart
-            As of `KaplanMeier.plot`.
-        """
-        from rwe.survival.plot_terms import cox_chart  # the chart library is slow to import
-
-        return cox_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
+    def _heading(self, say: Tongue) -> tuple[str, str]:
+        return say("forest_title"), say("cox_note", n=say.count(self.n), events=say.count(self.n_event))
 
     def __repr__(self) -> str:
         return cox_text(self)

@@ -24,9 +24,7 @@ from rwe.survival.axis import FEW_DAYS
 from rwe.survival.intervals import normal_quantile
 
 if TYPE_CHECKING:
-    from rwe.survival.cox import Cox
     from rwe.survival.design import Design
-    from rwe.survival.fine_gray import FineGray
     from rwe.survival.proportional_hazards import ProportionalHazards
 
 FEWEST, WIDEST = 1 / 40, 40.0  # ratios beyond these are drawn at the edge; their figures tell the truth
@@ -34,32 +32,11 @@ KNOTS = 5  # a natural spline with four degrees of freedom beside its mean
 GRID = 121  # places at which it is drawn
 
 
-def cox_chart(
-    fit: Cox, *, title: str | None, subtitle: str | None, labels: Mapping[str, str] | None,
-    units: Mapping[str, float] | None, language: Language,
-) -> Chart:  # fmt: skip
-    """Draw hazard ratios; see `Cox.plot`."""
-    say = Tongue(language)
-    note = say("cox_note", n=say.count(fit.n), events=say.count(fit.n_event))
-    heading = title or say("forest_title"), note if subtitle is None else subtitle
-    return _forest(fit.coefficients, fit.design, fit.conf_level, heading, labels or {}, units or {}, say)
-
-
-def fine_gray_chart(
-    fit: FineGray, *, title: str | None, subtitle: str | None, labels: Mapping[str, str] | None,
-    units: Mapping[str, float] | None, language: Language,
-) -> Chart:  # fmt: skip
-    """Draw subdistribution hazard ratios; see `FineGray.plot`."""
-    say = Tongue(language)
-    note = say("fg_note", cause=fit.of, n=say.count(fit.n), events=say.count(fit.n_event))
-    heading = title or say("fg_title"), note if subtitle is None else subtitle
-    return _forest(fit.coefficients, fit.design, fit.conf_level, heading, labels or {}, units or {}, say)
-
-
-def _forest(
+def forest_of(
     table: pl.DataFrame, design: Design, level: float, heading: tuple[str, str],
     labels: Mapping[str, str], units: Mapping[str, float], say: Tongue,
 ) -> Chart:  # fmt: skip
+    """Draw ratios with their limits; see `Ratios.plot`."""
     known = [*design.names, *design.columns]
     if odd := [name for name in (*labels, *units) if name not in known]:
         raise DefinitionError(f"{odd} are no terms or columns of the model, which are {list(dict.fromkeys(known))}")

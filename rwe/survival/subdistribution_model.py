@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,18 @@ from rwe.survival.design import Design
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.linear import solve
+from rwe.survival.ratios import Ratios
 from rwe.survival.show import framed
 from rwe.survival.subdistribution import Risks, Top
 from rwe.survival.subdistribution_influence import moments
 from rwe.survival.text import fine_gray_text
 
 if TYPE_CHECKING:
-    from rwe.figures.chart import Chart
-    from rwe.figures.tongue import Language
+    from rwe.figures.tongue import Tongue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FineGray:
+class FineGray(Ratios):
     """A fitted Fine-Gray model.
 
     Parameters
@@ -144,36 +143,9 @@ class FineGray:
         spread += 2 * np.einsum("itp,pt->it", slope, found.both) + np.diag(found.baseline)
         return risk * base, risk**2 * np.maximum(spread, 0.0)
 
-    def plot(
-        self,
-        *,
-        title: str | None = None,
-        subtitle: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        units: Mapping[str, float] | None = None,
-        language: Language = "en",
-    ) -> Chart:
-        """Draw subdistribution hazard ratios as a forest.
-
-        Parameters
-        ----------
-        title, subtitle
-            Words in place of those chosen.
-        labels
-            Names of terms, or of the columns whose levels stand below them.
-        units
-            Terms whose ratio is that of a difference of this size, for example ``{"age": 10}``.
-        language
-            en or bg.
-
-        Returns
-        -------
-        Chart
-            As of `KaplanMeier.plot`.
-        """
-        from rwe.survival.plot_terms import fine_gray_chart  # the chart library is slow to import
-
-        return fine_gray_chart(self, title=title, subtitle=subtitle, labels=labels, units=units, language=language)
+    def _heading(self, say: Tongue) -> tuple[str, str]:
+        note = say("fg_note", cause=self.of, n=say.count(self.n), events=say.count(self.n_event))
+        return say("fg_title"), note
 
     def __repr__(self) -> str:
         return fine_gray_text(self)
