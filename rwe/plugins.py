@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # to look a name up needs none of what the found may read
 
     from rwe.cohort import Cohort
     from rwe.compare import TrialBaseline
-    from rwe.ports import Connector
+    from rwe.ports import Connector, Receipt
     from rwe.result import Result
     from rwe.spec.site import Site
     from rwe.spec.source import Source
@@ -82,11 +82,17 @@ class Invented(Protocol):
 
 
 OpenConnector = Callable[["Site", "Source", Path], "Connector"]
+ReadMessage = Callable[[bytes, "Site | None", "Source | None"], "Receipt"]
 
 
 def connector(name: str) -> OpenConnector:
     """Return the function that opens a connector of this kind."""
     return cast(OpenConnector, _load("rwe.connectors", name))
+
+
+def message(name: str) -> ReadMessage:
+    """Return the function that tells what a pushed message of this kind is."""
+    return cast(ReadMessage, _load("rwe.messages", name))
 
 
 def analysis(name: str) -> Analysis:

@@ -95,6 +95,15 @@ class Connector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a message that a hospital pushed is: its id, its type, its rows by stream; nothing else of it."""
+
+    id: str
+    kind: str
+    rows: Mapping[str, int]
+
+
 @runtime_checkable
 class TellsColumns(Protocol):
     """What a connector may know besides: the columns that the source itself has, declared or not."""

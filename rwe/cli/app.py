@@ -34,6 +34,7 @@ STORE = {
     "erase": "rwe.cli.store:erase",
 }
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
+SERVE = {"intake": "rwe.cli.serve:intake", "token": "rwe.cli.serve:token"}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
 
@@ -41,6 +42,7 @@ def build() -> App:
     """Return the application with its commands by import string."""
     app = _group("rwe", COMMANDS)
     app.command(_group("schedule", SCHEDULE, prefix="schedule."))
+    app.command(_group("serve", SERVE, prefix="serve."))
     app.command(_group("store", STORE, prefix="store."))
     app.command(_group("selftest", SELFTEST, prefix="selftest."))
     return app

@@ -28,6 +28,8 @@ HEAVY = {
     "scipy",
     "sklearn",
     "sqlalchemy",
+    "starlette",
+    "uvicorn",
 }
 ROOT = Path(__file__).parents[2]
 WORDS = ROOT / "rwe" / "cli" / "words"
