@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from connectors.conformance import CHECKS, SOURCE, Case, Row
+from connectors.conformance import CHECKS, SOURCE, Case, Fault, Row, visits
 from connectors.nhis import NhisConnector, connect
 from rwe.spec.base import Text
 from rwe.spec.site import Site
@@ -43,12 +43,27 @@ class Drops:
 
     def open(self, page_rows: int) -> NhisConnector:
         """Return a connector on it."""
-        self.folder.mkdir(exist_ok=True)
+        if not self.away.exists():
+            self.folder.mkdir(exist_ok=True)
         streams = {name: one.model_copy(update={"options": OPTIONS}) for name, one in SOURCE.streams.items()}
         title = Text(en="Clinic", bg="Клиника")
         address = self.folder.as_uri()
         site = Site(site="clinic", title=title, connector="nhis", url=address, mapping=".", page_rows=page_rows)
         return connect(site, SOURCE.model_copy(update={"streams": streams}), self.home)
+
+    def breaks(self, kind: Fault) -> bool:
+        """Take the folder away, or send a visit that holds something else than declared."""
+        if kind == "gone":
+            self.folder.rename(self.away)
+        else:
+            row = visits(1, first=77)[0]
+            self.write([{**row, "score": "many"}])
+        return True
+
+    @property
+    def away(self) -> Path:
+        """Where the folder is when it is taken away."""
+        return self.home / "away"
 
     @property
     def folder(self) -> Path:
