@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import sqlalchemy as sa
 
 from connectors.options import options
 from connectors.sql_address import address
+from connectors.sql_arrow import Fetcher
 from connectors.sql_catalogue import Plan, declared, near, plan
 from connectors.sql_faults import Patience
-from connectors.sql_frame import CURSOR, KEY, page_frame
+from connectors.sql_frame import CURSOR, KEY
 from connectors.sql_options import SqlSite, SqlStream, statement
 from connectors.sql_pages import Pages, Place, floor_of, later, one_shape, place_of
 from connectors.sql_session import Database, Session
@@ -26,6 +28,9 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
 from rwe.spec.source import Source
+
+_FIRST = 10_000  # rows of the first page, which tells how wide they are
+_BYTES = 16_000_000  # of the pages after it
 
 
 def connect(site: Site, source: Source, home: Path) -> SqlConnector:
@@ -217,13 +222,16 @@ class SqlConnector:
         pages = self._pages(opened, reading.plan)
         self._refuse_unordered(opened, pages)
         self._refuse_zeros(opened, pages)
-        while True:
-            asked = pages.page(reading.after, reading.floor)
-            page = self._database.run(opened, partial(page_frame, opened, asked, reading.plan))
-            if page.height or reading.first:
-                yield reading.batch(page)
-            if page.height < self._site.page_rows:
-                return
+        rows, most = min(_FIRST, self._site.page_rows), self._site.page_rows
+        with closing(Fetcher(opened, self._site.timeout_seconds)) as fetcher:
+            while True:
+                asked = pages.page(reading.after, reading.floor, rows)
+                page = self._database.run(opened, partial(fetcher.page, asked, reading.plan))
+                if page.height or reading.first:
+                    yield reading.batch(page)
+                if page.height < rows:
+                    return
+                rows = max(1, min(most, _BYTES * page.height // max(1, int(page.estimated_size()))))
 
     def _refuse_unordered(self, opened: Session, pages: Pages) -> None:
         chosen = pages.plan
@@ -296,7 +304,7 @@ class _Reading:
 
     def _advance(self, page: pl.DataFrame) -> None:
         if self.plan.spelled == "iso":
-            one_shape(self.plan, [*page[CURSOR], *([self._since.value] if self._since else [])])
+            one_shape(self.plan, page[CURSOR], self._since.value if self._since else "")
         place = place_of(page)
         if place == self.after:
             raise DataError(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ class Pages:
     schema
         Where its table is.
     rows
-        Rows of a page.
+        Keys of a page.
     """
 
     plan: Plan
@@ -55,8 +55,8 @@ class Pages:
     schema: str | None
     rows: int
 
-    def page(self, after: Place | None, floor: str | None) -> sa.Select[Any]:
-        """Return the rows after a place; or, at the beginning, those from `floor` on, a value of the cursor."""
+    def page(self, after: Place | None, floor: str | None, rows: int) -> sa.Select[Any]:
+        """Return `rows` rows after a place; or, at the beginning, those from `floor` on, a value of the cursor."""
         cursor, key = self._cursor, self._key
         page = sa.select(self._shown.label(CURSOR), self._named(self.plan.stream.key).label(KEY))
         page = page.add_columns(*map(self._named, self.plan.present)).select_from(self.source)
@@ -65,7 +65,7 @@ class Pages:
             page = page.where(cursor >= value, sa.or_(cursor > value, key > last))
         elif floor is not None:
             page = page.where(cursor >= self._value(floor))
-        return page.order_by(cursor, key).limit(self.rows)
+        return page.order_by(cursor, key).limit(rows)
 
     def keys(self, after: str | None) -> sa.Select[Any]:
         """Return keys in their order, those after `after`."""
@@ -178,15 +178,22 @@ def later(plan: Plan, one: str, other: str) -> bool:
     return bool(left > right)
 
 
-def one_shape(plan: Plan, texts: list[str]) -> None:
-    """Refuse times kept as text in more than one spelling: they do not sort by time."""
-    found = [_ISO.fullmatch(text) for text in texts]
-    shapes = {(match["mark"], match["zone"]) for match in found if match}
-    if len(shapes) > 1 or None in found:
+def one_shape(plan: Plan, times: pl.Series, before: str) -> None:
+    """Refuse times kept as text in more than one spelling, that of `before` included unless it is empty."""
+    first = _ISO.fullmatch(before or str(times[0]))
+    shape = "".join(_shape(first)) if first else "nothing"
+    if not (first and times.str.contains(f"^(?:{shape})$").all()):
         raise DataError(
             f"{plan.name}.{plan.by}: its times are text in more than one ISO spelling, so they do not "
             "sort by time; store all of them as YYYY-MM-DD HH:MM:SS.ffffff in UTC"
         )
+
+
+def _shape(time: re.Match[str]) -> Iterator[str]:
+    """Yield the pattern of times that are spelled alike."""
+    yield "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    if time["mark"]:
+        yield time["mark"] + r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?" + re.escape(time["zone"] or "")
 
 
 def restore(plan: Plan, kind: Paging, text: str) -> Any:

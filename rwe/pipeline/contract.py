@@ -75,15 +75,19 @@ class Contract:
     def learn_landed(self, table: Table) -> None:
         """Learn from commits that landed without being learned from, because the process died before it could."""
         for commit in range(self._covered + 1, table.commit + 1):
-            self.learn(table.rows(commit).filter(pl.col("_commit") == commit).collect())
+            self.learn(self.profile(table.rows(commit).filter(pl.col("_commit") == commit).collect()))
 
-    def learn(self, rows: pl.DataFrame) -> None:
+    def profile(self, rows: pl.DataFrame) -> Profile:
+        """Return what the columns of a batch look like."""
+        return profile(rows, self.stream, self.key)
+
+    def learn(self, came: Profile) -> None:
         """Add rows that landed to what was seen."""
-        for name, came in profile(rows, self.stream, self.key).items():
+        for name, one in came.items():
             if name in self._seen:
-                self._seen[name].add(came)
+                self._seen[name].add(one)
             else:
-                self._seen[name] = came
+                self._seen[name] = one
 
     def compare_columns(self, have: Mapping[str, str]) -> tuple[list[str], list[Finding]]:
         """Return remarks on columns that came at the source, and what speaks against those that were declared."""
@@ -95,10 +99,10 @@ class Contract:
             self._add({"kind": COLUMNS, "columns": dict(have)})
         return remarks, open_
 
-    def judge(self, rows: pl.DataFrame) -> list[Finding]:
+    def judge(self, rows: pl.DataFrame, came: Profile) -> list[Finding]:
         """Return what in a batch speaks against what was seen, unless a person has accepted it."""
         said = rows.filter(pl.col("_op") != "delete") if "_op" in rows.columns else rows
-        return self._open(findings(said, self.stream, self._seen, self.key))
+        return self._open(findings(said, came, self.stream, self._seen, self.key))
 
     def _open(self, found: Iterable[Finding]) -> list[Finding]:
         return [one for one in found if (one.column, one.rule) not in self._waived]

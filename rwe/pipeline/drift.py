@@ -20,6 +20,7 @@ from rwe.tokens import tokens
 
 BINS = 20  # a decade; a median is then known to an eighth
 FEW, LISTED = 50, 50_000  # different values of a text column that is watched unasked, and of a declared one
+_SOME = 1_000  # values that mostly show already that they are many
 BASE, BATCH = 100, 20  # values before which nothing is judged, of what was seen and of the batch
 CLOSED = 1_000  # values after which an undeclared column that stays with its values counts as a list of codes
 NEAR = 0.1  # how far, in decades, a median may be from a whole power of ten
@@ -109,7 +110,7 @@ def _seen(values: pl.Series, column: Column, key: bytes) -> Seen:
     made = Seen(there.len(), values.null_count())
     if column.type == "text":
         made.most = LISTED if column.codes or column.unit else FEW
-        many = column.codes is False or there.n_unique() > made.most
+        many = column.codes is False or there.head(_SOME).n_unique() > made.most or there.n_unique() > made.most
         made.levels = None if many else set(_levels(key, there.unique()))
     elif column.steady:
         made.levels = None
@@ -123,9 +124,8 @@ def _levels(key: bytes, texts: pl.Series) -> pl.Series:
     return tokens(key, "level", texts).str.slice(0, 16)
 
 
-def findings(rows: pl.DataFrame, stream: Stream, seen: Profile, key: bytes) -> list[Finding]:
-    """Return what in a batch speaks against what was seen before."""
-    came = profile(rows, stream, key)
+def findings(rows: pl.DataFrame, came: Profile, stream: Stream, seen: Profile, key: bytes) -> list[Finding]:
+    """Return what in a batch, whose profile is `came`, speaks against what was seen before."""
     return [
         Finding(name, rule, f"column '{name}' {words}")
         for name, column in watched(stream)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +12,14 @@ from typing import Any
 
 import polars as pl
 
+from rwe.buffers import text_words
 from rwe.identity import pseudonymise
 from rwe.national import national_kinds
+from rwe.pipeline.ahead import ahead
 from rwe.pipeline.contract import Contract
 from rwe.pipeline.drift import Finding
 from rwe.ports import Connector
-from rwe.store import Landed, Table
+from rwe.store import Landed, Table, hashed
 
 QUARANTINE = "quarantine"
 
@@ -64,27 +65,26 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
     began = since = into.table.cursor()
     known = frozenset(seal.batch for seal in into.table.seals())
     commit = into.table.commit
-    with into.table.appending() as opened:
-        for batch in connector.read(name, since, known):
-            rows = into.door(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain))
+    with into.table.appending() as opened, ahead(connector.read(name, since, known)) as batches:
+        for batch in batches:
+            rows = hashed(into.door(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain)))
             into.received += rows.height
             into.national.update(national_kinds(batch.rows, into.known.stream.columns))
-            mark = batch.id or _mark(f"{into.table.name}\0{commit}\0{since}\0{batch.cursor}", rows)
-            if found := into.known.judge(rows):
+            mark, came = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", rows), into.known.profile(rows)
+            if found := into.known.judge(rows, came):
                 _set_aside(into, rows, mark, found)
                 return
             done = opened.append(rows, batch=mark, cursor=batch.cursor)
-            _count(into, done, rows, again=not batch.id and batch.cursor == began)
+            if done.commit is not None:
+                into.known.learn(came)
+                _count(into, done, again=not batch.id and batch.cursor == began)
+            into.landed, into.unchanged = into.landed + done.landed, into.unchanged + done.unchanged
             since, commit = batch.cursor, done.commit or commit
             tell(into.received)
     into.ended = True
 
 
-def _count(into: Landing, done: Landed, rows: pl.DataFrame, *, again: bool) -> None:
-    into.landed, into.unchanged = into.landed + done.landed, into.unchanged + done.unchanged
-    if done.commit is None:
-        return
-    into.known.learn(rows)
+def _count(into: Landing, done: Landed, *, again: bool) -> None:
     new = done.landed - done.corrected - done.deleted
     into.new, into.late = into.new + (0 if again else new), into.late + (new if again else 0)
     into.corrected, into.deleted = into.corrected + done.corrected, into.deleted + done.deleted
@@ -105,11 +105,12 @@ def _set_aside(into: Landing, rows: pl.DataFrame, mark: str, found: list[Finding
 def _mark(place: str, rows: pl.DataFrame) -> str:
     """Return what a batch without an id of its own is known by.
 
-    It is made of the content, and of the place: the table, the commit and the cursor that it comes after, and its
-    own cursor. The same rows sent twice land once, but rows that return to what they once were land again.
+    It is made of the content, by key and hash of each row, and of the place: the commit and the cursor that it
+    comes after, and its own cursor. The same rows sent twice land once, but rows that return to what they once
+    were land again.
     """
-    made = io.BytesIO()
-    rows.rechunk().write_ipc(made, compression="uncompressed")
     digest = hashlib.sha256(f"{place}\0".encode())
-    digest.update(made.getbuffer())
+    for name in ("_key", "_hash", "_op"):
+        for words in text_words(rows[name]):
+            digest.update(words.astype("<u8", copy=False).data)
     return digest.hexdigest()[:32]

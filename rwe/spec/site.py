@@ -54,7 +54,7 @@ class Site(Part):
     mapping
         Mapping folder, relative to this file; `load_site` makes it absolute.
     page_rows, timeout_seconds
-        Rows asked for at a time, and how long one answer may take.
+        Most rows asked for at a time (wide rows come in smaller pages), and how long one answer may take.
     compare_keys_every
         After how many extractions all keys of the source are compared with those landed, so that rows deleted
         there are deleted here; never where left out. ``rwe extract --compare-keys`` does it at once.
@@ -72,7 +72,7 @@ class Site(Part):
     url_env: EnvName | None = None
     schema_name: str | None = Field(default=None, alias="schema")
     mapping: str
-    page_rows: Annotated[Int, Field(ge=1, le=1_000_000)] = 20_000
+    page_rows: Annotated[Int, Field(ge=1, le=1_000_000)] = 100_000
     timeout_seconds: Annotated[Int, Field(ge=1, le=3_600)] = 60
     compare_keys_every: Annotated[Int, Field(ge=1)] | None = None
     delete_share: Annotated[Real, Field(ge=0, le=1)] = 0.05

@@ -10,7 +10,8 @@ of its files kept in a hash-chained log, against which a process checks them bef
 from __future__ import annotations
 
 from rwe.store.appending import Landed
+from rwe.store.rows import hashed
 from rwe.store.seal import Seal, SealedFile
 from rwe.store.table import Store, Table
 
-__all__ = ["Landed", "Seal", "SealedFile", "Store", "Table"]
+__all__ = ["Landed", "Seal", "SealedFile", "Store", "Table", "hashed"]

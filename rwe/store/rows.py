@@ -79,7 +79,12 @@ def check_same(have: Mapping[str, str], come: Mapping[str, str], table: str) -> 
 
 
 def hashed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add ``_hash``, of what a row says in every column but the store's own, and ``_op`` where it is absent."""
+    """Add ``_hash``, of what a row says in every column but the store's own, and ``_op`` where it is absent.
+
+    Rows that have their hash already keep it.
+    """
+    if "_hash" in frame.columns:
+        return frame
     op = [] if "_op" in frame.columns else [pl.lit("upsert").alias("_op")]
     return frame.with_columns(row_hashes(frame.drop(META, strict=False)), *op)
 

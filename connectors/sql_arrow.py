@@ -1,0 +1,241 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pages as Arrow, several times sooner than row by row: a second session of the same manners in the same state.
+
+It is used while all is plain. A driver that is not installed, a session that cannot be had alike, an answer that
+fails or holds anything that needs a closer look: the page is read row by row, and so are those after it, because
+that way counts and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import polars as pl
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import visitors
+
+from connectors.arrow_typed import taken
+from connectors.sql_catalogue import Plan
+from connectors.sql_frame import CURSOR, KEY, page_frame
+from connectors.sql_manners import MANNERS
+from connectors.sql_session import Session
+from rwe.spec.source import Kind
+
+_SLOW = "row by row"
+_TIME = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"  # what a number that stands among times never looks like
+_BYTES = 1 << 25  # of an ODBC driver's buffer
+_LONGEST = 1 << 14  # bytes of a text in that buffer; a longer one is an error of the driver, and read row by row
+
+
+class Way(Protocol):
+    """A session that answers with Arrow."""
+
+    def fetch(self, page: sa.Select[Any]) -> pa.Table:
+        """Return the rows of a page."""
+        ...
+
+    def tell(self, statement: str) -> None:
+        """Run a statement that answers nothing."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection."""
+        ...
+
+
+class Fetcher:
+    """Fetches the pages of one stream in one session.
+
+    Parameters
+    ----------
+    session
+        Where to ask; its fact ``rows`` says how rows come over.
+    seconds
+        How long an answer may take.
+    """
+
+    def __init__(self, session: Session, seconds: int) -> None:
+        self._session, self._seconds = session, seconds
+        self._way: Way | None = None
+        self._asked = False
+
+    def page(self, asked: sa.Select[Any], plan: Plan) -> pl.DataFrame:
+        """Return the rows of a page, as `page_frame` does."""
+        if not self._asked:
+            self._asked = True
+            self._way, self._session.facts["rows"] = _open(self._session, self._seconds, plan)
+        if self._way:
+            with suppress(Exception):  # whatever it was, the other way meets it too and has words for it
+                found = taken(self._way.fetch(asked), _kinds(plan))
+                if found is not None and (not plan.spelled or found[CURSOR].str.contains(_TIME).all()):
+                    return found
+            self.close()
+            self._session.facts["rows"] = f"{_SLOW}: something in them needs a closer look"
+        return page_frame(self._session, asked, plan)
+
+    def close(self) -> None:
+        """Give back the second session."""
+        way, self._way = self._way, None
+        if way:
+            with suppress(Exception):  # nothing is lost with a session that only read
+                way.close()
+
+
+def _kinds(plan: Plan) -> dict[str, Kind]:
+    paging: dict[str, Kind] = {CURSOR: plan.cursor, KEY: plan.key}
+    return paging | {name: plan.stream.columns[name].type for name in plan.present}
+
+
+def _open(session: Session, seconds: int, plan: Plan) -> tuple[Way | None, str]:
+    opener, package = _WAYS.get((session.kind, session.address.driver), (None, ""))
+    if opener is None:
+        return None, _SLOW
+    try:
+        return opener(session, seconds, plan), package
+    except ImportError:
+        return None, f"{_SLOW}: install {package} to have them sooner"
+    except Exception as exc:  # the session that there is will do
+        return None, f"{_SLOW}: no second session ({type(exc).__name__})"
+
+
+class _Unlike(Exception):
+    """A second session could be had, but not one that behaves as the first."""
+
+
+class _Adbc:
+    """A session of an ADBC driver."""
+
+    def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
+        self._connection, self._dialect = connection, dialect
+
+    def ask(self, statement: str, values: tuple[Any, ...] = ()) -> pa.Table:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetch_arrow_table()
+
+    def tell(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def fetch(self, page: sa.Select[Any]) -> pa.Table:
+        made = page.compile(dialect=self._dialect)
+        return self.ask(str(made), tuple(made.params[name] for name in made.positiontup or ()))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
+    """Open a session that sees the very snapshot of the first."""
+    from adbc_driver_postgresql import dbapi
+
+    snapshot = session.connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+    place = session.address.url.set(drivername="postgresql").update_query_dict({"connect_timeout": str(seconds)})
+    numbered: Any = postgresql.dialect
+    connection = dbapi.connect(place.render_as_string(hide_password=False), autocommit=True)
+    way = _Adbc(connection, numbered(paramstyle="numeric_dollar"))
+    manners = MANNERS[session.kind]
+    for statement in (*manners.settings(seconds, ""), *manners.snapshot(lambda _question: "")):
+        way.tell(statement)
+    way.tell(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+    return _alike(way, lambda question: str(way.ask(question)[0][0]), manners.read_only, session)
+
+
+def _sqlite(session: Session, _seconds: int, plan: Plan) -> Way:
+    """Open the file once more; a text column must be one that SQLite itself holds to texts."""
+    from adbc_driver_sqlite import dbapi
+
+    path = session.connection.exec_driver_sql("PRAGMA database_list").one()[2]
+    way = _Adbc(dbapi.connect(f"file:{quote(str(Path(path)))}?mode=ro", autocommit=True), sqlite.dialect())
+    for statement in ("PRAGMA query_only = ON", "BEGIN"):
+        way.tell(statement)
+    types = _declared(way, plan)
+    texts = [name for name in plan.present if plan.stream.columns[name].type == "text"]
+    paging = [name for name, kind in ((plan.by, plan.cursor), (plan.stream.key, plan.key)) if kind == "text"]
+    if loose := [name for name in texts + paging if not _only_texts(types.get(name, ""))]:
+        times = loose == [plan.by] and plan.spelled  # each is compared with `_TIME`
+        if not times:
+            way.close()
+            raise _Unlike
+    return _alike(way, lambda question: str(way.ask(question)[0][0]), MANNERS[session.kind].read_only, session)
+
+
+def _declared(way: _Adbc, plan: Plan) -> Mapping[str, str]:
+    quoted = plan.stream.table.replace("'", "''")
+    found = way.ask(f"SELECT name, upper(type) FROM pragma_table_info('{quoted}')")
+    return dict(zip(found[0].to_pylist(), found[1].to_pylist(), strict=True))
+
+
+def _only_texts(declared: str) -> bool:
+    """Tell whether a column has text affinity (SQLite, datatypes, 3.1)."""
+    return "INT" not in declared and any(word in declared for word in ("CHAR", "CLOB", "TEXT"))
+
+
+class _Odbc:
+    """A session of arrow-odbc."""
+
+    def __init__(self, connection: Any, dialect: sa.Dialect, seconds: int) -> None:
+        self._connection, self._dialect, self._seconds = connection, dialect, seconds
+
+    def ask(self, statement: str, values: list[str] | None = None) -> pa.Table:
+        limits = {"max_bytes_per_batch": _BYTES, "max_text_size": _LONGEST, "query_timeout_sec": self._seconds}
+        reader = self._connection.read_arrow_batches(statement, parameters=values, **limits)
+        batches = list(reader)
+        return pa.Table.from_batches(batches, reader.schema)
+
+    def tell(self, statement: str) -> None:
+        self._connection.execute(statement)
+
+    def fetch(self, page: sa.Select[Any]) -> pa.Table:
+        """Ask with whole numbers in the statement and the rest bound: this driver binds all as text."""
+        inlined: Any = visitors.replacement_traverse(page, {}, _inlined)
+        made = inlined.compile(dialect=self._dialect)
+        values = [made.params[name] for name in made.positiontup or ()]
+        return self.ask(str(made), [_spelled(value) for value in values] or None)
+
+    def close(self) -> None:
+        self._connection = None
+
+
+def _inlined(element: Any, **_kw: Any) -> Any:
+    whole = isinstance(element, sa.BindParameter) and type(element.value) is int
+    return sa.literal_column(str(element.value)) if whole else None
+
+
+def _spelled(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Unlike
+    return value
+
+
+def _mariadb(session: Session, seconds: int, _plan: Plan) -> Way:
+    import arrow_odbc
+
+    connection = arrow_odbc.connect(session.address.text.reveal(), login_timeout_sec=seconds)
+    way, manners = _Odbc(connection, session.connection.dialect, seconds), MANNERS[session.kind]
+    for statement in (*manners.settings(seconds, session.facts["server"]), *manners.snapshot(lambda _question: "")):
+        way.tell(statement)
+    return _alike(way, lambda question: str(way.ask(question)[0][0]), manners.read_only, session)
+
+
+def _alike(way: Way, ask: Callable[[str], str], read_only: str, session: Session) -> Way:
+    """Return the session if it only reads and keeps the same clock."""
+    zone = MANNERS[session.kind].clock(ask)
+    if ask(read_only) not in ("1", "on") or zone != session.facts["zone"]:
+        way.close()
+        raise _Unlike
+    return way
+
+
+_WAYS: dict[tuple[str, str], tuple[Callable[[Session, int, Plan], Way], str]] = {
+    ("postgresql", "psycopg"): (_postgresql, "adbc-driver-postgresql"),
+    ("sqlite", "sqlite3"): (_sqlite, "adbc-driver-sqlite"),
+    ("mariadb", "pyodbc"): (_mariadb, "arrow-odbc"),
+}
