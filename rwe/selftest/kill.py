@@ -20,10 +20,11 @@ import polars as pl
 
 from rwe import plugins
 from rwe.errors import MachineError
-from rwe.identity import load_or_make_key, pseudonymise
+from rwe.identity import pseudonymise
+from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import landing_table
 from rwe.selftest.processes import received, running
-from rwe.selftest.work import HOSPITAL, TABLES, land, source_of
+from rwe.selftest.work import HOSPITAL, TABLES, hospital, land
 from rwe.store import Store, Table
 from rwe.store.erase import leftovers
 
@@ -177,10 +178,10 @@ def _counted(table: Table, order: pl.DataFrame) -> list[int]:
 
 def _altered(home: Path, store: Store, database: Path, page: int) -> int:
     """Return how many rows of the source are not in the landing as they should be."""
-    source, key = source_of(database, page), load_or_make_key(home)
+    (site, source), key = hospital(database, page), load_or_make_key(home)
     wrong = 0
-    with closing(plugins.connector(source.site.connector)(source.site, source.mapping.source, home)) as connector:
-        for name, stream in source.mapping.source.streams.items():
+    with closing(plugins.connector(site.connector)(site, source, home)) as connector:
+        for name, stream in source.streams.items():
             landed = landing_table(store, HOSPITAL, name).current().collect()
             for batch in connector.read(name, None):
                 rows = pseudonymise(batch.rows, stream.columns, key, f"{HOSPITAL}/person")

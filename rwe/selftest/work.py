@@ -13,30 +13,31 @@ import polars as pl
 
 from rwe import plugins
 from rwe.errors import RweError
-from rwe.identity import load_or_make_key
+from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import extract
-from rwe.pipeline.planning import Source
-from rwe.spec.mapping import Mapping
+from rwe.spec.site import Site
+from rwe.spec.source import Source
 from rwe.store import Store
 
 HOSPITAL = "invented"
 TABLES = ("stay", "dose")
 
 
-def source_of(database: Path, page_rows: int) -> Source:
-    """Return the invented hospital in a database, as extraction reads it; it has no meaning to harmonise."""
+def hospital(database: Path, page_rows: int) -> tuple[Site, Source]:
+    """Return the invented hospital in a database, as extraction reads it."""
     invented = plugins.invented(HOSPITAL)
-    return Source(invented.site(database, page_rows), Mapping(invented.source(TABLES), (), (), ()))
+    return invented.site(database, page_rows), invented.source(TABLES)
 
 
 def land(connection: Connection, home: Path, database: Path, page_rows: int) -> None:
-    """Extract a hospital to its end; tell of each batch."""
-    source, store = source_of(database, page_rows), Store(home / "store")
+    """Extract a hospital to its end; tell of each batch, and at last how it ended."""
+    site, source = hospital(database, page_rows)
     key = load_or_make_key(home)
     with suppress(BrokenPipeError):  # who started this is dead: what has landed has landed
         connection.send("ready")
-        extract(source, store, home, key, connection.send)
-        connection.send("done")
+        done = extract(site, source, Store(home / "store"), home, key, connection.send)
+        faults = [done.unreachable, *(read.fault for read in done.reads)]
+        connection.send("; ".join(filter(None, faults)) or "done")
 
 
 def append(connection: Connection, root: Path, name: str, seconds: float) -> None:

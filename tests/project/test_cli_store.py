@@ -15,8 +15,6 @@ import pytest
 from rwe.cli.app import main
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import extract
-from rwe.pipeline.planning import Source
-from rwe.spec.mapping import Mapping
 from rwe.store import Store
 from synthetic.invented import INVENTED
 from synthetic.rows import rows
@@ -32,8 +30,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in (100, 120):
         (home / "h.db").unlink(missing_ok=True)
         INVENTED.build(home / "h.db", ["patient", "stay"], rows=n, people=30)
-        source = Source(INVENTED.site(home / "h.db"), Mapping(INVENTED.source(["patient", "stay"]), (), (), ()))
-        extract(source, Store(home / "store"), home, load_or_make_key(home), lambda _: None)
+        site, key = INVENTED.site(home / "h.db"), load_or_make_key(home)
+        extract(site, INVENTED.source(["patient", "stay"]), Store(home / "store"), home, key)
     return home
 
 
