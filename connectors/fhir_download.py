@@ -96,7 +96,7 @@ class Downloads:
     def _take(self, manifest: Manifest) -> None:
         first = self._manifest is None
         self._manifest = manifest
-        self._ends = time.monotonic() + manifest.expires if manifest.expires and first else float("inf")
+        self._ends = time.monotonic() + manifest.expires if manifest.expires is not None and first else float("inf")
 
     def _fresh(self, dead: Manifest | None) -> Manifest:
         """Return the manifest, asked for anew where its addresses are dead; one thread asks for all."""
@@ -137,9 +137,12 @@ class Downloads:
     def _save(self, answer: requests.Response, place: int, file: File) -> tuple[str, Fetched | None, None]:
         path, digest, size, lines = self._folder / self.name(place), hashlib.sha256(), 0, _Lines()
         draft = path.with_suffix(".part")
-        with on_disk(draft), os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        with on_disk(draft):
+            out = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        with out:
             for piece in answer.iter_content(1 << 20):
-                out.write(piece)
+                with on_disk(draft):  # the line's own faults are of OSError too, and are no faults of the disk
+                    out.write(piece)
                 digest.update(piece)
                 lines.add(piece)
                 size += len(piece)

@@ -86,6 +86,7 @@ class FaultyServer:
         self.token_seconds = 300
         self.host_of_files = ""
         self.counts = True
+        self.takes_post = True
         self.algorithms: list[str] = []
         self.group: list[str] = []
         self.change_manifest: Callable[[dict[str, Any]], None] = lambda _manifest: None
@@ -101,6 +102,7 @@ class FaultyServer:
         self.base = f"{self.root}/fhir"
 
     def stop(self) -> None:
+        """Answer nobody any more; again is no fault."""
         self._http.shutdown()
         self._http.server_close()
 
@@ -160,6 +162,8 @@ class FaultyServer:
         return _json({"resourceType": "Group", "id": "g", "member": entries})
 
     def _kickoff(self, asked: Asked) -> Say:
+        if asked.method == "POST" and not self.takes_post:
+            return Say(403, json.dumps(outcome("error", code="forbidden")).encode())
         told = asked.parameters
         since = told.get("_since", [""])[0]
         patients = {one["reference"].removeprefix("Patient/") for one in told.get("patient", [])}

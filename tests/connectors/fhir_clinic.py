@@ -47,6 +47,9 @@ def resource(row: Row) -> dict[str, Any]:
     }
 
 
+BROKEN = {"resourceType": "Observation", "id": "999", "extension": [{"url": "seen_on", "valueDate": "soon"}]}
+
+
 def in_order(rows: Sequence[Row]) -> list[Row]:
     """Return rows as a source tells them, oldest first."""
     return sorted(rows, key=lambda row: (row["modified_at"], row["row_id"]))

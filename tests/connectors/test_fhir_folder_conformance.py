@@ -14,7 +14,7 @@ import pytest
 from connectors.conformance import CHECKS, Row
 from connectors.fhir import connect
 from rwe.ports import Connector
-from tests.connectors.fhir_clinic import SOURCE, in_order, ndjson, resource, site
+from tests.connectors.fhir_clinic import BROKEN, SOURCE, in_order, ndjson, resource, site
 
 
 @dataclass
@@ -28,10 +28,19 @@ class Folder:
         self.written += 1
         (self.path / f"{self.written:03}.ndjson").write_bytes(ndjson([resource(row) for row in in_order(rows)]))
 
+    def breaks(self, kind: str) -> bool:
+        if kind == "gone":
+            self.path.rename(self.path.with_name("elsewhere"))
+        else:
+            (self.path / "999.ndjson").write_bytes(ndjson([BROKEN]))
+        return True
+
     def open(self, page_rows: int) -> Connector:
         return connect(site(self.path.as_uri(), page_rows), SOURCE, self.path)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Any], None], tmp_path: Path) -> None:
-    check(Folder(tmp_path))
+    (tmp_path / "drop").mkdir()
+
+    check(Folder(tmp_path / "drop"))

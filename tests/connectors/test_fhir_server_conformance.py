@@ -15,7 +15,7 @@ from connectors.conformance import CHECKS, Row
 from connectors.fhir import connect
 from rwe.ports import Connector
 from tests.connectors.faulty_fhir import FaultyServer, faulty_server
-from tests.connectors.fhir_clinic import SOURCE, in_order, resource, site
+from tests.connectors.fhir_clinic import BROKEN, SOURCE, in_order, resource, site
 
 
 @dataclass
@@ -27,6 +27,13 @@ class Served:
 
     def write(self, rows: Sequence[Row]) -> None:
         self.server.write(*(resource(row) for row in in_order(rows)))
+
+    def breaks(self, kind: str) -> bool:
+        if kind == "gone":
+            self.server.stop()
+        else:
+            self.server.write(BROKEN)
+        return True
 
     def open(self, page_rows: int) -> Connector:
         return connect(site(self.server.base, page_rows, pause_seconds=0.01), SOURCE, self.home)
