@@ -32,6 +32,11 @@ call <- switch(work,
   cox_continuous = function() se(coxph(as.formula(paste("Surv(time, event) ~", right)), data = d)),
   cox_entry = function() se(coxph(as.formula(paste("Surv(entry, time, event) ~", right)), data = d)),
   cox_robust = function() se(coxph(as.formula(paste("Surv(time, event) ~", right)), data = d, weights = d$weight, robust = TRUE)),
+  after = function() {
+    fit <- coxph(as.formula(paste("Surv(time, event) ~", right)), data = d, cluster = d$cluster)
+    size <- length(residuals(fit, "martingale")) + nrow(residuals(fit, "dfbeta"))
+    c(se(fit), fit$concordance[["concordance"]], as.numeric(size == 2 * nrow(d)))
+  },
   bootstrap = function() {
     drawn <- replicate(5, { rows <- c(sample(which(d$group == 0), replace = TRUE), sample(which(d$group == 1), replace = TRUE)); diff(rmst(rows)) })
     sd(drawn)
