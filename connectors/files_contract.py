@@ -104,6 +104,8 @@ class Contract(Delivered):
         How many columns a file has, where that must not change.
     strict
         Whether a column that is not declared is refused too; otherwise it is told and left.
+    any_case
+        Whether columns may be named in capitals; they are declared in small letters.
     line_ends
         ``one``: a file must end all its lines alike; ``any``: it need not.
     """
@@ -121,6 +123,7 @@ class Contract(Delivered):
     names: tuple[SourceName, ...] = ()
     width: Annotated[Int, Field(ge=1)] | None = None
     strict: Flag = False
+    any_case: Flag = False
     line_ends: Literal["one", "any"] = "one"
 
     @model_validator(mode="after")

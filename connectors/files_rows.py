@@ -50,8 +50,8 @@ def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) 
         If its columns are not the declared ones, values do not fit their type (counted by column), or keys are
         missing or repeat within a part.
     """
-    open_pieces, typed = _FORMATS[contract.format]
-    pieces = open_pieces(drop, contract, rows)
+    typed = _FORMATS[contract.format][1]
+    pieces = _pieces(drop, contract, rows)
     held = list(next(pieces))
     _check_header(held, name, stream, contract, drop.name)
     for piece in pieces:
@@ -60,7 +60,14 @@ def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) 
 
 def header(drop: Drop, contract: Contract) -> list[str]:
     """Return the names of the columns that a file has."""
-    return list(next(_FORMATS[contract.format][0](drop, contract, 1)))
+    return list(next(_pieces(drop, contract, 1)))
+
+
+def _pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
+    pieces = _FORMATS[contract.format][0](drop, contract, rows)
+    return (
+        ({name.lower(): values for name, values in piece.items()} for piece in pieces) if contract.any_case else pieces
+    )
 
 
 def key_columns(stream: Stream, contract: Contract) -> Sequence[str]:

@@ -56,6 +56,16 @@ class OmopField:
 
 
 @cache
+def cdm_fields() -> Mapping[str, Mapping[str, OmopField]]:
+    """Return the fields of every table of the official list, vocabulary tables included, in the official order."""
+    found: dict[str, dict[str, OmopField]] = {}
+    with FIELD_LIST.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines):
+            found.setdefault(row["cdmTableName"], {})[row["cdmFieldName"]] = _field(row)
+    return found
+
+
+@cache
 def omop_fields() -> Mapping[str, Mapping[str, OmopField]]:
     """Return the fields of each table in `TABLES`, in the official order.
 
@@ -64,12 +74,7 @@ def omop_fields() -> Mapping[str, Mapping[str, OmopField]]:
     >>> omop_fields()["death"]["death_date"].required
     True
     """
-    found: dict[str, dict[str, OmopField]] = {table: {} for table in TABLES}
-    with FIELD_LIST.open(encoding="utf-8-sig", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["cdmTableName"] in found:
-                found[row["cdmTableName"]][row["cdmFieldName"]] = _field(row)
-    return found
+    return {table: cdm_fields()[table] for table in TABLES}
 
 
 def dated_by(table: str) -> str:
