@@ -93,8 +93,8 @@ class NhisConnector:
         """Yield the rows of messages that arrived after `since`, and of those set aside that can be read now.
 
         Messages come in the order they arrived, those seen together by ``createdOn`` and then by name. A message
-        about a document replaces what an earlier one said of it; one made before what was told already is passed
-        over. A batch ends before a document would stand in it twice.
+        about a document replaces what an earlier one said of it, in the same batch too; one made before what was told
+        already is passed over.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class NhisConnector:
 
     def _batch(self, plan: Plan, page: Page, cursor: Cursor) -> Batch:
         self._count_codes(plan, [values for _, operation, values in page.rows if operation == "upsert"])
-        return Batch(plan.name, page.frame(plan), cursor, page.id if page.rows else "")
+        return Batch(plan.name, page.frame(plan), cursor, page.id if page.size else "")
 
     def _count_codes(self, plan: Plan, rows: list[Values]) -> None:
         for column, name in plan.options.codes.items():

@@ -22,11 +22,17 @@ Row = tuple[str, str, Values]
 
 @dataclass
 class Page:
-    """Rows that will land together, and the messages that they are of."""
+    """Rows that will land together, by the document they are of, and the messages that they come from.
 
-    rows: list[Row] = field(default_factory=list)
+    Of two messages about one document the later takes the place of the earlier: what was corrected before it was
+    ever read was never known here.
+    """
+
+    said: dict[str, list[Row]] = field(default_factory=dict)
     versions: list[tuple[str, Arrival, int]] = field(default_factory=list)
     members: list[Arrival] = field(default_factory=list)
+    newest: dict[str, tuple[str, int]] = field(default_factory=dict)
+    size: int = 0
 
     @property
     def id(self) -> str:
@@ -34,25 +40,34 @@ class Page:
         told = "\n".join(f"{one.id} {one.sha256}" for one in self.members)
         return hashlib.sha256(told.encode()).hexdigest()[:32]
 
-    def holds(self, documents: Iterable[Document]) -> bool:
-        """Return whether one of the documents is in it already."""
-        return not {number for number, *_ in self.versions}.isdisjoint(one.number for one in documents)
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, in the order their messages arrived."""
+        return [row for rows in self.said.values() for row in rows]
+
+    def told_before(self, number: str) -> tuple[str, int]:
+        """Return when the newest message about a document was made and the most rows that any had, in this page."""
+        return self.newest.get(number, ("", 0))
 
     def add(self, arrival: Arrival, document: Document, rows: list[Row]) -> None:
         """Add what one document of a message says; that it says nothing is kept too, for what may come late."""
-        self.rows += rows
+        self.size += len(rows) - len(self.said.pop(document.number, []))
+        self.said[document.number] = rows
+        made, most = self.told_before(document.number)
+        self.newest[document.number] = max(made, arrival.created_on), max(most, document.count)
         self.versions.append((document.number, arrival, document.count))
         if rows and arrival not in self.members[-1:]:
             self.members.append(arrival)
 
     def frame(self, plan: Plan) -> pl.DataFrame:
         """Return the rows in the types of the stream."""
-        keys = pl.Series("_key", [key for key, *_ in self.rows], dtype=pl.String)
+        rows = self.rows
+        keys = pl.Series("_key", [key for key, *_ in rows], dtype=pl.String)
         columns = [
-            pl.Series(name, [values[name] for *_, values in self.rows], dtype=DTYPES[column.type])
+            pl.Series(name, [values[name] for *_, values in rows], dtype=DTYPES[column.type])
             for name, column in plan.stream.columns.items()
         ]
-        operations = [pl.Series("_op", [op for _, op, _ in self.rows], dtype=pl.String)] if plan.marks_deleted else []
+        operations = [pl.Series("_op", [op for _, op, _ in rows], dtype=pl.String)] if plan.marks_deleted else []
         return pl.DataFrame([keys, *columns, *operations])
 
 
@@ -81,7 +96,7 @@ class Pages:
     gone: list[Fault] = field(default_factory=list)
 
     def of(self, arrivals: Iterable[Arrival], *, late: bool) -> Iterator[Page]:
-        """Yield what the messages say that is news; a page ends before a document would stand in it twice.
+        """Yield what the messages say that is news.
 
         Parameters
         ----------
@@ -93,25 +108,28 @@ class Pages:
         page = Page()
         for arrival in arrivals:
             documents = self._documents(arrival, late=late)
-            if len(page.rows) >= self.size or page.holds(documents):
+            if page.size >= self.size:
                 yield from self._told(page)
                 page = Page()
-            news = list(self._news(arrival, documents, late=late))
+            news = list(self._news(page, arrival, documents, late=late))
             for document, rows in news:
                 page.add(arrival, document, rows)
             if late and documents and not any(rows for _, rows in news):
                 self.ledger.done(self.plan.name, arrival.seq)
         yield from self._told(page)
 
-    def _news(self, arrival: Arrival, documents: list[Document], *, late: bool) -> Iterator[tuple[Document, list[Row]]]:
+    def _news(
+        self, page: Page, arrival: Arrival, documents: list[Document], *, late: bool
+    ) -> Iterator[tuple[Document, list[Row]]]:
         for document in documents:
-            newest, most = self.ledger.told_before(self.plan.name, document.number, arrival, late=late)
-            if newest <= arrival.created_on:
-                yield document, list(rows_of(self.plan, document, most))
+            here = page.told_before(document.number)
+            there = self.ledger.told_before(self.plan.name, document.number, arrival, late=late)
+            if max(here[0], there[0]) <= arrival.created_on:
+                yield document, list(rows_of(self.plan, document, max(here[1], there[1])))
 
     def _told(self, page: Page) -> Iterator[Page]:
         self.ledger.tell(self.plan.name, page.id, page.versions)
-        if page.rows:
+        if page.size:
             yield page
 
     def _documents(self, arrival: Arrival, *, late: bool) -> list[Document]:

@@ -153,11 +153,16 @@ class Plan:
         each = self.options.each
         rows = list(enumerate(document.all(*each.split("/")) if each else [document], start=1))
         made = () if self._void(message, document) else tuple(self._values(message, document, row) for row in rows)
-        blank = self._values(message, document, None)
+        blank = self._blank(made[0]) if made else self._values(message, document, None)
         persons = [name for name, column in self.stream.columns.items() if column.role == "person"]
         if any(row[name] is None for row in made for name in persons):
             raise Malformed(f"it lacks '{persons[0]}'")
         return Document(number, made, len(rows), blank)
+
+    def _blank(self, row: Values) -> Values:
+        """Return a row without what only its repeated element says."""
+        own = {name for name, path in self.options.paths.items() if path.startswith("./") or path == MARKS[0]}
+        return {name: None if name in own else value for name, value in row.items()}
 
     def _void(self, message: Message, document: Element) -> bool:
         said = self.options.cancelled

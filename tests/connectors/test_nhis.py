@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import polars as pl
 import pytest
 
 from connectors.nhis import NhisConnector, connect
+from connectors.nhis_message import ZONE, read_message
+from connectors.nhis_plan import plans
+from connectors.nhis_xml import Malformed
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.ports import Batch, Cursor
 from rwe.spec.base import Text, read
@@ -23,6 +27,7 @@ from rwe.store import Store
 from synthetic.nhis import Node, Sent, Tree, envelope, messages, truth
 
 SOURCE = read(Path(__file__).parents[2] / "configs/mappings/nhis/source.yaml", Source)
+PLANS = plans(SOURCE, ZONE)
 ID = "32ece600-4180-4141-a500-{:012d}"
 
 
@@ -150,6 +155,19 @@ def test_an_older_message_that_comes_late_does_not_replace_a_newer_one(clinic: C
     clinic.land("hospitalization")
 
     assert clinic.landed().select("_key", "outcome").rows() == [("A", "2"), ("B", "3")]
+
+
+def test_messages_about_one_stay_that_come_together_land_as_the_last_of_them(clinic: Clinic) -> None:
+    many: list[Node] = [{"code": code} for code in ("C34.1", "I10", "E11.9")]
+    clinic.drop("1.xml", stay("A", 1, "2024-05-01T10:00:00Z", diagnosis=many))
+    clinic.drop("2.xml", stay("A", 2, "2024-05-02T10:00:00Z", diagnosis=many[:1]))
+    clinic.drop("3.xml", stay("B", 3, "2024-05-01T11:00:00Z", diagnosis=many))
+    clinic.drop("4.xml", stay("B", 4, "2024-05-03T11:00:00Z", status="4", diagnosis=many))
+
+    clinic.land("hospital_diagnosis")
+
+    assert clinic.landed("hospital_diagnosis").select("_key", "code").rows() == [("A/1", "C34.1")]
+    assert len(Store(clinic.home / "store").table("hospital_diagnosis").seals()) == 1
 
 
 def test_a_cancelled_stay_is_gone_and_a_correction_brings_it_back(clinic: Clinic) -> None:
@@ -497,3 +515,26 @@ def test_a_repeated_reading_without_a_commit_says_the_same(clinic: Clinic) -> No
 
     assert [one.id for one in first] == [one.id for one in second]
     assert pl.concat(b.rows for b in first).equals(pl.concat(b.rows for b in second))
+
+
+@pytest.mark.parametrize("n", [300, pytest.param(20_000, marks=pytest.mark.ci)])
+def test_whatever_bytes_come_are_a_message_or_malformed(n: int) -> None:
+    chance, good = random.Random(n), [one.data for one in messages(10, seed=6)] + [data for data, _ in ZOO.values()]
+    good = [data for data in good if len(data) < 5_000]
+    read = refused = 0
+
+    for _ in range(n):
+        data = bytearray(chance.choice(good))
+        for _ in range(chance.randrange(4)):
+            place, length = chance.randrange(len(data) + 1), chance.randrange(1, 30)
+            data[place : place + length * chance.randrange(2)] = chance.randbytes(chance.randrange(length))
+        try:
+            message = read_message(bytes(data))
+            for plan in PLANS.values():
+                plan.documents(message)
+            read += 1
+        except Malformed:
+            refused += 1
+
+    assert read > n / 20
+    assert refused > n / 20
