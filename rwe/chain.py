@@ -115,6 +115,9 @@ class Chain:
             if entry is None:
                 raise TornStore(f"{self.path}: entry {seq} is damaged, out of order or missing; restore this file")
             entries.append(entry)
+        if _parse(rest[:-1], len(entries) + 1, entries[-1].hash if entries else START):
+            # a whole line and one byte more: no write that was cut off leaves that, a changed line end does
+            raise TornStore(f"{self.path}: the end of entry {len(entries) + 1} is damaged; restore this file")
         return entries, len(data) - len(rest), len(rest)
 
     def _write(self, last: Entry | None, payload: Mapping[str, Any]) -> Entry:

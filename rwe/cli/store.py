@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,10 +44,12 @@ def verify(*, common: Common = ALL, voice: Talk) -> int:
 
     store = Store(common.place / "store")
     bad, files, size = 0, 0, 0
-    for name in store.names():
+    parts = {name: store.table(name).scrub for name in store.names()}
+    parts |= {path.relative_to(store.root).as_posix(): partial(_chain, path) for path in store.chains()}
+    for name, scrub in parts.items():
         voice.progress("verify " + name)
         try:
-            found = store.table(name).scrub()
+            found = scrub()
         except DataError as exc:
             bad += 1
             voice.event("table", table=name, good=False, message=str(exc))
@@ -61,6 +64,14 @@ def verify(*, common: Common = ALL, voice: Talk) -> int:
     voice.event("verified", files=files, bytes=size, bad=bad)
     voice.say("store.bad" if bad else "store.good", files=files, megabytes=f"{size / 1e6:.1f}", bad=bad)
     return DataError.exit_code if bad else 0
+
+
+def _chain(path: Path) -> tuple[int, int]:
+    """Read a chained log; return files and bytes."""
+    from rwe.chain import Chain
+
+    Chain(path).entries()
+    return 1, path.stat().st_size
 
 
 def _notices(voice: Talk, notices: Sequence[str]) -> None:

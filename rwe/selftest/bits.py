@@ -10,15 +10,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from rwe.chain import Chain
 from rwe.errors import RweError
 from rwe.selftest.processes import received, running
 from rwe.selftest.state import WHO, begin, files, fingerprint, go_on, restore, tables
-from rwe.store import Table
 
-KINDS = {"_delta_log": "Delta log", "_seal": "seal log"}
+CHAIN = "erased.jsonl"
+KINDS = {"_delta_log": "Delta log", "_seal": "seal log", CHAIN: "chain"}
 _SILENT = 120.0
 
 
@@ -42,7 +44,7 @@ class Flip:
 
 
 def bits(folder: Path, flips: int, seed: int, tell: Callable[[int], None]) -> Iterator[Flip]:
-    """Flip bits in a store of two tables that has been through landing, correction and erasure.
+    """Flip bits in a store of two tables and a chain that has been through landing, correction and erasure.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def bits(folder: Path, flips: int, seed: int, tell: Callable[[int], None]) -> It
         begin(table)
         go_on(table)
         table.erase(WHO, "self test")
+    for n in range(3):
+        Chain(folder / CHAIN).append({"kind": "erased", "references": [str(n)]})
     draw, found = random.Random(seed), files(folder)
     weights = [path.stat().st_size ** 0.5 for path in found]  # else big files would get nearly all
     chosen = [(path, draw.randrange(path.stat().st_size)) for path in draw.choices(found, weights, k=flips)]
@@ -80,21 +84,26 @@ def _flip(number: int, plan: list[tuple[str, int, int]], outcome: str) -> Flip:
 def flip(connection: Connection, folder: Path, plan: list[tuple[str, int, int]]) -> None:
     """Flip one bit after another, tell what a reader was told, and put things back."""
     whole = {path: path.read_bytes() for path in files(folder)}
-    known = tables(folder)
-    expected = {name: fingerprint(table) for name, table in known.items()}
+    readers = {table.folder: partial(fingerprint, table) for table in tables(folder).values()}
+    readers[folder] = partial(_said, Chain(folder / CHAIN))
+    expected = {place: read() for place, read in readers.items()}
     for place, byte, bit in plan:
         path = folder / place
         content = bytearray(whole[path])
         content[byte] ^= 1 << bit
         path.write_bytes(content)
-        name = next(name for name, table in known.items() if path.is_relative_to(table.folder))
-        connection.send(_told(known[name], expected[name]))
+        reader = next(folder for folder in readers if path.is_relative_to(folder))
+        connection.send(_told(readers[reader], expected[reader]))
         restore(folder, whole)
 
 
-def _told(table: Table, expected: str) -> str:
+def _said(chain: Chain) -> str:
+    return repr([(entry.seq, entry.payload) for entry in chain.entries()])
+
+
+def _told(read: Callable[[], str], expected: str) -> str:
     try:
-        return "harmless" if fingerprint(table) == expected else "silent"
+        return "harmless" if read() == expected else "silent"
     except RweError:
         return "detected"
     except Exception:  # anything else is what this test looks for

@@ -47,6 +47,10 @@ class Store:
         logs = self.root.rglob("_seal/log.jsonl")
         return sorted(path.parents[1].relative_to(self.root).as_posix() for path in logs)
 
+    def chains(self) -> list[Path]:
+        """Return the chained logs that stand beside the tables: what was erased, what is known of streams."""
+        return sorted(path for path in self.root.rglob("*.jsonl") if path.parent.name != "_seal")
+
     def table(self, name: str, *, partition_by: str | None = None) -> Table:
         """Return the table `name`, for example ``rotterdam/landing/patient``.
 

@@ -66,7 +66,7 @@ def test_flipped_bits_are_found(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
     counts = [event for event in events if event["event"] == "count"]
     assert code == 0
-    assert {event["file"] for event in counts} == {"data file", "Delta log", "seal log"}
+    assert {event["file"] for event in counts} == {"data file", "Delta log", "seal log", "chain"}
     assert sum(event["n"] for event in counts) == 150
     assert {event["outcome"] for event in counts} <= {"detected", "harmless"}
 

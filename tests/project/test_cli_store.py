@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rwe.chain import Chain
 from rwe.cli.app import main
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import extract
@@ -46,8 +47,21 @@ def test_verify_counts_what_it_read(capsys: pytest.CaptureFixture[str], made: Pa
     code, events, words = _say(capsys, made, "verify")
 
     assert (code, events[-2]["bad"]) == (0, 0)
-    assert events[-2]["files"] == 8
-    assert "Whole: 8 files" in words
+    tables = {event["table"]: event["files"] for event in events if event["event"] == "table"}
+    assert (tables[STAY], tables["invented/landing/patient"]) == (5, 3)
+    assert f"Whole: {sum(tables.values())} files" in words
+
+
+def test_verify_reads_the_chains_beside_the_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    chain = Chain(tmp_path / "store" / "erased.jsonl")
+    chain.path.parent.mkdir()
+    chain.append({"kind": "erased", "references": []})
+    chain.path.write_bytes(chain.path.read_bytes().replace(b"erased", b"erasee"))
+
+    code, _, words = _say(capsys, tmp_path, "verify")
+
+    assert code == 3
+    assert "entry 1 is damaged" in words
 
 
 def test_verify_names_the_first_bad_file_and_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
