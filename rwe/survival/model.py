@@ -20,6 +20,7 @@ from rwe.survival.data import Levels, read
 from rwe.survival.design import Design
 from rwe.survival.estimates import Tests
 from rwe.survival.fitted import Fitted
+from rwe.survival.foretold import Course, foretell
 from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
 from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
@@ -97,16 +98,36 @@ class Cox(Ratios):
         """Standard error of the concordance (infinitesimal jackknife, by cluster where there are clusters)."""
         return self._rows("the concordance").agreement.std_error
 
-    def baseline(self) -> pl.DataFrame:
+    def baseline(self, *, limits: bool = False) -> pl.DataFrame:
         """Return the cumulative hazard where all covariates are 0 (levels: the reference), by stratum.
 
         One row an event day: the columns of ``strata``, time, cumulative_hazard; an offset is 0. Ties as in the
         model: Efron's increments with Efron (R ``basehaz(centered = FALSE)``).
+
+        Parameters
+        ----------
+        limits
+            Add std_error, conf_low and conf_high (on the log scale of the hazard), as of `predict_survival`.
         """
         z = self._hazard
         total = np.cumsum(z.jump) * np.exp(-self._mean @ self._beta)
         before = np.concatenate([[0.0], total])[np.searchsorted(z.stratum, z.stratum)]
-        return self._strata.spread(z.stratum, {"time": z.clock.times(z.day), "cumulative_hazard": total - before})
+        columns = {"time": z.clock.times(z.day), "cumulative_hazard": total - before}
+        if limits:
+            found = np.concatenate([self._baseline_variance(int(level)) for level in np.unique(z.stratum)])
+            error = np.sqrt(found)
+            apart = np.exp(normal_quantile(self.conf_level) * error / (total - before))
+            low, high = (total - before) / apart, (total - before) * apart
+            columns |= {"std_error": error, "conf_low": low, "conf_high": high}
+        return self._strata.spread(z.stratum, columns)
+
+    def _baseline_variance(self, stratum: int) -> F8:
+        """Return the variance of the cumulative hazard on each event day of a stratum where covariates are 0."""
+        z = self._hazard
+        times = z.clock.times(z.day[z.stratum == stratum])
+        x = -self._mean[None, :]
+        variance = foretell(self._course, x, np.exp(x @ self._beta)[:, None], stratum, times)[1]
+        return np.asarray(variance[0], np.float64)
 
     def profile_intervals(self) -> pl.DataFrame:
         """Return the coefficients with limits and tests from the profile of the likelihood.
@@ -147,8 +168,8 @@ class Cox(Ratios):
         -------
         polars.DataFrame
             row (of `new`, from 0), time, survival, std_error, conf_low, conf_high. Null after the last
-            day followed in the stratum. Error and limits are null where the variance is robust: that
-            of the baseline hazard is then not known.
+            day followed in the stratum. Where the variance is robust, error and limits rest on how far each row
+            (or cluster) moves coefficients and baseline together; they are null where rows were not held.
         """
         asked = self._hazard.clock.asked(times, "times")
         frame = read(
@@ -159,7 +180,7 @@ class Cox(Ratios):
         both = np.empty((2, frame.height, asked.size))
         for level in np.unique(stratum):
             mine = stratum == level
-            both[:, mine] = self._predict(x[mine], risk[mine, None], int(level), asked)
+            both[:, mine] = foretell(self._course, x[mine], risk[mine, None], int(level), asked)
         survival, var_log = both.reshape(2, -1)
         low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
         error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
@@ -253,6 +274,10 @@ class Cox(Ratios):
         return Result(tidy(both, analysis="cox", population=population, outcome=outcome), settings)
 
     @property
+    def _course(self) -> Course:
+        return Course(self._hazard, self.covariance, self.robust, self._fitted)
+
+    @property
     def _beta(self) -> F8:
         return self.coefficients["estimate"].to_numpy()
 
@@ -260,20 +285,6 @@ class Cox(Ratios):
         if self._fitted is None:
             raise DefinitionError(NOT_HELD.format(what=what))
         return self._fitted
-
-    def _predict(self, x: F8, risk: F8, stratum: int, times: Any) -> tuple[F8, F8]:
-        """Return survival and var(log S) of persons of one stratum, shape (persons, times)."""
-        z = self._hazard
-        mine = z.stratum == stratum
-        upto = np.searchsorted(z.day[mine], z.clock.index(times), side="right")
-        hazard, spread = (np.concatenate([[0.0], np.cumsum(a[mine])])[upto] for a in (z.jump, z.spread))
-        drift = np.vstack([np.zeros(x.shape[1]), np.cumsum(z.drift[mine], axis=0)])[upto]
-        known, variance = z.clock.reached(z.last[stratum], times), np.full((x.shape[0], upto.size), np.nan)
-        if not self.robust:
-            for t, (of_hazard, of_mean) in enumerate(zip(hazard, drift, strict=True)):
-                q = of_hazard * x - of_mean
-                variance[:, t] = risk[:, 0] ** 2 * (spread[t] + ((q @ self.covariance) * q).sum(axis=1))
-        return np.where(known, np.exp(-risk * hazard), np.nan), np.where(known, variance, np.nan)
 
     def _heading(self, say: Tongue) -> tuple[str, str]:
         return say("forest_title"), say("cox_note", n=say.count(self.n), events=say.count(self.n_event))
