@@ -25,6 +25,7 @@ from rwe.errors import DataError, Refused, SourceUnreachable
 _LOG = logging.getLogger(__name__)
 _JSON = {"Accept": "application/fhir+json, application/json"}
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
+_SHARE = re.compile(r"\d{1,3}(\.\d{1,2})? ?%")
 _PROXIES = (502, 503, 504)
 _MOST_PAGES = 100_000
 
@@ -188,8 +189,8 @@ class Exporter:
                 raise Gone(f"{self._site}: the server no longer knows the export; it must be asked for anew")
             if status != 202:
                 raise Failed(f"{self._site}: the export failed at the server: {answer}; it is asked for anew next time")
-            progress = re.sub(r"[^\x20-\x7e]", "?", answer.headers.get("X-Progress", ""))[:100]
-            _LOG.info("%s: export: %s", self._site, progress or "in progress")
+            progress = _SHARE.search(answer.headers.get("X-Progress", "")[:100])  # its words may name somebody
+            _LOG.info("%s: export: %s", self._site, progress[0] if progress else "in progress")
             asked += 1
             self._http.pause(asked, wait_said(answer.headers))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import sys
 from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -117,7 +118,10 @@ class Landing:
         stem, _, part = since.key.rpartition(".") if since else ("", "", "")
         for place, file in enumerate(self._files):
             if stem and stem == self._stem(file):
-                return (place + 1, 0) if part == END else (place, int(part))
+                if part != END:
+                    return place, int(part)
+                last = place + 1 == len(self._files)  # its last part comes again, for the cursor of a whole export
+                return (place, sys.maxsize) if last else (place + 1, 0)
         return 0, 0
 
     def _of_stream(self) -> Iterator[_Here]:

@@ -11,6 +11,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -153,12 +154,20 @@ def _newest(told: Iterable[Entry], stream: str) -> dict[str, Entry]:
             without += 1
             continue
         have = kept.get(key)
-        if have is None or updated(have) <= updated(entry) or not updated(entry):
+        if have is None or not _later(updated(have), updated(entry)):
             kept.pop(key, None)
             kept[key] = entry
     if without:
         raise DataError(f"stream '{stream}': {without} resources have no id; mend the source")
     return kept
+
+
+def _later(one: str, other: str) -> bool:
+    """Return whether one instant is after the other, as far as both are told."""
+    try:
+        return datetime.fromisoformat(one) > datetime.fromisoformat(other)
+    except (ValueError, TypeError):
+        return False
 
 
 def updated(entry: Entry) -> str:

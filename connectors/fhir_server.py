@@ -102,16 +102,25 @@ class ServerConnector:
         export = self._pending(state, stream, since) or self._begin(state, stream, since)
         self._complete(state, export)
         landing = Landing(self._site.site, state.place(export), export, self._flat[stream], self._site.page_rows)
+        last = since
         try:
-            last = since
             for batch in landing.batches(since, known):
                 yield batch
                 last = batch.cursor
+            state.read[stream] = last.value if last else ""
         except DataError:
             state.finish(export, stream, failed=True)
             raise
-        state.read[stream] = last.value if last else ""
-        state.finish(export, stream)
+        finally:
+            self._note(state, export, stream)
+        if last == since or not state.read[stream]:
+            state.finish(export, stream)
+
+    def _note(self, state: State, export: Export, stream: str) -> None:
+        """Note that a stream was told all that it takes; whether it landed, its next cursor says, and the files go."""
+        if self._state is state and stream not in export.finished:
+            export.told.append(stream)
+            state.save()
 
     def keys(self, _stream: str) -> None:
         """Return None: the server tells of deletions in its manifests."""
@@ -138,10 +147,11 @@ class ServerConnector:
     def _pending(self, state: State, stream: str, since: Cursor | None) -> Export | None:
         """Return the export that this stream still needs; those it landed, or that begin too late, it needs no more."""
         for export in [one for one in state.exports if stream in one.streams and stream not in one.finished]:
-            landed = export.is_whole and since is not None and since.value and not _later(export.moment, since.value)
-            if not landed and (not export.since or (since is not None and not _later(export.since, since.value))):
-                return export
-            state.finish(export, stream)
+            value = since.value if since else ""
+            landed = export.is_whole and bool(value) and not _later(export.moment, value)
+            if not landed and stream not in export.told and not _later(export.since, value):
+                return export  # what was told and did not land may be wrong at the source: it is asked for anew
+            state.finish(export, stream, failed=not landed)
         return None
 
     def _begin(self, state: State, stream: str, since: Cursor | None) -> Export:
@@ -149,31 +159,32 @@ class ServerConnector:
         value = since.value if since else ""
         others = [name for name in self._flat if name != stream and _as_far(state.read.get(name, ""), value)]
         names = [stream, *others]
-        jobs, marks = [Job(since=value)], dict[str, str]()
+        types = sorted({self._flat[name].type for name in names})
+        export = Export(value, types, names, [Job(since=value)])
         if self._options.group and self._options.new_members == "history":
-            marks = fingerprints(self._group(), state.salt)
-            if value and set(marks) - state.members:
-                jobs.append(Job(since="", history=True))
-        everyone = list(marks) if len(names) == len(self._flat) else []
-        return state.begin(names, [self._flat[name].type for name in names], jobs, everyone)
+            marks = set(fingerprints(self._group(), state.salt))
+            export.members = sorted(marks) if len(names) == len(self._flat) else []
+            export.newcomers = sorted(marks - state.known(stream)) if value else []
+            export.jobs += [Job(since="", history=True)] if export.newcomers else []
+        return state.begin(export)
 
     def _group(self) -> list[str]:
         return members(self._http, self._site.site, self._base, str(self._options.group))
 
-    def _newcomers(self, state: State) -> list[str]:
+    def _newcomers(self, state: State, export: Export) -> list[str]:
         marks = fingerprints(self._group(), state.salt)
-        return [key for mark, key in marks.items() if mark not in state.members]
+        return [key for mark, key in marks.items() if mark in export.newcomers]
 
     def _complete(self, state: State, export: Export) -> None:
         """Bring every job of an export to its end: asked for, waited for, fetched."""
         for number, job in enumerate(export.jobs):
             runner = Runner(self._http, self._exporter, self._options, self._site.site, state, export, number)
-            patients = self._newcomers(state) if job.history and not job.status_url else []
+            patients = self._newcomers(state, export) if job.history and not job.status_url else []
             try:
                 runner.run(patients)
             except Gone:
                 runner.forget()
-                runner.run(self._newcomers(state) if job.history else [])
+                runner.run(self._newcomers(state, export) if job.history else [])
             except Failed:
                 runner.forget()
                 raise

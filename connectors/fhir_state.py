@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,16 +46,22 @@ class Job:
 
 @dataclass(slots=True)
 class Export:
-    """Jobs that together bring some types of resources up to one moment."""
+    """Jobs that together bring some types of resources from one moment up to another.
 
-    id: str
+    `members` are all of the group, `newcomers` those whose history is among the jobs, as hashes; `told` are the
+    streams that it was read for, `finished` those that need it no more, `failed` those of them that did not land it.
+    """
+
     since: str
     types: list[str]
     streams: list[str]
     jobs: list[Job]
-    finished: list[str] = field(default_factory=list)
-    failed: bool = False
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
     members: list[str] = field(default_factory=list)
+    newcomers: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @property
     def moment(self) -> str:
@@ -90,7 +95,7 @@ class State:
         with on_disk(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
-        self._lock = FileLock(folder / "lock", timeout=0)
+        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
         try:
             self._lock.acquire()
         except Timeout:
@@ -132,15 +137,13 @@ class State:
             draft.replace(path)
             fsync(self.folder)
 
-    def begin(self, streams: Iterable[str], types: Iterable[str], jobs: list[Job], members: list[str]) -> Export:
-        """Return a new export with a folder of its own; it begins from the moment of its first job."""
-        name = secrets.token_hex(8)
-        made = Export(name, jobs[0].since, sorted(set(types)), list(streams), jobs, members=members)
+    def begin(self, export: Export) -> Export:
+        """Note an export before it is asked for, and make its folder."""
         with on_disk(self.folder):
-            self.place(made).mkdir(mode=0o700)
-        self.exports.append(made)
+            self.place(export).mkdir(mode=0o700)
+        self.exports.append(export)
         self.save()
-        return made
+        return export
 
     def place(self, export: Export) -> Path:
         """Return the folder of an export's files."""
@@ -149,10 +152,10 @@ class State:
     def finish(self, export: Export, stream: str, *, failed: bool = False) -> None:
         """Note that a stream needs the files of an export no more; with the last one they go.
 
-        With a whole export the members of its group are known, unless a stream failed.
+        With an export that all streams have landed the members of its group are known.
         """
         export.finished.append(stream)
-        export.failed = export.failed or failed
+        export.failed += [stream] if failed else []
         over = set(export.finished) >= set(export.streams)
         if over:
             self.exports.remove(export)
@@ -160,6 +163,11 @@ class State:
         self.save()
         if over:
             shutil.rmtree(self.place(export), ignore_errors=True)
+
+    def known(self, stream: str) -> set[str]:
+        """Return the members of the group whose history a stream has landed."""
+        landed = [one for one in self.exports if stream in one.finished and stream not in one.failed]
+        return self.members.union(*(one.members for one in landed))
 
 
 def _export(told: dict[str, Any]) -> Export:

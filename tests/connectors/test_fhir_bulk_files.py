@@ -312,14 +312,37 @@ def test_point_14_new_members_bring_their_history(server: FaultyServer, tmp_path
     assert "_since" not in history.parameters
 
 
-def test_point_14_members_are_kept_as_salted_hashes_only(server: FaultyServer, tmp_path: Path) -> None:
+def test_point_14_members_are_kept_as_salted_hashes_once_their_records_landed(
+    server: FaultyServer, tmp_path: Path
+) -> None:
     server.group = ["p1"]
 
-    _read(server, tmp_path, **GROUP)
+    first = _read(server, tmp_path, **GROUP)
+    told = (tmp_path / "fhir" / "clinic" / "state.json").read_text()
+    _read(server, tmp_path, first[-1].cursor, **GROUP)
+    landed = (tmp_path / "fhir" / "clinic" / "state.json").read_text()
 
-    state = (tmp_path / "fhir" / "clinic" / "state.json").read_text()
-    assert '"p1"' not in state
-    assert len(json.loads(state)["members"]) == 1
+    assert [len(json.loads(state)["members"]) for state in (told, landed)] == [0, 1]
+    assert '"p1"' not in told + landed
+
+
+def test_what_was_told_and_did_not_land_is_asked_for_anew(server: FaultyServer, tmp_path: Path) -> None:
+    _read(server, tmp_path)
+    server.write(condition("1", code="mended"))
+
+    (again,) = _read(server, tmp_path)
+
+    assert again.rows.filter(pl.col("_key") == "1")["code"].to_list() == ["mended"]
+    assert len(list((tmp_path / "fhir" / "clinic").glob("*/"))) == 1
+
+
+def test_files_go_once_the_cursor_says_that_they_landed(server: FaultyServer, tmp_path: Path) -> None:
+    first = _read(server, tmp_path)
+    here = list((tmp_path / "fhir" / "clinic").glob("*/*.ndjson"))
+
+    assert _read(server, tmp_path, first[-1].cursor) == []
+    assert here
+    assert list((tmp_path / "fhir" / "clinic").glob("*/")) == []
 
 
 def test_point_14_history_may_be_left(server: FaultyServer, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_newest_of_a_history_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_resource_that_stands_twice_counts_once_by_its_last_change(tmp_path: Path) -> None:
-    times = [("2024-05-02T00:00:00Z", "new"), ("2024-05-01T00:00:00Z", "old")]
+    times = [("2024-05-02T00:30:00Z", "new"), ("2024-05-02T02:00:00+03:00", "old")]
     (tmp_path / "a.ndjson").write_bytes(ndjson([condition("1", code=c, meta={"lastUpdated": at}) for at, c in times]))
 
     assert _rows(tmp_path)["code"].to_list() == ["new"]

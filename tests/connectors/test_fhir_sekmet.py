@@ -149,9 +149,12 @@ def _rows(batches: list[Batch]) -> pl.DataFrame:
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384"])
 def test_points_1_to_8_a_whole_export_with_either_key(sekmet: Sekmet, tmp_path: Path, algorithm: str) -> None:
     with closing(connect(site(sekmet.base, **sekmet.options(algorithm)), SOURCE, tmp_path)) as connector:
-        patients = _rows(list(connector.read("patient", None)))
-        encounters = _rows(list(connector.read("encounter", None)))
+        first = list(connector.read("patient", None))
+        second = list(connector.read("encounter", None))
+        later = [*connector.read("patient", first[-1].cursor), *connector.read("encounter", second[-1].cursor)]
+    patients, encounters = _rows(first), _rows(second)
 
+    assert later == []
     assert patients.height >= 5
     assert patients["birth"].null_count() < patients.height
     assert set(encounters["patient_no"]) <= set(patients["_key"])
