@@ -34,6 +34,7 @@ STORE = {
     "erase": "rwe.cli.store:erase",
 }
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
+SELFTEST["canary"] = "rwe.cli.canary:canary"
 SERVE = {"intake": "rwe.cli.serve:intake", "token": "rwe.cli.serve:token"}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
@@ -77,10 +78,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     words.use(language if language in words.LANGUAGES else "en")
     prepare()
     voice = Voice(machine="--json" in tokens)
-    with _stoppable(voice):
+    with _stoppable(voice), faults.wordless(lambda: voice.stop), _private():
         code = _guard(tokens, voice)
     voice.end(code)
     return code
+
+
+@contextlib.contextmanager
+def _private() -> Iterator[None]:
+    """Make every file and folder of a command its owner's only, temporary ones included."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _option(tokens: Sequence[str], name: str) -> str | None:
@@ -125,17 +136,11 @@ def _stoppable(voice: Voice) -> Iterator[None]:
         if not _closing(frame):
             raise voice.stop
 
-    def dropped(what: sys.UnraisableHookArgs) -> None:
-        if what.exc_value is not voice.stop:
-            said(what)
-
     heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heeded}
-    said, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
     finally:
-        sys.unraisablehook = said
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
+import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rwe.cli.voice import Voice
 from rwe.cli.words import word
@@ -65,6 +69,29 @@ def unexpected(voice: Voice, exc: BaseException, home: str | None) -> int:
         return fail(voice, MachineError.__name__, message, MachineError.exit_code)
     message = word("error.bug", kind=type(exc).__name__, place=_place(exc), log=_keep(exc, home))
     return fail(voice, "bug", message, RweError.exit_code)
+
+
+def _like(what: Any, fields: tuple[object, ...]) -> Any:
+    return type(what)(fields)
+
+
+@contextmanager
+def wordless(stopped: Callable[[], BaseException | None]) -> Iterator[None]:
+    """Say of errors that Python drops, or that end a thread, their kind and place only, and nothing of `stopped`."""
+    said, ended = sys.unraisablehook, threading.excepthook
+
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if what.exc_value is None or what.exc_value is not stopped():
+            said(_like(what, (what.exc_type, None, what.exc_traceback, None, None)))
+
+    def lost(what: threading.ExceptHookArgs) -> None:
+        ended(_like(what, (what.exc_type, None, what.exc_traceback, what.thread)))
+
+    sys.unraisablehook, threading.excepthook = dropped, lost
+    try:
+        yield
+    finally:
+        sys.unraisablehook, threading.excepthook = said, ended
 
 
 def _place(exc: BaseException) -> str:

@@ -172,10 +172,11 @@ class _Extraction:
         with contract(self.store, site, name, spec, self.key) as known:
             known.key_is(key_version(self.key))
             table = landing_table(self.store, site, name)
-            table.mend()
+            aside = self.store.table(f"{site}/quarantine/{name}")
+            for one in (table, aside):
+                one.mend()
             known.learn_landed(table)
             remarks = [f"accepted: {reason}" for reason in (known.accept() if name in self.asked.accept else [])]
-            aside = self.store.table(f"{site}/quarantine/{name}")
             done = Landing(known, table, aside, f"{site}/person", self.key, barred(self.store, self.key))
             try:
                 remarks += self._columns(known)
