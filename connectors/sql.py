@@ -30,7 +30,7 @@ from rwe.spec.site import Site
 from rwe.spec.source import Source
 
 _FIRST = 10_000  # rows of the first page, which tells how wide they are
-_BYTES = 16_000_000  # of the pages after it
+_BYTES = 12_000_000  # of the pages after it
 
 
 def connect(site: Site, source: Source, home: Path) -> SqlConnector:

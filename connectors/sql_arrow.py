@@ -9,7 +9,7 @@ that way counts and says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,37 +110,51 @@ class _Unlike(Exception):
 
 
 class _Adbc:
-    """A session of an ADBC driver."""
+    """A session of an ADBC driver, without that package's DB-API, which would load pandas."""
 
-    def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
-        self._connection, self._dialect = connection, dialect
+    def __init__(self, database: Any, dialect: sa.Dialect) -> None:
+        from adbc_driver_manager import AdbcConnection
 
-    def ask(self, statement: str, values: tuple[Any, ...] = ()) -> pa.Table:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetch_arrow_table()
+        self._database, self._dialect = database, dialect
+        self._connection = AdbcConnection(database)
+
+    def ask(self, statement: str, values: Sequence[Any] = ()) -> pa.Table:
+        from adbc_driver_manager import AdbcStatement
+
+        with AdbcStatement(self._connection) as asked:
+            asked.set_sql_query(statement)
+            if values:
+                # by way of polars: Arrow loads pandas to see what plain values are
+                given = pl.DataFrame({str(i): [value] for i, value in enumerate(values)})
+                asked.prepare()
+                asked.bind(given.to_arrow().to_batches()[0])
+            answer, _ = asked.execute_query()
+            return pa.RecordBatchReader.from_stream(answer).read_all()
 
     def tell(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
+        from adbc_driver_manager import AdbcStatement
+
+        with AdbcStatement(self._connection) as told:
+            told.set_sql_query(statement)
+            told.execute_update()
 
     def fetch(self, page: sa.Select[Any]) -> pa.Table:
         made = page.compile(dialect=self._dialect)
-        return self.ask(str(made), tuple(made.params[name] for name in made.positiontup or ()))
+        return self.ask(str(made), [made.params[name] for name in made.positiontup or ()])
 
     def close(self) -> None:
         self._connection.close()
+        self._database.close()
 
 
 def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
     """Open a session that sees the very snapshot of the first."""
-    from adbc_driver_postgresql import dbapi
+    import adbc_driver_postgresql as adbc
 
     snapshot = session.connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
     place = session.address.url.set(drivername="postgresql").update_query_dict({"connect_timeout": str(seconds)})
     numbered: Any = postgresql.dialect
-    connection = dbapi.connect(place.render_as_string(hide_password=False), autocommit=True)
-    way = _Adbc(connection, numbered(paramstyle="numeric_dollar"))
+    way = _Adbc(adbc.connect(place.render_as_string(hide_password=False)), numbered(paramstyle="numeric_dollar"))
     manners = MANNERS[session.kind]
     for statement in (*manners.settings(seconds, ""), *manners.snapshot(lambda _question: "")):
         way.tell(statement)
@@ -150,10 +164,10 @@ def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
 
 def _sqlite(session: Session, _seconds: int, plan: Plan) -> Way:
     """Open the file once more; a text column must be one that SQLite itself holds to texts."""
-    from adbc_driver_sqlite import dbapi
+    import adbc_driver_sqlite as adbc
 
     path = session.connection.exec_driver_sql("PRAGMA database_list").one()[2]
-    way = _Adbc(dbapi.connect(f"file:{quote(str(Path(path)))}?mode=ro", autocommit=True), sqlite.dialect())
+    way = _Adbc(adbc.connect(f"file:{quote(str(Path(path)))}?mode=ro"), sqlite.dialect())
     for statement in ("PRAGMA query_only = ON", "BEGIN"):
         way.tell(statement)
     types = _declared(way, plan)

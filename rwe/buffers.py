@@ -35,5 +35,5 @@ def hexadecimal(raw: npt.NDArray[np.uint8]) -> pl.Series:
 def in_lists(values: pl.Series, counts: pl.Series) -> pl.Series:
     """Return the values in lists of these lengths, one after another; a null length makes a null list."""
     ends = np.concatenate(([0], np.cumsum(counts.fill_null(0).to_numpy(), dtype=np.int64)))
-    lists = pl.Series(pa.LargeListArray.from_arrays(pa.array(ends), values.rechunk().to_arrow()))
+    lists = pl.Series(pa.LargeListArray.from_arrays(pl.Series(ends).to_arrow(), values.rechunk().to_arrow()))
     return pl.select(pl.when(counts.is_not_null()).then(lists)).to_series()
