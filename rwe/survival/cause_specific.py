@@ -20,7 +20,7 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result
 from rwe.survival.baseline import strata_of
-from rwe.survival.clock import whole_days
+from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.cox import Cox, cox
 from rwe.survival.data import names, read, respond, text
@@ -55,33 +55,39 @@ class CauseSpecific(Shown):
     def predict_incidence(
         self, new: Any, times: float | Sequence[float], *, conf_type: ConfType = "log-log"
     ) -> pl.DataFrame:
-        """Return the absolute risk of each cause that the models predict for the persons of `new` by these days.
+        """Return the absolute risk of each cause that the models predict for the persons of `new` by these times.
 
         Parameters
         ----------
         new
             Frame with the columns of the covariates and of the strata.
         times
-            Days.
+            Days, or times of a continuous clock.
         conf_type
             Scale of the limits of 1 less the incidence.
 
         Returns
         -------
         polars.DataFrame
-            row (of `new`, from 0), cause, time, incidence, std_error, conf_low, conf_high. Null after the last day
-            followed in the stratum. Error and limits (delta method over all models) are null where the variance is
+            row (of `new`, from 0), cause, time, incidence, std_error, conf_low, conf_high. Null after the last
+            time followed in the stratum. Error and limits (delta method over all models) are null where the variance is
             robust: that of the baseline hazards is then not known.
         """
-        days, causes = np.array(whole_days(times, "times"), np.int64), list(self.models)
+        causes = list(self.models)
         any_model = self.models[causes[0]]
+        clock = any_model._hazard.clock
+        asked = clock.asked(times, "times")
+        days = clock.index(asked)
         frame = read(new, [*any_model.design.columns, *any_model._strata.frame.columns])
         people = [self._person(frame, i) for i in range(frame.height)]
-        found = [[_risk(person, c, days) for c in range(len(causes))] for person in people]
-        value, variance = (np.array([[cell[k] for cell in row] for row in found]).ravel() for k in (0, 1))
+        found = np.array([[_risk(person, c, days) for c in range(len(causes))] for person in people], np.float64)
+        found = found.reshape(frame.height, len(causes), 2, asked.size)
+        known = np.array([clock.reached(person[0].last, asked) for person in people], np.bool_)
+        found = np.where(known.reshape(frame.height, 1, 1, asked.size), found, np.nan)
+        value, variance = found[:, :, 0].ravel(), found[:, :, 1].ravel()
         row, cause, at = (a.ravel() for a in np.indices((frame.height, len(causes), days.size)))
         low, high = survival_limits(1 - value, variance / (1 - value) ** 2, self.conf_level, conf_type)
-        where = {"row": row, "cause": pl.Series([causes[c] for c in cause]), "time": days[at], "incidence": value}
+        where = {"row": row, "cause": pl.Series([causes[c] for c in cause]), "time": asked[at], "incidence": value}
         limits = {"std_error": np.sqrt(variance), "conf_low": 1 - high, "conf_high": 1 - low}
         return pl.DataFrame(where | limits, nan_to_null=True)
 
@@ -154,8 +160,7 @@ def _risk(paths: list[Path], cause: int, days: I8) -> tuple[F8, F8]:
     variance = np.zeros(days.size)
     for m, path in enumerate(paths):
         variance += _variance(path, (adds if m == cause else 0.0) - after, np.searchsorted(every, path.day))
-    known = days <= paths[cause].last
-    return np.where(known, value, np.nan), np.where(known, variance, np.nan)
+    return value, variance
 
 
 def _variance(path: Path, derivative: F8, at: I8) -> F8:
@@ -181,6 +186,7 @@ def cause_specific(
     robust: bool | None = None,
     reference: Mapping[str, Any] | None = None,
     conf_level: float = 0.95,
+    clock: ClockName = "days",
 ) -> CauseSpecific:
     """Fit a Cox model for each cause of failure; failures of the others count as censored.
 
@@ -188,7 +194,7 @@ def cause_specific(
     ----------
     cause
         Column of the cause of failure: whole numbers, 0 is censored; or words, "censored" is.
-    frame, time, covariates, formula, entry, strata, weights, cluster, ties, robust, reference, conf_level
+    frame, time, covariates, formula, entry, strata, weights, cluster, ties, robust, reference, conf_level, clock
         As in `cox`, alike for all causes.
 
     Raises
@@ -205,7 +211,7 @@ def cause_specific(
     model = formula if formula is not None else list(names(covariates))
     columns = [time, cause, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
     table = read(frame, columns)
-    response = respond(table, time=time, cause=cause, entry=entry, weights=weights)
+    response = respond(table, time=time, cause=cause, entry=entry, weights=weights, clock=clock)
     if not response.causes:
         raise NoValidAnswer("nobody fails of any cause: there is nothing to model")
     models = {
@@ -213,6 +219,7 @@ def cause_specific(
             table.with_columns((pl.col(cause).cast(type_of(name)) == name).alias(FAILED)),
             time=time, event=FAILED, covariates=covariates, formula=formula, entry=entry, strata=strata,
             weights=weights, cluster=cluster, ties=ties, robust=robust, reference=reference, conf_level=conf_level,
+            clock=clock,
         )
         for name in response.causes
     }  # fmt: skip

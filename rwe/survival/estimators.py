@@ -136,7 +136,7 @@ class FineGrayRegression(SurvivalEstimator):
         return found
 
     def _score(self, people: pl.DataFrame) -> F8:
-        return np.asarray((self.result_.design.matrix(people) - self.result_._data.mean) @ self.coef_, np.float64)
+        return np.asarray((self.result_.design.matrix(people) - self.result_._mean) @ self.coef_, np.float64)
 
     def _survival(self, people: pl.DataFrame, times: Any) -> pl.Series:
         return 1.0 - self._incidence(people, times)

@@ -5,25 +5,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
+from rwe.execute import Parts
+from rwe.kernels._jit import I8
+from rwe.survival.cells import FAILED, OTHER
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
-from rwe.survival.data import Response, names, read, respond
+from rwe.survival.data import names, read, respond
 from rwe.survival.design import Design, columns_of, design
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.gray_test import number_of
 from rwe.survival.intervals import chi_square_tail, normal_quantile
 from rwe.survival.linear import solve
+from rwe.survival.roles import Roles
 from rwe.survival.standard import matrix_of, refuse_units
-from rwe.survival.subdistribution import Risks, maximise, risks
+from rwe.survival.stream import streamed
+from rwe.survival.subdistribution import Cohort
 from rwe.survival.subdistribution_influence import moments, sandwich
+from rwe.survival.subdistribution_maximum import maximise
 from rwe.survival.subdistribution_model import FineGray, follow_up
+from rwe.survival.subdistribution_rows import held_risks
+from rwe.survival.subdistribution_spread import spread_risks
+from rwe.survival.survey import designed
 
 VARIANCES = ("sandwich", "known_weights", "model")
 CENSORING_TIES = ("failures_at_risk", "failures_first")
@@ -53,7 +62,11 @@ def fine_gray(
 
     Parameters
     ----------
-    frame, time, cause, clock
+    frame
+        Any frame that narwhals takes, held in memory; a polars lazy frame or the path of a parquet file, read in
+        batches at each step and never held; or `rwe.execute.Parts`, read where they are. Where rows are not held
+        there are no clusters and no errors of predicted incidences, and times are days.
+    time, cause, clock
         As in `cumulative_incidence`; one row a person.
     of
         The cause of interest.
@@ -95,65 +108,97 @@ def fine_gray(
     """
     if (covariates is None) == (formula is None) or not (covariates or formula):
         raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    _choices(ties, censoring_ties, variance)
+    asked = _Asked(of, ties, censoring_ties, variance, reference, conf_level)
+    asked.check(robust=weights is not None or cluster is not None)
     model = formula if formula is not None else list(names(covariates))
-    columns = [time, cause, *names(entry), *names(weights), *names(cluster), *names(censor_strata)]
-    table = read(frame, [*columns, *columns_of(model)])
-    response = respond(
-        table,
-        time=time, cause=cause, entry=entry, strata=names(censor_strata), weights=weights, cluster=cluster, clock=clock,
-    )  # fmt: skip
-    if variance == "model" and (response.weight is not None or response.cluster is not None):
-        raise DefinitionError("weights and clusters need a robust variance: sandwich or known_weights")
+    roles = Roles(time, None, cause, entry, (), names(censor_strata), weights, clock)
+    if not isinstance(frame, Parts) and not streamed(frame):
+        return _held(frame, roles, cluster, model, asked)
+    if cluster is not None or clock != "days":
+        raise DefinitionError("cluster and a continuous clock need rows held in memory: collect the frame")
+    return _unheld(frame if isinstance(frame, Parts) else Parts([frame]), roles, model, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked for beside the columns."""
+
+    of: Any
+    ties: str
+    censoring_ties: str
+    variance: str
+    reference: Mapping[str, Any] | None
+    conf_level: float
+
+    @property
+    def likelihood(self) -> dict[str, bool]:
+        """How ties are handled."""
+        return {"efron": self.ties == "efron", "failures_first": self.censoring_ties == "failures_first"}
+
+    def check(self, *, robust: bool) -> None:
+        """Refuse words that mean nothing, and a variance that is not right for weights and clusters (`robust`)."""
+        known = {"ties": ("breslow", "efron"), "censoring_ties": CENSORING_TIES, "variance": VARIANCES}
+        for name, words in known.items():
+            if (value := getattr(self, name)) not in words:
+                raise DefinitionError(f"{name} '{value}' is not one of {', '.join(words)}")
+        if robust and self.variance == "model":
+            raise DefinitionError("weights and clusters need a robust variance: sandwich or known_weights")
+
+
+def _held(frame: Any, roles: Roles, cluster: str | None, model: str | Sequence[str], asked: _Asked) -> FineGray:
+    """Fit a frame in memory."""
+    table = read(frame, [*roles.columns, *names(cluster), *columns_of(model)])
+    response = respond(table, cluster=cluster, **asdict(roles))
     table = table.filter(response.kept)
-    plan, code = design(table, model, reference), number_of(response, of)
-    first = censoring_ties == "failures_first"
-    data = risks(response, code, matrix_of(plan, table), efron=ties == "efron", failures_first=first)
-    refuse_units(data.scale, plan.names)
-    return _fitted(
-        response, data, plan, of=of, ties=ties, censoring_ties=censoring_ties, variance=variance, conf_level=conf_level
-    )
+    plan, code = design(table, model, asked.reference), number_of(response, asked.of)
+    data = held_risks(response, code, matrix_of(plan, table), **asked.likelihood)
+    notes = _notes(response.dropped, response.causes, data)
+    return _fitted(data, plan, asked, notes, held=data)
 
 
-def _fitted(
-    response: Response, data: Risks, plan: Design, *,
-    of: Any, ties: str, censoring_ties: str, variance: str, conf_level: float,
-) -> FineGray:  # fmt: skip
+def _unheld(parts: Parts, roles: Roles, model: str | Sequence[str], asked: _Asked) -> FineGray:
+    """Fit rows that are read anew at each step."""
+    plan = designed(parts.frames, model, asked.reference)
+    data = spread_risks(parts.frames, parts.executor, roles, asked.of, plan, **asked.likelihood)
+    notes = _notes(data.found.dropped, data.found.causes, data)
+    return _fitted(data, plan, asked, notes, held=None)
+
+
+def _fitted(data: Cohort, plan: Design, asked: _Asked, notes: tuple[str, ...], *, held: Cohort | None) -> FineGray:
     """Return the model at the top of the likelihood with the variance asked for."""
+    refuse_units(data.scale, plan.names)
     null, best = maximise(data, plan.names)
-    own, none = solve(best.information, np.eye(best.beta.size)), np.empty(0, np.int64)
+    own, robust = solve(best.information, np.eye(best.beta.size)), asked.variance != "model"
     found = own
-    if variance != "model":
-        sums = moments(response, data, best, none, follow_up=follow_up(variance, censoring_ties))
-        found = sandwich(sums, best.information)
-    unit, z = np.outer(data.scale, data.scale), normal_quantile(conf_level)
+    if robust:
+        how = follow_up(asked.variance, asked.censoring_ties)
+        found = sandwich(moments(data, best, np.empty(0, np.int64), follow_up=how), best.information)
+    unit, z = np.outer(data.scale, data.scale), normal_quantile(asked.conf_level)
     wald = float(best.beta @ solve(found, best.beta))
     tests = {"test": ["wald"], "statistic": [wald], "df": [best.beta.size]}
+    persons = _persons(data)
     return FineGray(
-        coefficients=coefficients_of(
-            plan.names, best.beta / data.scale, own / unit, found / unit, robust=variance != "model", z=z
-        ),
+        coefficients=coefficients_of(plan.names, best.beta / data.scale, own / unit, found / unit, robust=robust, z=z),
         covariance=found / unit,
         loglik=best.loglik,
         loglik_null=null.loglik,
         tests=pl.DataFrame(tests | {"p_value": [chi_square_tail(wald, best.beta.size)]}),
-        n=data.n,
-        n_event=int(data.n_event.sum()),
-        n_competing=int(data.cells.persons[data.late].sum()),
-        of=of, ties=ties, censoring_ties=censoring_ties, variance=variance, conf_level=conf_level,
-        notes=_notes(response),
+        n=int(persons[:3].sum()),
+        n_event=int(persons[FAILED]),
+        n_competing=int(persons[OTHER]),
+        of=asked.of, ties=asked.ties, censoring_ties=asked.censoring_ties, variance=asked.variance,
+        conf_level=asked.conf_level,
+        notes=notes,
         design=plan,
-        _response=replace(response, kept=np.empty(0, np.bool_)), _data=data, _best=best,
+        _mean=data.mean, _scale=data.scale, _grid=data.grid, _best=best, _held=held,
     )  # fmt: skip
 
 
-def _notes(response: Response) -> tuple[str, ...]:
-    dropped = (f"{response.dropped} rows of weight 0 left out",) if response.dropped else ()
-    return dropped + never_censored(response.causes, int((~response.event).sum()))
+def _persons(data: Cohort) -> I8:
+    """Return the number of rows by kind: censored, failed of the cause, of another."""
+    return np.bincount(data.grid.cells.kind, data.grid.cells.persons, 3).astype(np.int64)
 
 
-def _choices(ties: str, censoring_ties: str, variance: str) -> None:
-    asked = {"ties": (ties, ("breslow", "efron")), "censoring_ties": (censoring_ties, CENSORING_TIES)}
-    for name, (value, known) in (asked | {"variance": (variance, VARIANCES)}).items():
-        if value not in known:
-            raise DefinitionError(f"{name} '{value}' is not one of {', '.join(known)}")
+def _notes(dropped: int, causes: tuple[Any, ...], data: Cohort) -> tuple[str, ...]:
+    weightless = (f"{dropped} rows of weight 0 left out",) if dropped else ()
+    return weightless + never_censored(causes, int(_persons(data)[0]))

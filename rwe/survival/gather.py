@@ -118,7 +118,7 @@ def _gather(frame: Any, roles: Roles) -> Tally:
     for batch in batches(frame, roles.columns):
         part = _fold(batch, roles)
         total = part if total is None else total + part
-    return _nothing(read(opened(frame), roles.columns), roles) if total is None else total
+    return nothing(read(opened(frame), roles.columns), roles) if total is None else total
 
 
 def _fold(frame: pl.DataFrame, roles: Roles) -> Tally:
@@ -132,10 +132,10 @@ def _fold(frame: pl.DataFrame, roles: Roles) -> Tally:
     try:
         return from_response(respond(frame, **asdict(roles)), roles)
     except NoValidAnswer:
-        return _nothing(frame, roles)
+        return nothing(frame, roles)
 
 
-def _nothing(frame: pl.DataFrame, roles: Roles) -> Tally:
+def nothing(frame: pl.DataFrame, roles: Roles) -> Tally:
     """Return the table of no rows."""
     group, strata = (Levels(frame.select(c).clear(), EMPTY, 0 if c else 1) for c in (roles.by, roles.strata))
     zeros = unweighted(np.zeros((3, group.n * strata.n, 0), np.int64))

@@ -50,9 +50,9 @@ def plain(fit: Any) -> dict[str, Any]:
     _refuse(fit.design)
     body = {"design": fit.design.to_dict()}
     if isinstance(fit, FineGray):
-        data, best, clock = fit._data, fit._best, fit._response.clock
-        steps = [_steps(clock, data.days, np.cumsum(best.ties[0]), int(fit._response.time.max()))]
-        numbers = {"coefficients": (best.beta / data.scale).tolist(), "means": data.mean.tolist()}
+        best, clock = fit._best, fit._grid.clock
+        steps = [_steps(clock, fit._grid.days, np.cumsum(best.ties[0]), clock.n - 1)]
+        numbers = {"coefficients": (best.beta / fit._scale).tolist(), "means": fit._mean.tolist()}
         return {"kind": "incidence", **body, **numbers, "offset": None, **_strata(None), "steps": steps, **_of(clock)}
     z = fit._hazard
     own = [z.stratum == s for s in range(fit._strata.n)]

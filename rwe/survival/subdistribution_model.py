@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result, tidy
-from rwe.survival.data import Response, read
+from rwe.survival.data import read
 from rwe.survival.design import Design
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.linear import solve
 from rwe.survival.ratios import Ratios
 from rwe.survival.show import framed
-from rwe.survival.subdistribution import Risks, Top
+from rwe.survival.subdistribution import Cohort, Top
+from rwe.survival.subdistribution_grid import Grid
 from rwe.survival.subdistribution_influence import moments
 from rwe.survival.text import fine_gray_text
 
 if TYPE_CHECKING:
     from rwe.figures.tongue import Tongue
+
+NOT_HELD = (
+    "the error of a predicted incidence needs the rows of the model: fit it with fine_gray() from one frame in memory, "
+    "or with variance='model' for incidences without errors"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +75,16 @@ class FineGray(Ratios):
     conf_level: float
     notes: tuple[str, ...]
     design: Design
-    _response: Response = field(repr=False)
-    _data: Risks = field(repr=False)
+    _mean: F8 = field(repr=False)
+    _scale: F8 = field(repr=False)
+    _grid: Grid = field(repr=False)
     _best: Top = field(repr=False)
+    _held: Cohort | None = field(repr=False)  # None where rows are not held
 
     def baseline(self) -> pl.DataFrame:
         """Return the cumulative subdistribution hazard where all covariates are 0 (levels: the reference)."""
-        at_zero = np.exp(-(self._data.mean / self._data.scale) @ self._best.beta)
-        time = self._response.clock.times(self._data.days)
+        at_zero = np.exp(-(self._mean / self._scale) @ self._best.beta)
+        time = self._grid.clock.times(self._grid.days)
         return pl.DataFrame({"time": time, "cumulative_hazard": at_zero * np.cumsum(self._best.ties[0])})
 
     def predict_incidence(self, new: Any, times: Times, *, conf_type: ConfType = "log-log") -> pl.DataFrame:
@@ -96,11 +105,16 @@ class FineGray(Ratios):
             row (of `new`, from 0), time, incidence, std_error, conf_low, conf_high. Null after the last time
             followed. Errors hold what coefficients and baseline share; they are null where the variance is that of
             the model.
+
+        Raises
+        ------
+        DefinitionError
+            If errors need rows that are not held.
         """
-        clock, last = self._response.clock, int(self._response.time.max())
+        clock, last = self._grid.clock, self._grid.clock.n - 1
         asked = clock.asked(times, "times")
         frame = read(new, list(self.design.columns))
-        z = (self.design.matrix(frame) - self._data.mean) / self._data.scale
+        z = (self.design.matrix(frame) - self._mean) / self._scale
         hazard, variance = self._baseline_at(z, np.minimum(clock.index(asked), last))
         known = clock.reached(np.full(asked.size, last), asked)
         value = np.where(known, np.exp(-hazard), np.nan).ravel()
@@ -127,16 +141,18 @@ class FineGray(Ratios):
 
     def _baseline_at(self, z: F8, days: I8) -> tuple[F8, F8]:
         """Return the cumulative hazard of each person at each time and its variance, shape (persons, times)."""
-        data, best = self._data, self._best
+        grid, best = self._grid, self._best
         h, _, u, v, _ = best.ties
-        upto = np.searchsorted(data.days, days, side="right")
+        upto = np.searchsorted(grid.days, days, side="right")
         base = np.concatenate([[0.0], np.cumsum(h)])[upto]
         moved = u[:, None] * best.at_risk[:, :-1] - v[:, None] * best.failing[:, :-1]
         drift = np.vstack([np.zeros(z.shape[1]), np.cumsum(moved, axis=0)])[upto]
         risk = np.exp(z @ best.beta)[:, None]
         if self.variance == "model":
             return risk * base, np.full((z.shape[0], days.size), np.nan)
-        found = moments(self._response, data, best, days, follow_up=follow_up(self.variance, self.censoring_ties))
+        if self._held is None:
+            raise DefinitionError(NOT_HELD)
+        found = moments(self._held, best, days, follow_up=follow_up(self.variance, self.censoring_ties))
         model = solve(best.information, np.eye(best.beta.size))
         slope = (z[:, None, :] * base[:, None] - drift) @ model
         spread = np.einsum("itp,pq,itq->it", slope, found.score, slope)

@@ -177,7 +177,7 @@ def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bo
     return Survey(
         _summed(days.filter(fails)),
         _latest(days.drop(EVENTS, WEIGHT)),
-        _moments(response, plan.values(frame)),
+        moments_in(response, plan.values(frame)),
         float(w[fails] @ known[fails]) if known.size else 0.0,
         frame.height,
         response.dropped,
@@ -187,7 +187,8 @@ def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bo
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
-def _moments(response: Response, columns: Sequence[F8]) -> Moments:
+def moments_in(response: Response, columns: Sequence[F8]) -> Moments:
+    """Return the moments of the covariates of some rows."""
     about, sums, squares, failing, away = moments_about(response, columns)
     weight, failed = float(response.weights.sum()), float(response.weights[response.event].sum())
     shift = sums / weight

@@ -78,6 +78,26 @@ def test_one_cause_is_cox() -> None:
     assert_allclose(found["std_error"], wanted["std_error"], rtol=0.03)
 
 
+def test_continuous_times_are_days_in_another_unit_and_each_model_is_cox() -> None:
+    frame, given, _ = _given("csc_absrisk.colon")
+    years = frame.with_columns(pl.col("ftime") / 365.25)
+    new = frame[[3, 40]]
+
+    found = sv.cause_specific(years, **given, clock="continuous")
+
+    wanted = sv.cause_specific(frame, **given)
+    risks = found.predict_incidence(new, [0.5, 2.0, 300 / 365.25, 99.0])
+    expected = wanted.predict_incidence(new, [182, 730, 300, 36_000])
+    columns = ["incidence", "std_error", "conf_low", "conf_high"]
+    assert risks["time"].to_list()[:4] == [0.5, 2.0, 300 / 365.25, 99.0]
+    assert_allclose(risks.select(columns), expected.select(columns), rtol=1e-10)
+    for cause in (1, 2):
+        failed = years.with_columns(fstatus=pl.col("fstatus") == cause)
+        alone = sv.cox(failed, time="ftime", event="fstatus", covariates=given["covariates"], clock="continuous")
+        assert found.models[cause].coefficients.equals(alone.coefficients)
+        assert found.models[cause].baseline().equals(alone.baseline())
+
+
 def test_words_strata_robust_variance_result_and_page() -> None:
     frame, given, _ = _given("csc_absrisk.colon")
     words = frame.with_columns(fstatus=pl.col("fstatus").replace_strict({0: "censored", 1: "relapse", 2: "death"}))

@@ -16,7 +16,7 @@ import pytest
 
 from rwe import survival as sv
 from rwe.execute import cuts
-from rwe.survival import counting, occasions, subdistribution
+from rwe.survival import counting, occasions, subdistribution_rows
 
 ROWS = 600_000
 ENTRY: dict[str, Any] = {"time": "t", "event": "e", "entry": "a"}
@@ -50,7 +50,7 @@ ESTIMATORS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def test_the_cohort_has_several_parts() -> None:
-    assert len(cuts(ROWS, max(occasions.PART, subdistribution.PART))) > 3
+    assert len(cuts(ROWS, max(occasions.PART, subdistribution_rows.PART))) > 3
     assert ROWS // counting.PART >= 2
 
 
