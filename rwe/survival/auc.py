@@ -9,7 +9,6 @@ Cumulative cases, dynamic controls: Uno et al. (2007) J Am Stat Assoc 102:527; H
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,18 +16,15 @@ import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
-from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import numeric
 from rwe.survival.data import read
-from rwe.survival.intervals import normal_quantile
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.model import Cox
-from rwe.survival.show import Shown, Story
+from rwe.survival.scored import Scored, error_of, limited
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TimeDependentAuc(Shown):
+class TimeDependentAuc(Scored):
     """Areas under the curve of sensitivity over false alarms, by time.
 
     Parameters
@@ -42,22 +38,8 @@ class TimeDependentAuc(Shown):
         Level of the limits.
     """
 
-    table: pl.DataFrame
-    n: int
-    n_event: int
-    conf_level: float
-
-    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return the areas in the long tidy form; whole days only."""
-        if self.table["time"].dtype != pl.Int64:
-            raise DefinitionError("a Result counts in whole days: score times of the clock of days")
-        rows = self.table.select("time", "std_error", "conf_low", "conf_high", estimate="auc", estimand=pl.lit("auc"))
-        rows = rows.with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
-        table = tidy(rows, analysis="time_dependent_auc", population=population, outcome=outcome)
-        return Result(table, {"conf_level": self.conf_level})
-
-    def _story(self) -> Story:
-        return f"Time-dependent AUC, {self.n} rows, {self.n_event} events", self.table, ()
+    __slots__ = ()
+    _title, _analysis, _score = "Time-dependent AUC", "time_dependent_auc", "auc"
 
 
 def time_dependent_auc(
@@ -113,16 +95,13 @@ def time_dependent_auc(
         raise DefinitionError("give score, survival or model, one of them")
     found = np.array([_area(rows, int(tick), risk[:, k]) for k, tick in enumerate(ticks)])
     area, error = found[:, 0], found[:, 1]
-    half = normal_quantile(conf_level) * error
     table = pl.DataFrame(
         {
             "time": times,
             "n_case": [int((rows.event & (rows.time <= tick)).sum()) for tick in ticks],
             "n_control": [int((rows.time > tick).sum()) for tick in ticks],
             "auc": area,
-            "std_error": error,
-            "conf_low": np.maximum(area - half, 0.0),
-            "conf_high": np.minimum(area + half, 1.0),
+            **limited(area, error, conf_level),
         }
     )
     return TimeDependentAuc(table, rows.time.size, int(rows.event.sum()), conf_level)
@@ -140,4 +119,4 @@ def _area(rows: Followed, tick: int, risk: F8) -> tuple[float, float]:
     of_case, of_control = case * (below - area * control.sum()), control * (above - area * case.sum())
     through = rows.through_weights(of_case, np.zeros(risk.size), tick)  # the weights of controls cancel
     influence = (of_case + of_control + through) / pairs * risk.size
-    return area, float(influence.std(ddof=1) / np.sqrt(risk.size))
+    return area, error_of(influence)

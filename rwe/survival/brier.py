@@ -15,19 +15,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
-from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.intervals import normal_quantile
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.kaplan_meier import kaplan_meier
 from rwe.survival.model import Cox
-from rwe.survival.show import Shown, Story
+from rwe.survival.scored import Scored, error_of, limited
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BrierScore(Shown):
+class BrierScore(Scored):
     """Brier scores of predicted survival.
 
     Parameters
@@ -36,41 +33,24 @@ class BrierScore(Shown):
         One row a time: time, brier, std_error, conf_low, conf_high; reference, reference_std_error (of the
         Kaplan-Meier curve of all rows, which knows no one from another) and explained (1 - brier / reference; null
         where the reference is 0, because nobody has failed yet and there is nothing to explain).
-    integrated, integrated_std_error
-        Mean of the score from the first to the last time by the trapezoid rule; None with one time.
     n, n_event
         Rows and events used.
     conf_level
         Level of the limits.
+    integrated, integrated_std_error
+        Mean of the score from the first to the last time by the trapezoid rule; None with one time.
     """
 
-    table: pl.DataFrame
     integrated: float | None
     integrated_std_error: float | None
-    n: int
-    n_event: int
-    conf_level: float
 
-    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return the scores, and the integrated one where there is one, in the long tidy form; whole days only."""
-        if self.table["time"].dtype != pl.Int64:
-            raise DefinitionError("a Result counts in whole days: score times of the clock of days")
-        rows = self.table.select(
-            "time", "std_error", "conf_low", "conf_high", estimate="brier", estimand=pl.lit("brier")
-        )
-        if self.integrated is not None:
-            whole = {
-                "estimand": "integrated_brier",
-                "estimate": self.integrated,
-                "std_error": self.integrated_std_error,
-            }
-            rows = pl.concat([rows, pl.DataFrame([whole])], how="diagonal_relaxed")
-        rows = rows.with_columns(n=pl.lit(self.n), n_event=pl.lit(self.n_event))
-        table = tidy(rows, analysis="brier_score", population=population, outcome=outcome)
-        return Result(table, {"conf_level": self.conf_level})
+    _title, _analysis, _score = "Brier score", "brier_score", "brier"
 
-    def _story(self) -> Story:
-        return f"Brier score, {self.n} rows, {self.n_event} events", self.table, ()
+    def _overall(self) -> list[dict[str, Any]]:
+        if self.integrated is None:
+            return []
+        named = {"estimand": "integrated_brier", "estimate": self.integrated}
+        return [named | {"std_error": self.integrated_std_error}]
 
 
 def brier_score(
@@ -120,21 +100,18 @@ def brier_score(
     own = [_score(rows, int(tick), says[:, k]) for k, tick in enumerate(ticks)]
     null = [_score(rows, int(tick), np.full(rows.time.size, nobody[k])) for k, tick in enumerate(ticks)]
     (brier, error), (reference, null_error) = (_table(scores) for scores in (own, null))
-    half = normal_quantile(conf_level) * error
     table = pl.DataFrame(
         {
             "time": times,
             "brier": brier,
-            "std_error": error,
-            "conf_low": np.maximum(brier - half, 0.0),
-            "conf_high": np.minimum(brier + half, 1.0),
+            **limited(brier, error, conf_level),
             "reference": reference,
             "reference_std_error": null_error,
             "explained": 1 - np.divide(brier, reference, where=reference > 0, out=np.full(brier.size, np.nan)),
         },
         nan_to_null=True,
     )
-    return BrierScore(table, *_integrated(times, own), rows.time.size, int(rows.event.sum()), conf_level)
+    return BrierScore(table, rows.time.size, int(rows.event.sum()), conf_level, *_integrated(times, own))
 
 
 def _score(rows: Followed, tick: int, survival: F8) -> tuple[float, F8]:
@@ -145,12 +122,8 @@ def _score(rows: Followed, tick: int, survival: F8) -> tuple[float, F8]:
     return score, failed + beyond - score + rows.through_weights(failed, beyond, tick)
 
 
-def _error(influence: F8) -> float:
-    return float(influence.std(ddof=1) / np.sqrt(influence.size))
-
-
 def _table(scores: list[tuple[float, F8]]) -> tuple[F8, F8]:
-    return np.array([score for score, _ in scores]), np.array([_error(influence) for _, influence in scores])
+    return np.array([score for score, _ in scores]), np.array([error_of(influence) for _, influence in scores])
 
 
 def _integrated(times: F8, scores: list[tuple[float, F8]]) -> tuple[float | None, float | None]:
@@ -160,4 +133,4 @@ def _integrated(times: F8, scores: list[tuple[float, F8]]) -> tuple[float | None
         return None, None
     share = (np.append(width, 0.0) + np.append(0.0, width)) / (2 * width.sum())
     influence = np.sum([share[k] * scores[j][1] for k, j in enumerate(order)], axis=0)
-    return float(sum(share[k] * scores[j][0] for k, j in enumerate(order))), _error(influence)
+    return float(sum(share[k] * scores[j][0] for k, j in enumerate(order))), error_of(influence)
