@@ -25,6 +25,7 @@ ESTIMATES: dict[str, Callable[[Any], Any]] = {
     "robust curve": lambda frame: sv.kaplan_meier(frame, **SURVIVAL, cluster="g"),
     "cox": lambda frame: sv.cox(frame, **SURVIVAL, covariates=["x"]),
     "subdistribution": lambda frame: sv.fine_gray(frame, **RISKS),
+    "cause-specific": lambda frame: sv.cause_specific(frame, **RISKS),
     "bootstrap": lambda frame: sv.bootstrap(frame, **SURVIVAL, statistic="rmst", at=365, replicates=9),
 }
 
@@ -93,7 +94,7 @@ def test_whole_days_may_be_asked_for_as_floats() -> None:
             ask(365.5)
 
 
-@pytest.mark.parametrize("estimate", [ESTIMATES["curve"], ESTIMATES["cox"]])
+@pytest.mark.parametrize("estimate", [ESTIMATES["curve"], ESTIMATES["cox"], ESTIMATES["subdistribution"]])
 def test_a_path_that_is_no_parquet_file_is_refused_with_what_is_taken(
     estimate: Callable[[Any], Any], tmp_path: Path
 ) -> None:
@@ -104,7 +105,7 @@ def test_a_path_that_is_no_parquet_file_is_refused_with_what_is_taken(
             estimate(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["subdistribution", "bootstrap"])
+@pytest.mark.parametrize("name", ["cause-specific", "bootstrap"])
 def test_what_needs_rows_in_memory_says_how_to_get_them(name: str) -> None:
     with pytest.raises(DefinitionError, match=r"polars\.read_parquet"):
         ESTIMATES[name]("rows.parquet")
