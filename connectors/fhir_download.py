@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -190,14 +190,14 @@ class _Lines:
         return f"it holds {lines} resources, not {count}" if count is not None and lines != count else ""
 
 
-def here_in(folder: Path) -> dict[str, Fetched]:
-    """Return the files that are here whole: noted, and of the size and sha256 noted."""
+def here_in(folder: Path, names: Container[str] | None = None) -> dict[str, Fetched]:
+    """Return the files, or those of some names, that are here whole: noted, and of the size and sha256 noted."""
     journal = folder / "done.ndjson"
     if not journal.exists():
         return {}
     with on_disk(journal):
         told = [plain(line) for line in journal.read_bytes().splitlines()]
-    noted = [Fetched(**one) for one in told if isinstance(one, dict)]
+    noted = [Fetched(**one) for one in told if isinstance(one, dict) and (names is None or one["name"] in names)]
     return {one.name: one for one in noted if _is_whole(folder / one.name, one)}
 
 

@@ -18,7 +18,7 @@ from connectors.fhir_entries import Faults, entries
 from connectors.fhir_rows import END, Flattener, parts
 from connectors.fhir_seen import Versions
 from connectors.fhir_state import Export, File
-from rwe.errors import DataError
+from rwe.errors import DataError, MachineError
 from rwe.ports import Batch, Cursor
 
 _LOG = logging.getLogger(__name__)
@@ -126,13 +126,14 @@ class Landing:
 
     def _of_stream(self) -> Iterator[_Here]:
         """Yield this stream's files in their order: what is gone, then what there is."""
-        here, chain = here_in(self._folder), ""
-        for role in ("deleted", "output"):
-            for name, file in self._named(role):
-                if file.type in ("", self._flat.type):
-                    chain = hashlib.sha256(f"{chain}{here[name].sha256}".encode()).hexdigest()[:32]
-                    gone = role == "deleted"
-                    yield _Here(here[name], self._folder / name, bool(file.type), gone, chain)
+        mine = [(role, name, file) for role in ("deleted", "output") for name, file in self._named(role)]
+        mine = [one for one in mine if one[2].type in ("", self._flat.type)]
+        here, chain = here_in(self._folder, {name for _, name, _ in mine}), ""
+        for role, name, file in mine:
+            if name not in here:
+                raise MachineError(f"{self._folder / name}: this file of an export is gone or was changed; read again")
+            chain = hashlib.sha256(f"{chain}{here[name].sha256}".encode()).hexdigest()[:32]
+            yield _Here(here[name], self._folder / name, bool(file.type), role == "deleted", chain)
 
     def _named(self, role: str) -> Iterator[tuple[str, File]]:
         for number, job in enumerate(self._export.jobs):
