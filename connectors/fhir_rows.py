@@ -8,9 +8,9 @@ import difflib
 import hashlib
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -18,19 +18,25 @@ from typing import Any
 
 import polars as pl
 
+from connectors.fhir_cells import Cells
 from connectors.fhir_entries import Entry, Faults, entries
 from connectors.fhir_options import StreamOptions, options_of, view_definition
 from connectors.fhir_view import Row, View
-from connectors.typed import DTYPES, typed
+from connectors.typed import DTYPES
 from rwe.errors import DataError, DefinitionError
-from rwe.spec.source import Kind, Stream
-
-_PARTIAL = re.compile(r"\d{4}(-\d{2})?")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_ZONED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
-
+from rwe.spec.source import Stream
 
 END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A resource under a view: its id, when it was changed, as the server wrote it, and its rows."""
+
+    key: str
+    updated: str
+    rows: list[Row]
+    gone: bool
 
 
 class Flattener:
@@ -63,7 +69,19 @@ class Flattener:
         self.mark = hashlib.sha256(said.encode()).hexdigest()[:12]
         self.remarks: Counter[str] = Counter()
 
-    def frame(self, told: Sequence[Entry]) -> pl.DataFrame:
+    def lay(self, entry: Entry) -> Laid:
+        """Return what the view makes of a resource: no rows where it is gone, or the view keeps nothing of it.
+
+        Raises
+        ------
+        DataError
+            If a path gives several values where one was asked.
+        """
+        key = entry.resource.get("id")
+        rows = [] if entry.gone else list(self._view.rows(entry.resource))
+        return Laid(key if isinstance(key, str) else "", _updated(entry.resource), rows, entry.gone)
+
+    def frame(self, told: Sequence[Laid]) -> pl.DataFrame:
         """Return the rows of some resources, all rows of a resource together; what is gone bears ``_op`` delete.
 
         A resource that stands twice counts once, by ``meta.lastUpdated`` or else as told last. One of which the
@@ -75,13 +93,11 @@ class Flattener:
             With counts, where ids are missing or values are not of their declared type.
         """
         newest = _newest(told, self.name)
-        made = [(key, [] if entry.gone else list(self._view.rows(entry.resource))) for key, entry in newest.items()]
-        keys = [key for key, rows in made for _ in rows]
-        rows = [row for _, found in made for row in found]
+        keys = [one.key for one in newest for _ in one.rows]
+        rows = [row for one in newest for row in one.rows]
         if wrong := sum(row[self._stream.key] != key for key, row in zip(keys, rows, strict=True)):
             raise DataError(f"{self.name}.{self._stream.key}: in {wrong} rows it is not the id of the resource")
-        gone = [key for key, found in made if not found]
-        return self._typed(keys, rows, gone)
+        return self._typed(keys, rows, [one.key for one in newest if not one.rows])
 
     def tell(self, log: logging.Logger, site: str) -> None:
         """Log what was done to partial dates, by count, and begin to count anew."""
@@ -98,7 +114,7 @@ class Flattener:
         made = {"_key": pl.Series([*keys, *gone], dtype=pl.String)}
         for name, column in self._stream.columns.items():
             cells = [row.get(name) for row in rows]
-            values = _Column(f"{self.name}.{name}", column.type, self._options, self.remarks).values(cells)
+            values = Cells(f"{self.name}.{name}", column.type, self._options, self.remarks).values(cells)
             made[name] = pl.concat([values, pl.Series(nothing, dtype=DTYPES[column.type])])
         if gone:
             made["_op"] = pl.Series(["upsert"] * len(keys) + ["delete"] * len(gone))
@@ -117,7 +133,7 @@ class Flattener:
 
 
 def parts(
-    path: Path, flat: Flattener, size: int, *, only: bool = False, seen: Callable[[Sequence[Entry]], None] | None = None
+    path: Path, flat: Flattener, size: int, *, only: bool = False, seen: Callable[[Sequence[Laid]], None] | None = None
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the rows of a file, `size` resources at a time, under the number of the part; the last is named END.
 
@@ -129,7 +145,7 @@ def parts(
         At the end of a file with lines that cannot be read, with counts; no part of it is then END.
     """
     faults = Faults()
-    told = entries(path, flat.type, faults, only=only)
+    told = map(flat.lay, entries(path, flat.type, faults, only=only))
     number, held = 0, None
     while chunk := list(islice(told, size)):
         number += 1
@@ -145,21 +161,18 @@ def parts(
     faults.refuse(f"stream '{flat.name}', file '{path.name}'")
 
 
-def _newest(told: Iterable[Entry], stream: str) -> dict[str, Entry]:
-    kept: dict[str, Entry] = {}
+def _newest(told: Iterable[Laid], stream: str) -> list[Laid]:
+    kept: dict[str, Laid] = {}
     without = 0
-    for entry in told:
-        key = entry.resource.get("id")
-        if not isinstance(key, str) or not key:
-            without += 1
-            continue
-        have = kept.get(key)
-        if have is None or not _later(updated(have), updated(entry)):
-            kept.pop(key, None)
-            kept[key] = entry
+    for one in told:
+        without += not one.key
+        have = kept.get(one.key)
+        if have is None or not _later(have.updated, one.updated):
+            kept.pop(one.key, None)
+            kept[one.key] = one
     if without:
         raise DataError(f"stream '{stream}': {without} resources have no id; mend the source")
-    return kept
+    return list(kept.values())
 
 
 def _later(one: str, other: str) -> bool:
@@ -170,75 +183,7 @@ def _later(one: str, other: str) -> bool:
         return False
 
 
-def updated(entry: Entry) -> str:
-    """Return when a resource was changed, as the server wrote it; empty where it does not say."""
-    meta = entry.resource.get("meta")
+def _updated(resource: dict[str, Any]) -> str:
+    meta = resource.get("meta")
     told = meta.get("lastUpdated") if isinstance(meta, dict) else None
     return told if isinstance(told, str) else ""
-
-
-class _Column:
-    """The cells of one column, in its declared type or refused by count."""
-
-    def __init__(self, where: str, kind: Kind, options: StreamOptions, remarks: Counter[str]) -> None:
-        self._where = where
-        self._kind = kind
-        self._options = options
-        self._remarks = remarks
-        self._refused: Counter[str] = Counter()
-
-    def values(self, cells: Sequence[Any]) -> pl.Series:
-        made = [None if cell is None else _READ[self._kind](self, cell) for cell in cells]
-        if self._refused:
-            said = "; ".join(f"{n} of {len(cells)} values are {what}" for what, n in sorted(self._refused.items()))
-            raise DataError(f"{self._where}: {said}")
-        try:
-            return typed(made, self._kind, self._where)
-        except UnicodeEncodeError:
-            raise DataError(
-                f"{self._where}: a text holds half a character (a lone surrogate); mend the source"
-            ) from None
-
-    def text(self, cell: Any) -> Any:
-        """Booleans in FHIR's spelling, collections as JSON; numbers are not text."""
-        if isinstance(cell, bool):
-            return "true" if cell else "false"
-        return json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list) else cell
-
-    def date(self, cell: Any) -> Any:
-        if isinstance(cell, str) and _PARTIAL.fullmatch(cell):
-            return self._part(cell, "")
-        if not isinstance(cell, str) or not _ZONED.fullmatch(cell):
-            return cell
-        if self._options.time_as_date == "refuse":
-            return self._refuse("times, not dates; declare the column a timestamp, or time_as_date: local")
-        self._remarks[f"{self._where}: times of which the day was taken"] += 1
-        return cell[:10]
-
-    def timestamp(self, cell: Any) -> Any:
-        if isinstance(cell, str) and (_PARTIAL.fullmatch(cell) or _DAY.fullmatch(cell)):
-            return self._part(cell, "T00:00:00Z")
-        return cell if isinstance(cell, str) and _ZONED.fullmatch(cell) else self._refuse("times without their zone")
-
-    def same(self, cell: Any) -> Any:
-        return cell
-
-    def _part(self, cell: str, clock: str) -> Any:
-        rule = self._options.date_partial
-        if rule == "refuse":
-            return self._refuse("dates with a part missing; say what they mean by date_partial: first or null")
-        words = "taken as their first moment" if rule == "first" else "left empty"
-        self._remarks[f"{self._where}: partial dates {words}"] += 1
-        return f"{cell}{'-01-01'[len(cell) - 4 :] if len(cell) < 10 else ''}{clock}" if rule == "first" else None
-
-    def _refuse(self, what: str) -> None:
-        self._refused[what] += 1
-
-
-_READ: dict[Kind, Callable[[_Column, Any], Any]] = {
-    "text": _Column.text,
-    "integer": _Column.same,
-    "number": _Column.same,
-    "date": _Column.date,
-    "timestamp": _Column.timestamp,
-}

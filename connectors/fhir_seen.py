@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from connectors.fhir_entries import Entry
-from connectors.fhir_rows import updated
+from connectors.fhir_rows import Laid
 
 _Hashes = npt.NDArray[np.uint64]
 
@@ -24,9 +23,9 @@ class Versions:
         self._ids: list[_Hashes] = []
         self._versions: list[_Hashes] = []
 
-    def see(self, told: Sequence[Entry]) -> None:
+    def see(self, told: Sequence[Laid]) -> None:
         """Note resources; those seen before under another ``meta.lastUpdated`` are counted as conflicts."""
-        keys = {str(one.resource.get("id")): updated(one) for one in told if not one.gone}
+        keys = {one.key: one.updated for one in told if not one.gone}
         ids = _hashes(list(keys))
         versions = _hashes([f"{key} {when}" for key, when in keys.items()])
         self.conflicts += int((_within(self._ids, ids) & ~_within(self._versions, versions)).sum())
