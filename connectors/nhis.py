@@ -25,6 +25,7 @@ from rwe.spec.site import Site
 from rwe.spec.source import Source
 
 _NAMED = 5
+_PAGE = 20_000  # rows are Python values until a page is whole: 20,000 stays take 60 MB
 
 
 def connect(site: Site, source: Source, home: Path) -> NhisConnector:
@@ -108,7 +109,7 @@ class NhisConnector:
         self._look()
         begun = since if since and since.key == self._ledger.id else None
         self._settle(stream, known)
-        pages = Pages(plan, self._ledger, self._arrived, self._site.page_rows)
+        pages = Pages(plan, self._ledger, self._arrived, min(self._site.page_rows, _PAGE))
         cursor = begun
         for page in pages.of(self._ledger.after(int(begun.value) if begun else 0, plan.types), late=False):
             cursor = Cursor(str(page.members[-1].seq), self._ledger.id)
