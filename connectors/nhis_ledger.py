@@ -51,6 +51,7 @@ INSERT INTO message (id, sha256, kind, created_on, path, member, signed)
 INSERT INTO fault SELECT c.path, c.member, :other FROM temp.come c JOIN message m USING (id) WHERE m.sha256 <> c.sha256;
 DELETE FROM temp.seen; DELETE FROM temp.wrong; DELETE FROM temp.come;
 """
+_CHUNK = 10_000
 OTHER_CONTENT = "its messageId came before with other content"
 
 
@@ -91,7 +92,8 @@ class Ledger:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            # opened in one thread, read ahead in another; never used by two at once
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA temp_store = MEMORY")
             with self._written():
@@ -157,8 +159,11 @@ class Ledger:
     def after(self, seq: int, types: Sequence[str]) -> Iterator[Arrival]:
         """Yield the messages of these types or families with a higher number, in its order."""
         like = " OR ".join("kind LIKE ?" for _ in types)
-        rows = f"SELECT seq, id, sha256, created_on, path, member FROM message WHERE seq > ? AND ({like}) ORDER BY seq"
-        yield from self._arrivals(rows, (seq, *(f"{one}%" for one in types)))
+        wanted = f"seq > ? AND ({like}) ORDER BY seq LIMIT {_CHUNK}"
+        query = f"SELECT seq, id, sha256, created_on, path, member FROM message WHERE {wanted}"
+        while rows := list(self._arrivals(query, (seq, *(f"{one}%" for one in types)))):
+            yield from rows
+            seq = rows[-1].seq
 
     def aside(self, stream: str) -> list[Arrival]:
         """Return the messages that a stream has set aside."""
