@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -286,8 +285,6 @@ class _Reading:
             self.floor = floor_of(plan, since.value, days)
         elif since is not None and (since.value or since.key):
             self.after = Place(since.value, since.key)
-        self._nonce = secrets.token_hex(16)
-        self._number = 0
 
     def batch(self, page: pl.DataFrame) -> Batch:
         """Return a page as a batch, and go on behind it."""
@@ -300,7 +297,7 @@ class _Reading:
         missing = (pl.lit(None, DTYPES[c.type]).alias(n) for n, c in columns if n not in page.columns)
         rows = page.with_columns(pl.col(KEY).cast(pl.String).alias("_key"), *missing)
         self.first = False
-        return Batch(plan.name, rows.select("_key", *plan.stream.columns), *self._cursor())
+        return Batch(plan.name, rows.select("_key", *plan.stream.columns), self._cursor())
 
     def _advance(self, page: pl.DataFrame) -> None:
         if self.plan.spelled == "iso":
@@ -313,19 +310,11 @@ class _Reading:
             )
         self.after = place
 
-    def _cursor(self) -> tuple[Cursor, str]:
-        """Return the cursor to keep, which never goes back, and an id for pages that lie wholly in the overlap.
-
-        Such pages come under one cursor again and again; what they hold may differ each time, so that only the
-        rows can tell whether they are new. They get an id that no other batch has.
-        """
+    def _cursor(self) -> Cursor:
+        """Return the cursor to keep, which never goes back: pages that lie wholly in the overlap keep the old one."""
         if self.after is None:
-            return Cursor("", ""), ""
-        here = Cursor(self.after.value, self.after.key)
-        since = self._since
-        if since is None or self.floor is None:
-            return here, ""
-        if later(self.plan, here.value, since.value):
-            return here, ""
-        self._number += 1
-        return since, f"{self._nonce}-{self._number}"
+            return Cursor("", "")
+        here, since = Cursor(self.after.value, self.after.key), self._since
+        if since is None or self.floor is None or later(self.plan, here.value, since.value):
+            return here
+        return since

@@ -300,6 +300,21 @@ def test_corrected_rows_are_told_from_new_ones(clinic: Clinic) -> None:
     assert (told["landed"], told["new"], told["corrected"], told["late"]) == (8, 1, 7, 0)
 
 
+def test_a_row_written_late_under_an_old_cursor_value_is_told_as_late_once(clinic: Clinic) -> None:
+    clinic.extract()
+    cursor = clinic.landing("lab").cursor()
+    clinic.labs([3_000], modified_at=f"{START + timedelta(seconds=10)}")
+    clinic.sql("UPDATE lab SET value = 1 + value WHERE row_id = 7")
+
+    told, again = clinic.extract()[1]["lab"], clinic.extract()[1]["lab"]
+    clinic.sql("UPDATE lab SET value = value - 1 WHERE row_id = 7")
+    back = clinic.extract()[1]["lab"]
+
+    assert (told["new"], told["late"], told["corrected"]) == (0, 1, 1)
+    assert (again["landed"], back["corrected"]) == (0, 1)
+    assert clinic.landing("lab").cursor() == cursor
+
+
 def test_another_key_is_refused_by_its_version(clinic: Clinic) -> None:
     clinic.extract()
     path = clinic.folder / "home" / "key" / "linkage.key"
