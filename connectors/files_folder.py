@@ -102,7 +102,7 @@ def root(site: Site, home: Path) -> Path:
     parts = urlsplit(site.address())
     if parts.scheme != "file":
         raise DefinitionError(f"site '{site.site}': its address is not a folder, for example file:///srv/drops")
-    return Path(unquote(parts.netloc + parts.path).replace("{home}", str(home)))
+    return Path(unquote(parts.netloc + parts.path).replace("/{home}", str(home)).replace("{home}", str(home)))
 
 
 def reachable(site: Site, folder: Path) -> None:
