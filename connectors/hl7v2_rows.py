@@ -58,6 +58,7 @@ class Hl7(Delivered):
         Code page of messages that name none in MSH-18.
     """
 
+    mode: Literal["append"] = "append"
     messages: tuple[str, ...] = Field(min_length=1)
     cancels: tuple[str, ...] | None = None
     rows: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9]{2}$")

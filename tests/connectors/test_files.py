@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pyreadstat
 import pytest
@@ -236,6 +237,71 @@ def test_statistical_files_are_read_in_parts(kind: str, name: str, tmp_path: Pat
         ("2", CARD, None, None, None),
         ("3", CARD, None, 2.0, None),
     ]
+
+
+CELLS = [["id", "patient", "seen", "dose"], [1, CARD, datetime(2024, 2, 29), 1.5], [2, CARD, "2024-03-01", "2"]]
+
+
+def _book(folder: Path, *lines: list[Any]) -> None:
+    book = openpyxl.Workbook()
+    for line in lines:
+        book.worksheets[0].append(line)
+    book.save(folder / "a.xlsx")
+
+
+def test_cells_of_a_workbook_are_what_their_type_says(tmp_path: Path) -> None:
+    _book(tmp_path, ["Отчет за март"], [], *CELLS, [None, None], [])
+
+    (batch,) = _read(tmp_path, format="xlsx", header_row=3)
+
+    assert batch.rows.select("_key", "seen", "dose").rows() == [
+        ("1", date(2024, 2, 29), 1.5),
+        ("2", date(2024, 3, 1), 2.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "cell", "told"),
+    [
+        ((1, 1), 7523169263, "patient: 1 of 2 values are not of type text"),
+        ((1, 2), 45351, "seen: 1 of 2 values are not of type date"),
+        ((1, 2), datetime(2024, 2, 29, 12, 30), "seen: 1 of 2 values are not of type date"),
+        ((1, 3), True, "dose: 1 of 2 values are not of type number"),
+        ((1, 3), "1,5", "dose: 1 of 2 values are not of type number"),
+        ((0, 1), None, "does not name every column"),
+    ],
+)
+def test_cells_of_another_type_are_refused(place: tuple[int, int], cell: Any, told: str, tmp_path: Path) -> None:
+    lines = [list(line) for line in CELLS]
+    lines[place[0]][place[1]] = cell
+    _book(tmp_path, *lines)
+
+    assert told in _refused(tmp_path, format="xlsx")
+
+
+def test_a_workbook_that_is_none_or_lacks_its_sheet_is_refused(tmp_path: Path) -> None:
+    _book(tmp_path, *CELLS)
+    assert "has no sheet 'март'" in _refused(tmp_path, format="xlsx", sheet="март")
+
+    _drop(tmp_path, b"\xd0\xcf\x11\xe0 an old or encrypted one", "a.xlsx")
+    assert "is not a workbook, or is protected" in _refused(tmp_path, format="xlsx")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("dose", ["1.5", "2"], "dose: 2 of 2 values are not of type number"),
+        ("dose", [1.5, float("inf")], "dose: 1 of 2 values are not of type number"),
+        ("dose", [2**53 + 1, 2], "dose: 1 of 2 values are not of type number"),
+        ("patient", [7523169263, 1], "patient: 2 of 2 values are not of type text"),
+        ("seen", [datetime(2024, 2, 29, 1), datetime(2024, 2, 29)], "seen: 1 of 2 values are not of type date"),
+    ],
+)
+def test_typed_columns_of_another_type_are_refused(column: str, values: list[Any], told: str, tmp_path: Path) -> None:
+    good = {"id": [1, 2], "patient": [CARD] * 2, "seen": [date(2024, 2, 29), None], "dose": [1.5, None]}
+    pl.DataFrame(good | {column: values}).write_parquet(tmp_path / "a.parquet")
+
+    assert told in _refused(tmp_path, format="parquet")
 
 
 def test_local_clocks_are_asked_for_their_zone() -> None:
