@@ -18,7 +18,7 @@ from connectors.files_contract import Contract
 from connectors.files_folder import Drop
 from connectors.files_survey import refuse_unreadable, survey
 from connectors.files_text import from_text, without_null_words
-from rwe.errors import DataError
+from rwe.errors import DataError, SourceUnreachable
 from rwe.spec.source import Kind
 
 Piece = dict[str, Any]
@@ -45,6 +45,8 @@ def csv_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
             yield from _pieces(text, contract, drop.name, rows)
     except csv.Error:
         raise DataError(f"file '{drop.name}': a quote is not closed, or stands within a field") from None
+    except UnicodeDecodeError:  # its bytes were other ones a moment ago
+        raise SourceUnreachable(f"file '{drop.name}' changed while it was read; it is read again next time") from None
 
 
 def csv_typed(values: Any, kind: Kind, contract: Contract) -> tuple[pl.Series, int]:

@@ -82,7 +82,7 @@ def _reader(contract: Contract, name: str) -> Callable[..., pl.DataFrame]:
         file.seek(0)
         try:
             frame, _ = readers[contract.format](file, output_format="polars", **encoding, **bounds)
-        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError):
+        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, ValueError, ArithmeticError):
             raise DataError(
                 f"file '{name}' is not a {contract.format} file, is damaged or of another encoding"
             ) from None

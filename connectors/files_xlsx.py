@@ -7,10 +7,11 @@ from __future__ import annotations
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, time
 from itertools import islice
 from typing import Any, BinaryIO
+from xml.etree.ElementTree import ParseError
 
 import polars as pl
 from openpyxl import Workbook, load_workbook
@@ -35,7 +36,7 @@ def xlsx_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
     DataError
         If it is no workbook, unpacks to too much, or has no such sheet or line of names.
     """
-    with drop.seekable() as file, closing(_workbook(file, drop)) as book:
+    with drop.seekable() as file, _told(drop), closing(_workbook(file, drop)) as book:
         lines = _sheet(book, contract, drop.name)
         columns = list(contract.names) or _header(lines, contract, drop.name)
         yield {column: [] for column in columns}
@@ -44,15 +45,21 @@ def xlsx_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
             yield dict(zip(columns, map(list, zip(*part, strict=True)), strict=True))
 
 
-def _workbook(file: BinaryIO, drop: Drop) -> Workbook:
+@contextmanager
+def _told(drop: Drop) -> Iterator[None]:
+    """Say that a workbook is damaged in words of ours: the reader's own may show a cell."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            check_archive(archive.infolist(), drop.stamp[0], drop.name, Folder())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that are not read
-            return load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError):
+        yield
+    except (zipfile.BadZipFile, InvalidFileException, ParseError, LookupError, ValueError, TypeError, ArithmeticError):
         raise DataError(f"file '{drop.name}' is not a workbook, or is protected by a password; send it again") from None
+
+
+def _workbook(file: BinaryIO, drop: Drop) -> Workbook:
+    with zipfile.ZipFile(file) as archive:
+        check_archive(archive.infolist(), drop.stamp[0], drop.name, Folder())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions that are not read
+        return load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
 def _sheet(book: Workbook, contract: Contract, name: str) -> Iterator[tuple[Any, ...]]:

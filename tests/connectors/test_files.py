@@ -287,6 +287,14 @@ def test_a_workbook_that_is_none_or_lacks_its_sheet_is_refused(tmp_path: Path) -
     assert "is not a workbook, or is protected" in _refused(tmp_path, format="xlsx")
 
 
+@pytest.mark.parametrize(("kind", "told"), [("parquet", "is not a Parquet file"), ("stata", "is not a stata file")])
+@pytest.mark.parametrize("text", [GOOD, "PAR1", "\0" * 4_000])
+def test_a_file_of_another_kind_is_refused(kind: str, told: str, text: str, tmp_path: Path) -> None:
+    _drop(tmp_path, text)
+
+    assert told in _refused(tmp_path, format=kind)
+
+
 @pytest.mark.parametrize(
     ("column", "values", "told"),
     [
