@@ -28,7 +28,7 @@ from synthetic.rows import source
 folder, form = Path(sys.argv[1]), sys.argv[2]
 lab = source("lab").streams["lab"].model_copy(update={"table": "lab.*", "options": {"format": form}})
 site = Site(site="big", title=Text(en="Big", bg="Голям"), connector="files", url=f"file://{folder}", mapping=".",
-            options={"quiet_seconds": 0})
+            page_rows=10_000, options={"quiet_seconds": 0})
 read = connect(site, Source(source="big", streams={"lab": lab}), folder).read("lab", None)
 rows = sum(batch.rows.height for batch in read)
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
