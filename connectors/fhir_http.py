@@ -100,10 +100,14 @@ class Http:
         self._options = options
         self._timeout = timeout
         self._hosts = {urlsplit(base).netloc.lower(), *map(str.lower, options.token_hosts)}
-        self._deadline = time.monotonic() + options.deadline_seconds
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
+        self.start()
         self.token: Callable[[str], str | None] = lambda _refused: None
+
+    def start(self) -> None:
+        """Begin to count towards the deadline: an export begins, or goes on."""
+        self._deadline = time.monotonic() + self._options.deadline_seconds
 
     def close(self) -> None:
         """Give back connections."""

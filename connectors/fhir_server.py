@@ -177,6 +177,7 @@ class ServerConnector:
 
     def _complete(self, state: State, export: Export) -> None:
         """Bring every job of an export to its end: asked for, waited for, fetched."""
+        self._http.start()
         for number, job in enumerate(export.jobs):
             runner = Runner(self._http, self._exporter, self._options, self._site.site, state, export, number)
             patients = self._newcomers(state, export) if job.history and not job.status_url else []
