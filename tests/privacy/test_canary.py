@@ -61,7 +61,7 @@ def test_a_few_faults_leave_no_mark() -> None:
 
 @pytest.mark.ci
 def test_hundreds_of_faults_at_every_boundary_leave_no_mark() -> None:
-    report = canary(main, faults=450)
+    report = canary(main, faults=330)
 
     assert report.found == ()
     assert report.faults["inside: an error of a library"] >= 200
