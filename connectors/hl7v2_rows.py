@@ -47,8 +47,7 @@ class Hl7(Delivered):
     cancels
         Which ones take a row back; where not told, those that cancel its messages by the standard.
     rows
-        The segment that makes a row, for example ``OBX``; the message where not told. ``MRG`` gives two rows a
-        merge: the number that survives and the number merged into it.
+        The segment that makes a row, for example ``OBX``, or the message; ``MRG`` gives two, one for each number.
     fields
         Where each column, and the key, stands; ``@control`` is MSH-10, ``@event`` the trigger, ``@row`` the number
         of the row in its message, ``@side`` ``surviving`` or ``merged``.
@@ -142,7 +141,7 @@ def _pages(said: Iterator[list[Said]], rows: int) -> Iterator[list[Said]]:
 
 def _said(raw: Iterator[list[bytes]], contract: Hl7, aside: Counter[str]) -> Iterator[list[Said]]:
     """Yield what each message says at the declared places; one that cannot be read is counted by its reason."""
-    places = {column: _place(where) for column, where in contract.fields.items()}
+    places = {column: where if where in _FACTS else path(where) for column, where in contract.fields.items()}
     seen: dict[str, int] = {}
     for segments in raw:
         try:
@@ -155,10 +154,6 @@ def _said(raw: Iterator[list[bytes]], contract: Hl7, aside: Counter[str]) -> Ite
             yield _rows(message, trigger, control, places, contract)
         except Unreadable as exc:
             aside[str(exc)] += 1
-
-
-def _place(where: str) -> Path | str:
-    return where if where in _FACTS else path(where)
 
 
 def _trigger(message: Message) -> str:
