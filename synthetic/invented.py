@@ -49,7 +49,9 @@ class Invented:
         """Return where the database is."""
         title = Text(en="Invented hospital", bg="Измислена болница")
         url = f"sqlite:///{path.as_posix()}"
-        return Site(site=self.name, title=title, connector="sql", url=url, mapping=".", page_rows=page_rows)
+        options = {"overlap_days": 1}  # a week would be 19,000 rows of a hospital that writes one every half minute
+        settings = {"page_rows": page_rows, "options": options}
+        return Site(site=self.name, title=title, connector="sql", url=url, mapping=".", **settings)
 
     def build(self, path: Path, tables: Sequence[str], *, rows: int, seed: int = 0, people: int = 1000) -> None:
         """Write a new database of `rows` rows a table (of the table ``patient`` at most one for each person)."""

@@ -109,6 +109,7 @@ def _one(home: Path, database: Path, page: int, pace: float, draw: random.Random
         if next(received(connection, _SILENT), None) != "ready":
             raise MachineError("the extraction to be killed did not start; run 'rwe doctor'")
         begin, told, end = time.monotonic(), [0.0], float("inf")
+        batches = draw.randrange(1, 4) if draw else 0  # from its first batch on it is at its work
         if draw and draw.random() < EARLY:
             end = begin + draw.uniform(0, EARLY)
         while (left := end - time.monotonic()) > 0 and connection.poll(min(left, _SILENT)):
@@ -120,7 +121,7 @@ def _one(home: Path, database: Path, page: int, pace: float, draw: random.Random
             if said == "done":
                 return True, time.monotonic() - begin, pace
             told.append(time.monotonic())
-            if draw and end == float("inf"):  # from its first batch on it is at its work
+            if draw and len(told) > batches and end == float("inf"):
                 end = told[-1] + draw.uniform(0, 2 * pace)
         process.kill()
     times = told[1:]

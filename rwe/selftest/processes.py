@@ -13,7 +13,8 @@ from typing import Any
 
 from rwe.errors import MachineError
 
-PRELOAD = ["rwe.pipeline.extract", "rwe.selftest.work", "connectors.sql"]
+# what the work imports, and what connector and driver import when they first read: each would cost seconds a process
+PRELOAD = ["rwe.pipeline.extract", "rwe.selftest.work", "connectors.sql", "adbc_driver_sqlite.dbapi", "pandas"]
 
 
 def _context() -> ForkServerContext:
