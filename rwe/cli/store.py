@@ -181,6 +181,7 @@ def erase(token: Token = None, /, *, yes: Yes = False, common: Common = ALL, voi
         voice.say("store.sure")
         return 0
     _erased(erasure.erase(person, common.place), voice)
+    voice.say("store.deliveries")
     return 0
 
 
