@@ -14,7 +14,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -137,9 +137,9 @@ def erase(person: Person, home: Path) -> Erasure:
     Raises
     ------
     Busy
-        If another process appends to a table, or erases.
+        If another process runs a study, appends to a table, or erases.
     """
-    with _alone(home / "store"):
+    with _alone(home / "store"), _no_run(home):
         _resume(home)
         _note(home / "store" / NOTE, person)
         return _carry_out(person, home)
@@ -153,10 +153,16 @@ def resume(home: Path) -> Erasure | None:
     Busy
         If another process appends to a table, or erases.
     """
-    if not (home / "store" / NOTE).exists():
+    note = home / "store" / NOTE
+    if not note.exists() and not _draft(note).exists():
         return None
-    with _alone(home / "store"):
+    with _alone(note.parent):
+        _draft(note).unlink(missing_ok=True)
         return _resume(home)
+
+
+def _draft(note: Path) -> Path:
+    return note.with_suffix(".draft")
 
 
 def _resume(home: Path) -> Erasure | None:
@@ -185,7 +191,7 @@ def _carry_out(person: Person, home: Path) -> Erasure:
 
 def _note(path: Path, person: Person) -> None:
     """Keep what is being erased until it is; only the owner may read it."""
-    draft = path.with_suffix(".draft")
+    draft = _draft(path)
     with on_disk(path):
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -224,11 +230,26 @@ def _references(root: Path) -> frozenset[str]:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    lock = FileLock(root / "erasing.lock", timeout=0)
+    with _held(root / "erasing.lock", "another process is erasing in this home; try again later"):
+        yield
+
+
+@contextmanager
+def _no_run(home: Path) -> Iterator[None]:
+    """Keep studies from running: one that has read the person already would write them into the common model."""
+    with ExitStack() as stack:
+        for path in sorted(home.glob(".*.lock")):
+            stack.enter_context(_held(path, f"study '{path.stem[1:]}' is being run; erase when it has ended"))
+        yield
+
+
+@contextmanager
+def _held(path: Path, busy: str) -> Iterator[None]:
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise Busy("another process is erasing in this home; try again later") from None
+        raise Busy(busy) from None
     try:
         yield
     finally:

@@ -148,6 +148,23 @@ def test_two_do_not_erase_at_once(home: Path) -> None:
         erasure.erase(_find(home), home)
 
 
+def test_nobody_is_erased_while_a_study_runs(home: Path) -> None:
+    person = _find(home)
+
+    with FileLock(home / ".breast.lock"), pytest.raises(Busy, match="study 'breast' is being run"):
+        erasure.erase(person, home)
+
+    assert erasure.erase(person, home).tables
+
+
+def test_a_draft_of_the_note_is_not_left(home: Path) -> None:
+    draft = home / "store" / "erasing.draft"
+    draft.write_text("half a no")
+
+    assert erasure.resume(home) is None
+    assert not draft.exists()
+
+
 POINTS = (
     "rwe.pipeline.erasure._note",
     "rwe.pipeline.erasure._chain",
