@@ -10,27 +10,25 @@ was stopped goes on where it stopped; the note is deleted last.
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 from filelock import FileLock, Timeout
 
-from rwe.chain import Chain, fsync, on_disk
+from rwe.chain import fsync, on_disk
 from rwe.errors import Busy, DataError
 from rwe.identity import pseudonymise
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.erased_files import clear_exports, clear_runs
+from rwe.pipeline.erased_people import TOKENS, chain_of, reference, references_of
 from rwe.spec.source import Column
 from rwe.store import Store, Table
 
-TOKENS = ("person_token", "national_token")
 NOTE = "erasing.json"
 _ID_DIGITS = 15  # the first 60 bits of a token: the id of a person in the common model
 
@@ -177,9 +175,9 @@ def _resume(home: Path) -> Erasure | None:
 def _carry_out(person: Person, home: Path) -> Erasure:
     """Do the noted erasure from wherever it stands; each part of it may have been done before."""
     store, key = Store(home / "store", patience=60), load_or_make_key(home)
-    references = [_reference(key, token) for token in person.tokens]
-    if new := [one for one in references if one not in _references(store.root)]:
-        _chain(store.root).append({"kind": "erased", "references": new})
+    references = [reference(key, token) for token in person.tokens]
+    if new := [one for one in references if one not in references_of(store.root)]:
+        chain_of(store.root).append({"kind": "erased", "references": new})
     tables = {name: store.table(name).erase(person.columns, references[0]).rows for name in store.names()}
     runs, files = clear_runs(home, person.columns, person.keys, references[0])
     files += clear_exports(home, person.columns, person.keys)
@@ -200,32 +198,6 @@ def _note(path: Path, person: Person) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
         fsync(path.parent)
-
-
-def barred(store: Store, key: bytes) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Return what takes the rows of erased people out of pseudonymised rows, before they land."""
-    references = _references(store.root)
-    return partial(_without, references=references, key=key) if references else lambda rows: rows
-
-
-def _without(rows: pl.DataFrame, *, references: frozenset[str], key: bytes) -> pl.DataFrame:
-    for name in set(TOKENS) & set(rows.columns):
-        tokens = rows[name].drop_nulls().unique()
-        out = [token for token in tokens if _reference(key, token) in references]
-        rows = rows.filter(~pl.col(name).is_in(out).fill_null(value=False)) if out else rows
-    return rows
-
-
-def _reference(key: bytes, token: str) -> str:
-    return hmac.digest(key, f"erased\x00{token}".encode(), "sha256")[:16].hex()
-
-
-def _chain(root: Path) -> Chain:
-    return Chain(root / "erased.jsonl")
-
-
-def _references(root: Path) -> frozenset[str]:
-    return frozenset(one for entry in _chain(root).entries() for one in entry.payload.get("references", ()))
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import delete_gone
-from rwe.pipeline.erasure import barred, resume
+from rwe.pipeline.erased_people import barred
+from rwe.pipeline.erasure import resume
 from rwe.pipeline.landing import Landing, land
 from rwe.ports import Connector, TellsColumns, TellsSession
 from rwe.spec.site import Site

@@ -12,6 +12,7 @@ from __future__ import annotations
 from rwe.store.appending import Landed
 from rwe.store.rows import hashed
 from rwe.store.seal import Seal, SealedFile
-from rwe.store.table import Store, Table
+from rwe.store.store import Store
+from rwe.store.table import Table
 
 __all__ = ["Landed", "Seal", "SealedFile", "Store", "Table", "hashed"]

@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""`Store` and `Table`: append rows with their cursor in one sealed commit, read them as of any commit."""
+"""`Table`: append rows with their cursor in one sealed commit, read them as of any commit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-from filelock import FileLock, Timeout
 
 from rwe.chain import on_disk
 from rwe.errors import Busy, DataError, MachineError
@@ -19,49 +19,13 @@ from rwe.ports import Cursor
 from rwe.store import commit as delta
 from rwe.store.appending import Appending, Landed, last_cursor
 from rwe.store.erase import Erased, Traces, erase, traces
+from rwe.store.lock import locked
 from rwe.store.opening import settle, settled, sweep
 from rwe.store.rows import latest, schema_of
 from rwe.store.seal import Seal, erasing, read_seals, scrub, verify, write_seal
 
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """The tables under one folder.
-
-    Parameters
-    ----------
-    root
-        The folder; made at the first append, for its owner only.
-    patience
-        Seconds to wait for another process that appends to the same table.
-    notices
-        What opening had to repair or set aside, in words; shown to people, kept in the seal log.
-    """
-
-    root: Path
-    patience: float = 10.0
-    notices: list[str] = field(default_factory=list)
-
-    def names(self) -> list[str]:
-        """Return the names of the tables that are there."""
-        logs = self.root.rglob("_seal/log.jsonl")
-        return sorted(path.parents[1].relative_to(self.root).as_posix() for path in logs)
-
-    def chains(self) -> list[Path]:
-        """Return the chained logs that stand beside the tables: what was erased, what is known of streams."""
-        return sorted(path for path in self.root.rglob("*.jsonl") if path.parent.name != "_seal")
-
-    def table(self, name: str, *, partition_by: str | None = None) -> Table:
-        """Return the table `name`, for example ``rotterdam/landing/patient``.
-
-        Parameters
-        ----------
-        name
-            Its folder under the root.
-        partition_by
-            Column that splits it into folders, for tables that are distributed.
-        """
-        return Table(self, name, partition_by)
+if TYPE_CHECKING:
+    from rwe.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,21 +265,7 @@ class Table:
 
     @contextmanager
     def _lock(self, patience: float | None = None) -> Iterator[None]:
-        wait = self.store.patience if patience is None else patience
         with on_disk(self.folder):
             self.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.folder / "_seal").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "_seal" / "lock", timeout=wait)
-        try:
-            with on_disk(self.folder):
-                _acquire(lock, self.name)
+        with locked(self.folder, self.name, self.store.patience if patience is None else patience):
             yield
-        finally:
-            lock.release()
-
-
-def _acquire(lock: FileLock, name: str) -> None:
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Busy(f"{name}: another process is appending to this table; try again later") from None

@@ -167,7 +167,7 @@ def test_a_draft_of_the_note_is_not_left(home: Path) -> None:
 
 POINTS = (
     "rwe.pipeline.erasure._note",
-    "rwe.pipeline.erasure._chain",
+    "rwe.pipeline.erasure.chain_of",
     "rwe.store.erase.seal_log",
     "rwe.store.erase.finish",
     "rwe.pipeline.erasure.clear_runs",
