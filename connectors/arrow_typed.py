@@ -23,6 +23,8 @@ _TEXTS = {"text", "varchar", "bpchar", "name", ""}  # PostgreSQL's name of a typ
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MOMENT = _DAY + r"[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|\+00:00)?$"
 
+_BARE = r"^.{10} [^Z+]*$"
+
 
 def taken(table: pa.Table, kinds: Mapping[str, Kind]) -> pl.DataFrame | None:
     """Return the columns in the types of their kinds, or None where any value needs a closer look.
@@ -92,7 +94,9 @@ def _day(texts: pl.Series, called: str) -> pl.Series | None:
 def _moment(texts: pl.Series, called: str) -> pl.Series | None:
     if called not in _TEXTS or not _all(texts.str.contains(_MOMENT)):
         return None
-    bare = texts.str.slice(0, 10) + " " + texts.str.slice(11).str.strip_chars_end("Z").str.strip_suffix("+00:00")
+    bare = texts
+    if not _all(texts.str.contains(_BARE)):
+        bare = texts.str.slice(0, 10) + " " + texts.str.slice(11).str.strip_chars_end("Z").str.strip_suffix("+00:00")
     made = bare.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone="UTC", strict=False)
     return _within(made, texts)
 

@@ -110,7 +110,8 @@ def _mark(place: str, rows: pl.DataFrame) -> str:
     were land again.
     """
     digest = hashlib.sha256(f"{place}\0".encode())
-    for name in ("_key", "_hash", "_op"):
+    digest.update((rows["_op"] == "delete").to_numpy().tobytes())
+    for name in ("_key", "_hash"):
         for words in text_words(rows[name]):
             digest.update(words.astype("<u8", copy=False).data)
     return digest.hexdigest()[:32]
