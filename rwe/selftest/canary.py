@@ -9,11 +9,8 @@ clinical and declared may stand in the tables of the store, and nowhere else.
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import secrets
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -23,6 +20,7 @@ from pathlib import Path
 import polars as pl
 
 from rwe.selftest.boundaries import Boundary, boundaries, raising
+from rwe.selftest.listening import said_into, temporary_in
 
 Run = Callable[[Sequence[str]], int]
 Tell = Callable[[str, float], None]
@@ -222,38 +220,8 @@ def _watched(run: Run, cage: Cage, inject: Boundary | None) -> tuple[int, bytes,
     """Run the extraction; return its exit code, every byte it said, even past Python, and whether the fault fell."""
     armed = list[BaseException]()
     said = cage.folder / "said"
-    with _said_into(said), _temporary(cage.folder / "tmp"), contextlib.ExitStack() as stack:
+    with said_into(said), temporary_in(cage.folder / "tmp"), contextlib.ExitStack() as stack:
         if inject:
             armed = stack.enter_context(raising(inject, cage.marks))
         code = run(cage.line)
     return code, said.read_bytes(), not armed
-
-
-@contextlib.contextmanager
-def _said_into(path: Path) -> Iterator[None]:
-    """Send what is written to stdout and stderr, also by libraries that know nothing of Python, into a file."""
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    with path.open("wb", buffering=0) as file:
-        for number, _ in kept:
-            os.dup2(file.fileno(), number)
-        text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
-        try:
-            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-                yield
-        finally:
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
-            sys.stdout.flush()
-            text.detach()
-
-
-@contextlib.contextmanager
-def _temporary(folder: Path) -> Iterator[None]:
-    """Let temporary files be made in a folder that is searched."""
-    before = tempfile.tempdir
-    tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
