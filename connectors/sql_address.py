@@ -98,7 +98,7 @@ def odbc_text(keys: Mapping[str, str]) -> str:
 
 
 def _braced(value: str) -> str:
-    special = any(sign in value for sign in "[]{}(),;?*=!@") or value != value.strip()
+    special = any(sign in value for sign in "[]{}();?*=!@") or value != value.strip()
     return "{" + value.replace("}", "}}") + "}" if special else value
 
 
@@ -132,8 +132,7 @@ def _mssql(url: sa.URL, site: Site) -> tuple[str, str]:
     own = _query(url)
     if whole := own.pop("odbc_connect", ""):
         return "pyodbc", whole
-    keys = {"SERVER": f"{url.host},{url.port}" if url.port else url.host or "", **_account(url)}
-    keys.pop("PORT")
+    keys = {**_account(url), "SERVER": f"{url.host},{url.port}" if url.port else url.host or "", "PORT": ""}
     intent = {"ApplicationIntent": "ReadOnly"}
     if url.get_driver_name() == "mssqlpython" or not _odbc_drivers():
         if importlib.util.find_spec("mssql_python") is None:

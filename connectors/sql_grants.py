@@ -25,11 +25,10 @@ UNION ALL SELECT DISTINCT p FROM pg_class AS c JOIN pg_namespace AS n ON n.oid =
    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, p)
 """
 _MSSQL = """
-SELECT what FROM (VALUES ('server role sysadmin', IS_SRVROLEMEMBER('sysadmin')),
-  ('role db_owner', IS_ROLEMEMBER('db_owner')), ('role db_datawriter', IS_ROLEMEMBER('db_datawriter')),
-  ('INSERT', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT')),
+SELECT what FROM (VALUES ('INSERT', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT')),
   ('UPDATE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UPDATE')),
-  ('DELETE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE'))) AS asked(what, may) WHERE may = 1
+  ('DELETE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE')),
+  ('ALTER', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER'))) AS asked(what, may) WHERE may = 1
 """
 _ORACLE = """
 SELECT privilege FROM session_privs

@@ -176,6 +176,11 @@ def _postgresql_odbc(request: pytest.FixtureRequest, _folder: Path) -> tuple[sa.
     return engine, f"odbc://reader@127.0.0.1:{engine.url.port}/{engine.url.database}?driver={quote(driver)}"
 
 
+def _postgresql_on_tcp(request: pytest.FixtureRequest, _folder: Path) -> tuple[sa.Engine, str]:
+    url = _emptied(request.getfixturevalue("hospital_on_tcp"))
+    return sa.create_engine(url), sa.make_url(url).set(username="reader").render_as_string(hide_password=False)
+
+
 def _mariadb(request: pytest.FixtureRequest, _folder: Path) -> tuple[sa.Engine, str]:
     server: MariaDb = request.getfixturevalue("mariadb")
     name = server.database()
@@ -199,5 +204,6 @@ _PLACES: dict[str, Callable[[pytest.FixtureRequest, Path], tuple[sa.Engine, str]
     "sqlite over odbc": _sqlite_odbc,
     "postgresql": _postgresql,
     "postgresql over odbc": _postgresql_odbc,
+    "postgresql on tcp": _postgresql_on_tcp,
     "mariadb": _mariadb,
 }
