@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DataError as DriverDataError
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from rwe.errors import DataError, DefinitionError, RweError, SourceUnreachable
 
@@ -32,6 +32,7 @@ _WORDS = {
     "Timeout expired": "HYT00",
     "Invalid authorization specification": "28000",
 }
+_REFUSED = ("0A", "21", "25", "42")
 _CODE = re.compile(r"\((\d{1,6})\)")
 _STATE = re.compile(r"^[0-9A-Z]{5}$")
 
@@ -95,7 +96,7 @@ def _told(exc: SQLAlchemyError, site: str, at: str) -> RweError:
         return DataError(f"{site}: the account may not read what is declared ({name}); grant it SELECT, nothing more")
     if isinstance(exc, DriverDataError):
         return DataError(f"{site}: the source holds a value that cannot be read ({name})")
-    if isinstance(exc, ProgrammingError) and not isinstance(exc, OperationalError):
+    if state.startswith(_REFUSED) or isinstance(exc, ProgrammingError):
         return DataError(f"{site}: the database refuses to read what is declared ({name})")
     return SourceUnreachable(f"{site}: the database{at} does not answer ({name})")
 

@@ -37,6 +37,7 @@ def _keys(batches: list[Any]) -> list[str]:
     return [key for batch in batches for key in batch.rows["_key"]]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("any_clinic", SERVERS, indirect=True)
 @pytest.mark.parametrize("fault", ["drop", "half"])
 def test_a_line_that_breaks_anywhere_costs_no_row(any_clinic: Any, line: Proxy, fault: Any) -> None:
@@ -67,10 +68,12 @@ def test_a_line_that_always_breaks_is_given_up_after_five_tries(any_clinic: Any,
     assert line.lines == before + TRIES
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("any_clinic", ["postgresql on tcp", "mariadb"], indirect=True)
 def test_a_line_that_falls_silent_is_left_and_another_is_taken(any_clinic: Any, line: Proxy) -> None:
     any_clinic.write(visits(ROWS))
-    with closing(any_clinic.open(8, timeout_seconds=1)) as connector:
+    options = {"overlap_days": 0, "retry_seconds": 30}
+    with closing(any_clinic.open(8, timeout_seconds=1, options=options)) as connector:
         connector.check()
         line.faults = [("silence", 5_000)]
 
