@@ -66,15 +66,16 @@ def _sign(connection: sa.Connection) -> str:
     return "%%" if connection.dialect.paramstyle in ("format", "pyformat") else "%"
 
 
-def _mariadb(connection: sa.Connection, _schema: str | None, _tables: list[str], whose: str = "") -> Iterator[str]:
-    for line in (str(row[0]) for row in connection.exec_driver_sql(f"SHOW GRANTS{whose}")):
-        found, role = _GRANT.match(line), _ROLE.match(line)
-        if role and not found:  # it may be active or not: the session could take it
-            yield from _mariadb(connection, None, [], f" FOR {role['role']}")
-        if found is None or (found["who"] == "PUBLIC" and found["where"] in _SANDBOX):
-            continue
-        rights = re.sub(r"\(.*?\)", "", found["what"]).split(",")
-        yield from (right.strip() for right in rights if right.strip() not in _READING)
+def _mariadb(connection: sa.Connection, _schema: str | None, _tables: list[str]) -> Iterator[str]:
+    lines = [str(row[0]) for row in connection.exec_driver_sql("SHOW GRANTS")]
+    roles = [found["role"] for line in lines if not _GRANT.match(line) and (found := _ROLE.match(line))]
+    for role in roles:  # each could be taken by the session, so what it holds counts
+        connection.exec_driver_sql(f"SET ROLE {role}")
+        lines += [str(row[0]) for row in connection.exec_driver_sql("SHOW GRANTS")]
+    for granted in filter(None, map(_GRANT.match, lines)):
+        if granted["who"] != "PUBLIC" or granted["where"] not in _SANDBOX:
+            rights = re.sub(r"\(.*?\)", "", granted["what"]).split(",")
+            yield from (right.strip() for right in rights if right.strip() not in _READING)
 
 
 def _mssql(connection: sa.Connection, schema: str | None, tables: list[str]) -> Iterator[str]:

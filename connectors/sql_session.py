@@ -261,6 +261,7 @@ def _mssql_python(site: Site, found: Address) -> Any:
 
 def _plain(_site: Site, found: Address) -> Callable[[], Any]:
     """Return what opens a connection by the driver's own ways, with parts of the URL."""
-    there: Any = found.url.get_dialect().import_dbapi()
-    given, named = found.url.get_dialect()().create_connect_args(found.url)
+    made: Any = found.url.get_dialect()
+    there = made.import_dbapi()
+    given, named = made(dbapi=there).create_connect_args(found.url)
     return lambda: there.connect(*given, **named)
