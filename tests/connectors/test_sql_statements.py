@@ -134,8 +134,8 @@ def _compiled(kind: str, *, text: bool = False) -> tuple[str, str]:
     )
     pages = Pages(plan, kind, "ward", 500)
     value = "2024-01-02 03:04:05.1234567" if spelled else "2024-01-02T03:04:05.123456+00:00"
-    first = pages.page(None, floor_of(plan, value, 7)).compile(dialect=dialect)
-    then = pages.page(Place(value, "' OR 1=1--" if text else "7"), None).compile(dialect=dialect)
+    first = pages.page(None, floor_of(plan, value, 7), 500).compile(dialect=dialect)
+    then = pages.page(Place(value, "' OR 1=1--" if text else "7"), None, 500).compile(dialect=dialect)
     return " ".join(str(first).split()), " ".join(str(then).split())
 
 
