@@ -118,6 +118,10 @@ class _Adbc:
         self._database, self._dialect = database, dialect
         self._connection = AdbcConnection(database)
 
+    def begin(self) -> None:
+        """Begin a transaction that lasts: one begun by a statement the driver ends when it binds a time with a zone."""
+        self._connection.set_autocommit(False)
+
     def ask(self, statement: str, values: Sequence[Any] = ()) -> pa.Table:
         from adbc_driver_manager import AdbcStatement
 
@@ -155,10 +159,11 @@ def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
     place = session.address.url.set(drivername="postgresql").update_query_dict({"connect_timeout": str(seconds)})
     numbered: Any = postgresql.dialect
     way = _Adbc(adbc.connect(place.render_as_string(hide_password=False)), numbered(paramstyle="numeric_dollar"))
+    way.begin()
     manners = MANNERS[session.kind]
-    for statement in (*manners.settings(seconds, ""), *manners.snapshot(lambda _question: "")):
+    state = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+    for statement in (*state, *manners.settings(seconds, "")):
         way.tell(statement)
-    way.tell(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
     return _alike(way, lambda question: str(way.ask(question)[0][0]), manners.read_only, session)
 
 

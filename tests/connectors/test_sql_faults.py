@@ -18,6 +18,7 @@ from connectors.sql_faults import TRIES, Patience
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from tests.connectors.proxy import Proxy, between
 
+pytestmark = pytest.mark.ci
 SERVERS = ["postgresql over odbc", "postgresql on tcp", "mariadb"]
 ROWS = 60
 
@@ -37,7 +38,6 @@ def _keys(batches: list[Any]) -> list[str]:
     return [key for batch in batches for key in batch.rows["_key"]]
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize("any_clinic", SERVERS, indirect=True)
 @pytest.mark.parametrize("fault", ["drop", "half"])
 def test_a_line_that_breaks_anywhere_costs_no_row(any_clinic: Any, line: Proxy, fault: Any) -> None:
@@ -68,7 +68,6 @@ def test_a_line_that_always_breaks_is_given_up_after_five_tries(any_clinic: Any,
     assert line.lines == before + TRIES
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize("any_clinic", ["postgresql on tcp", "mariadb"], indirect=True)
 def test_a_line_that_falls_silent_is_left_and_another_is_taken(any_clinic: Any, line: Proxy) -> None:
     any_clinic.write(visits(ROWS))

@@ -21,6 +21,7 @@ from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Column, Source, Stream
 
+pytestmark = pytest.mark.ci
 SECRET = "s3cret-marker"
 
 
