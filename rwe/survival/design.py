@@ -156,7 +156,7 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
     states: dict[str, dict[str, Any]] = {}
     widths: dict[str, int] = {}
     for call, column in dict.fromkeys(itertools.chain(*terms)):
-        if call == "C" or (not call and not _is_number(frame[column])):
+        if _levelled(call, frame[column] if call != "calc" else None):
             levels[column] = _levels(frame[column], chosen.pop(column, None))
         if call == "calc":
             values, states[column] = values_of(column, frame)
@@ -165,6 +165,16 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
         raise DefinitionError(f"reference names {sorted(chosen)}, which are not levels of this model")
     expanded = [itertools.product(*(_parts(call, column, levels, widths) for call, column in term)) for term in terms]
     return Design(tuple(itertools.chain(*expanded)), levels, states)
+
+
+def levelled(frame: pl.DataFrame, formula: str | Sequence[str]) -> list[str]:
+    """Return the columns of a formula that count as levels, by the kinds of the columns alone."""
+    factors = dict.fromkeys(itertools.chain(*_terms(formula)))
+    return [column for call, column in factors if _levelled(call, frame[column] if call != "calc" else None)]
+
+
+def _levelled(call: str, column: pl.Series | None) -> bool:
+    return call == "C" or (not call and column is not None and not _is_number(column))
 
 
 def _terms(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:

@@ -18,7 +18,7 @@ from rwe.survival.clock import Clock, ClockName
 from rwe.survival.column_rows import moments_about
 from rwe.survival.columns import numeric
 from rwe.survival.data import Levels, Response, respond
-from rwe.survival.design import Design, columns_of, design
+from rwe.survival.design import Design, columns_of, design, levelled
 from rwe.survival.standard import held
 from rwe.survival.stream import batches
 
@@ -203,7 +203,7 @@ def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mappi
     first = next((batch for frame in frames for batch in batches(frame, columns, 1024)), None)
     if first is None or not first.height:
         raise NoValidAnswer("no rows are left to analyse")
-    wanted = list(design(first, model).levels)
+    wanted = levelled(first, model)
     if not wanted:
         return design(first, model, reference)
     seen: dict[str, pl.Series] = {}

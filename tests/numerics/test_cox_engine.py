@@ -347,3 +347,12 @@ def test_continuous_clock_is_that_of_days_in_another_unit() -> None:
     np.testing.assert_allclose(found.baseline()["time"] * 365.25, days.baseline()["time"], rtol=1e-12)
     at = found.predict_survival(frame.head(2), [20 / 365.25, 60 / 365.25])
     assert_frame_equal(at.drop("time"), days.predict_survival(frame.head(2), [20, 60]).drop("time"))
+
+
+def test_a_place_may_know_one_level_only() -> None:
+    frame = _cohort(400)
+    pieces = [frame.filter(z=level) for level in ("b", "a", "c")]
+
+    found = sv.cox(Parts(pieces), **MODEL)
+
+    np.testing.assert_allclose(_numbers(found), _numbers(sv.cox(pl.concat(pieces), **MODEL)), rtol=1e-8, atol=1e-11)

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import pytest
 
 from rwe import compare as cp
 from rwe.errors import DataError, NoValidAnswer
+from rwe.execute import Parts
 from rwe.kernels._jit import F8
 
 
@@ -83,3 +87,35 @@ def test_refusals() -> None:
         fit(frame, outcome="b", covariates=["a"])
     with pytest.raises(DataError, match="negative weight"):
         fit(frame.with_columns(w=-pl.col("w")), outcome="y", covariates=["a"], weights="w")
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("kind", ["parts", "processes", "lazy", "path"])
+def test_rows_that_are_not_held_give_the_same_fit(kind: str, weights: str | None, tmp_path: Path) -> None:
+    frame = _frame(900).with_columns(g=pl.Series(["u", "v", "x"] * 300))
+    asked: dict[str, Any] = {"outcome": "y", "covariates": "a + b + C(g)", "weights": weights}
+    frame.write_parquet(tmp_path / "rows.parquet", row_group_size=200)
+    pieces = [frame[:1], frame[:0], frame[1:400].lazy(), frame[400:]]
+    whole = cp.logistic(frame, **asked)
+
+    with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
+        given = {
+            "parts": Parts(pieces),
+            "processes": Parts([tmp_path / "rows.parquet"], pool),
+            "lazy": frame.lazy(),
+            "path": tmp_path / "rows.parquet",
+        }
+        fit = cp.logistic(given[kind], **asked)
+
+    np.testing.assert_allclose(fit.coefficients["estimate"], whole.coefficients["estimate"], rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(fit.covariance, whole.covariance, rtol=1e-9, atol=1e-13)
+    assert (fit.n, fit.n_event, fit.fitted.size) == (whole.n, whole.n_event, 0)
+    assert fit.loglik == pytest.approx(whole.loglik, rel=1e-13)
+
+
+def test_rows_that_are_not_held_are_refused_alike() -> None:
+    frame = _frame()
+    with pytest.raises(NoValidAnswer, match="all 500 rows have the same outcome"):
+        cp.logistic(frame.with_columns(y=pl.lit(1)).lazy(), outcome="y", covariates=["a"])
+    with pytest.raises(NoValidAnswer, match="constant or a combination"):
+        cp.logistic(Parts([frame[:250], frame[250:]]), outcome="y", covariates="a + C(b) + I(2*a)")
