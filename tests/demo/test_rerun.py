@@ -170,9 +170,8 @@ def test_a_second_run_says_so(
     assert summary.figures == demo.summary.figures
     lines = {language: said(summary, language, capsys) for language in ("en", "bg")}
     # the newest rows are within the overlap, so they are read again and nothing comes of it
-    assert re.search(
-        r"No new row in the sources since the last run \(\d+ sent again as they were\); 0 rejected\.", lines["en"]
-    )
+    nothing = r"No new row in the sources since the last run \(\d+ sent again as they were\); 0 rejected\."
+    assert any(re.fullmatch(nothing, line) for line in lines["en"])
     assert f"No figure changed since run {first}." in lines["en"]
     assert f"Нито едно число не се е променило след изпълнение {first}." in lines["bg"]
 
