@@ -40,7 +40,7 @@ def curves(frame: pl.DataFrame, _: Path) -> Call:
 
 def curves_streamed(_: pl.DataFrame, file: Path) -> Call:
     """The same from a file."""
-    return lambda: _curves(pl.scan_parquet(file))
+    return lambda: _curves(file)
 
 
 def cox(frame: pl.DataFrame, _: Path) -> Call:
@@ -50,7 +50,7 @@ def cox(frame: pl.DataFrame, _: Path) -> Call:
 
 def cox_streamed(frame: pl.DataFrame, file: Path) -> Call:
     """The same from a file that is read once a pass."""
-    return lambda: coefficients(sv.cox(pl.scan_parquet(file), time="time", event="event", covariates=names(frame)))
+    return lambda: coefficients(sv.cox(file, time="time", event="event", covariates=names(frame)))
 
 
 def cox_entry(frame: pl.DataFrame, _: Path) -> Call:

@@ -20,7 +20,7 @@ from rwe.survival.column_rows import Leads
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
 
-CLOSE = 1e-4  # step in standard errors that the information outlives at most
+CLOSE = 2e-3  # step in standard errors that the information outlives at most
 SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
 
@@ -113,7 +113,11 @@ class _Tables:
 
     def lead(self, beta: F8) -> Lead:
         at = point(self.data, beta, self.null.hazard, gram=False)
-        return Lead(beta, at.loglik, at.score, self.null.hazard)
+        return Lead(beta, at.loglik, at.score, at.hazard)
+
+    def ahead(self, now: Lead, _step: F8) -> F8:
+        """Return the hazard with which to read the rows after the step."""
+        return now.hazard
 
 
 class _Columns:
@@ -135,13 +139,20 @@ class _Columns:
         self.h, self.g = (np.where(theirs[at] == mine, row[at], 0.0) for row in shown.ties[:2])
 
     def lead(self, beta: F8) -> Lead:
-        carried = np.exp(-self.means @ (beta - self.beta))
-        foretold = self.h * carried
-        found = self.data.leads(beta, self.data.occasions.hazard(foretold, self.g * carried))
+        h, g = self._foretold(beta)
+        found = self.data.leads(beta, self.data.occasions.hazard(h, g))
         steps = steps_of(self.data.occasions, found.at_risk)
         self.beta, self.h, self.g = beta, *steps.ties[:2]
-        score = found.score - ((self.h - foretold) * steps.at_risk) @ self.means
+        score = found.score - ((self.h - h) * steps.at_risk) @ self.means
         return Lead(beta, found.failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
+
+    def ahead(self, now: Lead, step: F8) -> F8:
+        """Return the hazard with which to read the rows after the step."""
+        return self.data.occasions.hazard(*self._foretold(now.beta + step))
+
+    def _foretold(self, beta: F8) -> tuple[F8, F8]:
+        carried = np.exp(-self.means @ (beta - self.beta))
+        return self.h * carried, self.g * carried
 
 
 def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> tuple[Lead, F8] | None:
@@ -154,7 +165,7 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
         if not now.loglik >= least:
             return None
         if step @ now.score < CLOSE**2:
-            return now, step
+            return replace(now, hazard=way.ahead(now, step)), step
         new = way.lead(now.beta + step)
         fell, bent = now.score - new.score, curvature @ step
         if step @ fell > 0:

@@ -17,7 +17,7 @@ from rwe.survival.partial import Cohort, Point, evaluate, point
 
 ITERATIONS = 30
 STEP, SMALL = 1e-9, 1e-7  # last step in standard deviations of the covariates, anyhow and where events are many
-LAG = 1e-15  # step in standard errors that the information outlives, by squared events
+LAG = 1e-14  # step in standard errors that the information outlives, by squared events: errors then err by 1e-9
 NEAR = 1e-6  # the same where the answer is one of many that are drawn
 
 

@@ -11,17 +11,20 @@ occasions; the last key is that of rows never at risk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 
-from rwe.execute import cuts, run
+from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8, Flags
+from rwe.kernels.days import DayTable, fold
 from rwe.kernels.keys import find_keys
 from rwe.kernels.partial_likelihood import run_on
 from rwe.survival.data import Response
 
 NOBODY = np.empty(0, np.int32)
 PART = 65_536  # rows of a part at least
+SMALL = 1 << 16  # strata times days that are counted in a table of each part
 TABLE = 4_000_000  # strata times days that are looked up in a table; more are searched
 
 
@@ -95,6 +98,10 @@ class Occasions:
 def occasions(response: Response, *, efron: bool) -> Occasions:
     """Return the days with failures, by stratum."""
     span, failed = response.n_days, response.event
+    if response.strata.n * span <= SMALL:
+        count, weight = _counted(response)
+        occasion = np.flatnonzero(count)
+        return numbered(*np.divmod(occasion, span), count[occasion], weight[occasion], efron=efron)
     key = response.time[failed] + (response.strata.code[failed] * span if response.strata.n > 1 else 0)
     if response.strata.n * span <= max(TABLE, failed.size):
         count = np.bincount(key)
@@ -105,6 +112,19 @@ def occasions(response: Response, *, efron: bool) -> Occasions:
         occasion, first, n_event = np.unique(key, return_inverse=True, return_counts=True)
         w_event = n_event if response.weight is None else np.bincount(first, response.weight[failed])
     return numbered(*np.divmod(occasion, span), n_event, w_event, efron=efron)
+
+
+def _counted(response: Response) -> tuple[I8, F8]:
+    """Return failures and their weight by stratum and day, of every day; parts are counted at once."""
+
+    def part(bounds: tuple[int, int]) -> DayTable:
+        at, strata = slice(*bounds), response.strata
+        weight = None if response.weight is None else response.weight[at]
+        rows = strata.code[at], response.time[at], response.event[at], response.entry[at], weight
+        return fold(*rows, strata.n, response.n_days)
+
+    found = merge(add, run(part, cuts(response.time.size, max(PART, -(-response.time.size // 16)))))
+    return found.persons[1].ravel(), found.weights[1].ravel()
 
 
 def numbered(stratum: I8, day: I8, n_event: I8, w_event: F8 | I8, *, efron: bool) -> Occasions:
