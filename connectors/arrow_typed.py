@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from connectors.typed import DTYPES
+from rwe.buffers import text_words
+from rwe.kernels.iso_times import iso_times
 from rwe.spec.source import Kind
 
 _EXACT = 2**53
 _TEXTS = {"text", "varchar", "bpchar", "name", ""}  # PostgreSQL's name of a type, or none
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_MOMENT = _DAY + r"[ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|\+00:00)?$"
-
-_BARE = r"^.{10} [^Z+]*$"
 
 
 def taken(table: pa.Table, kinds: Mapping[str, Kind]) -> pl.DataFrame | None:
@@ -92,13 +92,14 @@ def _day(texts: pl.Series, called: str) -> pl.Series | None:
 
 
 def _moment(texts: pl.Series, called: str) -> pl.Series | None:
-    if called not in _TEXTS or not _all(texts.str.contains(_MOMENT)):
+    if called not in _TEXTS:
         return None
-    bare = texts
-    if not _all(texts.str.contains(_BARE)):
-        bare = texts.str.slice(0, 10) + " " + texts.str.slice(11).str.strip_chars_end("Z").str.strip_suffix("+00:00")
-    made = bare.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone="UTC", strict=False)
-    return _within(made, texts)
+    (places, words), there = text_words(texts), texts.is_not_null()
+    made = np.empty(texts.len(), np.int64)
+    if not iso_times(words.astype("<u8", copy=False).view(np.uint8), places, there.to_numpy(), made):
+        return None
+    instants = pl.Series(made).cast(DTYPES["timestamp"])
+    return pl.select(pl.when(there).then(instants)).to_series()
 
 
 def _decimal(texts: pl.Series, called: str) -> pl.Series | None:

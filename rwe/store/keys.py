@@ -1,21 +1,26 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""`Keys`: which keys a table may hold, told from eight bytes each, so that new ones need no look at the table."""
+"""`Keys`: which keys a table may hold, told from ten bytes each, so that new ones need no look at the table."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-_RUN = 1 << 20  # keys of a sorted run; longer runs would need their own size once more while they are merged
-_MOST = 1 << 25  # keys, 256 MB: beyond that every append looks into the table
+from rwe.kernels.key_set import meets, put
+
+_FIRST = 1 << 20  # places of the first set; each further one has twice as many
+_MOST = 49_000_000  # keys, in 330 MB: beyond that every append looks into the table
 
 
 class Keys:
-    """Keys by 64 bits of hash, in memory and in this process only.
+    """Keys by 40 bits of hash and a place, in memory and in this process only.
 
-    Two keys may share their 64 bits: a hit means "look", a miss is certain.
+    Two keys may share them (in ten million, with a chance of a few in ten thousand): a hit means "look", a miss
+    is certain.
 
     Examples
     --------
@@ -26,30 +31,50 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._runs: list[npt.NDArray[np.uint64]] = []
+        self._sets: list[_Set] = []
 
     def add(self, keys: pl.Series) -> None:
-        """Remember keys; runs are merged while they are short, so that there are few."""
-        new = _sorted(keys)
-        while self._runs and self._runs[-1].size <= new.size and self._runs[-1].size + new.size <= _RUN:
-            new = np.sort(np.concatenate([self._runs.pop(), new]))
-        self._runs.append(new)
+        """Remember keys."""
+        hashes, done = _hashes(keys), 0
+        while done < hashes.size:
+            if not self._sets or not self._sets[-1].room:
+                self._sets.append(_set(_FIRST << len(self._sets)))
+            done = self._sets[-1].fill(hashes, done)
 
     def may_hold(self, keys: pl.Series) -> bool:
         """Tell whether any of these keys may have been added."""
-        asked = _sorted(keys)
-        return any(_meet(run, asked) for run in self._runs if run.size)
+        asked = _hashes(keys)
+        return any(meets(one.upper, one.lower, asked) for one in self._sets)
 
     @property
     def full(self) -> bool:
         """Whether there are more keys than memory should be given to."""
-        return sum(run.size for run in self._runs) > _MOST
+        return sum(one.taken for one in self._sets) > _MOST
 
 
-def _sorted(keys: pl.Series) -> npt.NDArray[np.uint64]:
-    return np.sort(keys.hash().to_numpy())
+@dataclass(slots=True)
+class _Set:
+    """A set of `rwe.kernels.key_set`, three quarters of it filled at most."""
+
+    upper: npt.NDArray[np.uint32]
+    lower: npt.NDArray[np.uint8]
+    taken: int = 0
+
+    @property
+    def room(self) -> int:
+        return self.upper.size // 4 * 3 - self.taken
+
+    def fill(self, hashes: npt.NDArray[np.uint64], first: int) -> int:
+        """Put hashes from `first` on while there is room; return the first that found none."""
+        end = min(hashes.size, first + self.room)
+        put(hashes, first, end, self.upper, self.lower)
+        self.taken += end - first
+        return end
 
 
-def _meet(run: npt.NDArray[np.uint64], asked: npt.NDArray[np.uint64]) -> bool:
-    places = np.minimum(np.searchsorted(run, asked), run.size - 1)
-    return bool((run[places] == asked).any())
+def _set(places: int) -> _Set:
+    return _Set(np.zeros(places, np.uint32), np.zeros(places, np.uint8))
+
+
+def _hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(keys.hash().to_numpy())

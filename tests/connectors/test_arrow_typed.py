@@ -106,3 +106,42 @@ def test_plain_values_are_taken(values: list[Any], dtype: pa.DataType, kind: Kin
 )
 def test_values_that_need_a_closer_look_are_not_taken(values: pa.Array, kind: Kind) -> None:
     assert taken(pa.table({"c": values}), {"c": kind}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2021-02-29 00:00:00",
+        "1900-02-29 00:00:00",
+        "0000-01-01 00:00:00",
+        "2020-13-01 00:00:00",
+        "2020-04-31 00:00:00",
+        "2020-01-01 24:00:00",
+        "2020-01-01 00:60:00",
+        "2020-01-01 00:00:60",
+        "2020-01-01 00:00:00.",
+        "2020-01-01 00:00:00.1234567",
+        "2020-01-01 00:00:00.-12",
+        "2020-01-01 00:00:00+01:00",
+        "2020-01-01 00:00:00ZZ",
+        "2020-01-01 00:00:00 ",
+        "2020-01-01 00:00:0Z",
+        "2020-01-01 00:00+00:00",
+        "2020-01-01",
+        "",
+    ],
+)
+def test_a_text_that_is_no_plain_time_is_not_taken(text: str) -> None:
+    values = pa.array(["2020-02-29 00:00:00", text])
+
+    assert taken(pa.table({"c": values}), {"c": "timestamp"}) is None
+
+
+def test_every_day_of_the_calendar_is_taken_as_it_is() -> None:
+    days = pl.select(pl.datetime_range(datetime.min, datetime(9999, 12, 31), "1d", time_unit="us")).to_series()
+    written = days.dt.strftime("%Y-%m-%d 12:34:56.5Z")
+
+    found = taken(pa.table({"c": written.to_arrow()}), {"c": "timestamp"})
+
+    assert found is not None
+    assert_series_equal(found["c"], days.dt.replace_time_zone("UTC").dt.offset_by("12h34m56s500ms").alias("c"))
