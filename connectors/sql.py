@@ -17,6 +17,7 @@ from connectors.options import options
 from connectors.sql_address import address
 from connectors.sql_arrow import Fetcher
 from connectors.sql_catalogue import Plan, declared, near, plan
+from connectors.sql_deadline import rest
 from connectors.sql_faults import Patience
 from connectors.sql_options import SqlSite, SqlStream, statement
 from connectors.sql_pages import Pages
@@ -189,6 +190,7 @@ class SqlConnector:
     def close(self) -> None:
         """Give back connections."""
         self._database.engine.dispose()
+        rest()
 
     def _planned(self, opened: Session) -> dict[str, Plan | list[str]]:
         inspector = sa.inspect(opened.connection)

@@ -110,8 +110,9 @@ def _seen(values: pl.Series, column: Column, key: bytes) -> Seen:
     made = Seen(there.len(), values.null_count())
     if column.type == "text":
         made.most = LISTED if column.codes or column.unit else FEW
-        many = column.codes is False or there.head(_SOME).n_unique() > made.most or there.n_unique() > made.most
-        made.levels = None if many else set(_levels(key, there.unique()))
+        many = column.codes is False or there.head(_SOME).n_unique() > made.most
+        texts = there.clear() if many else there.unique()
+        made.levels = None if many or texts.len() > made.most else set(_levels(key, texts))
     elif column.steady:
         made.levels = None
         big = there.cast(pl.Float64).abs()

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.conformance import visits
+from connectors.sql_deadline import rest, within
 from connectors.sql_faults import TRIES, Patience
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from tests.connectors.proxy import Proxy, between
@@ -160,3 +161,19 @@ def test_no_thread_is_left_after_reading(any_clinic: Any) -> None:
         list(connector.read("visit", None))
 
     assert not [thread for thread in threading.enumerate() if thread.name == "rwe-sql"]
+
+
+def test_work_after_work_is_done_by_one_thread_and_late_work_by_one_that_ends() -> None:
+    held = threading.Event()
+    first, second = within(5, threading.current_thread), within(5, threading.current_thread)
+    with pytest.raises(sa.exc.TimeoutError):
+        within(0.01, held.wait)
+
+    third = within(5, threading.current_thread)
+    held.set()
+    first.join(5)
+    rest()
+
+    assert first is second is not third
+    assert not first.is_alive()
+    assert not third.is_alive()
