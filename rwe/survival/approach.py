@@ -20,7 +20,7 @@ from rwe.survival.column_rows import Leads
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
 
-CLOSE = 2e-3  # step in standard errors that the information outlives at most
+CLOSE = 0.1  # step in standard errors from which Newton takes over
 SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
 
@@ -38,15 +38,23 @@ class Led(Cohort, Protocol):
         """Read the rows once."""
         ...
 
+    def unchanged(self) -> bool:
+        """Return whether the rows still are those of the first read."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lead:
-    """Where the way has come to: coefficients, value, slope, and the hazard of the rows there."""
+    """Where the way has come to: coefficients, value, slope, and the hazard with which to read the rows next."""
 
     beta: F8
     loglik: float
     score: F8
     hazard: F8
+
+    def ahead(self, _step: F8) -> F8:
+        """Return the hazard with which to read the rows after the step."""
+        return self.hazard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +101,7 @@ def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
     return Beginning(null, null.information, null, solve(null.information, null.score))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _by_columns(data: Led) -> Beginning | None:
     part = data.sample()
     shown = None if part is None else _of_sample(part)
@@ -155,6 +164,7 @@ class _Columns:
         return self.h * carried, self.g * carried
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a way that leads nowhere ends at what is no number
 def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> tuple[Lead, F8] | None:
     """Return a point near the maximum and the step from it; None where the way leads nowhere."""
     if aliased(curvature):
@@ -162,7 +172,7 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
     now = way.lead(start)
     for _ in range(CHORDS):
         step = solve(curvature, now.score)
-        if not now.loglik >= least:
+        if not now.loglik >= least or not np.isfinite(step).all():
             return None
         if step @ now.score < CLOSE**2:
             return replace(now, hazard=way.ahead(now, step)), step
@@ -170,6 +180,8 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
         fell, bent = now.score - new.score, curvature @ step
         if step @ fell > 0:
             curvature = curvature + np.outer(fell, fell) / (step @ fell) - np.outer(bent, bent) / (step @ bent)
+        if not np.isfinite(curvature).all() or aliased(curvature):
+            return None
         now = new
     return None
 

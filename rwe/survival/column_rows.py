@@ -11,7 +11,7 @@ from operator import add
 
 import numpy as np
 
-from rwe.errors import NoValidAnswer
+from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8
 from rwe.kernels.column_moments import column_moments, gather_rows
@@ -24,6 +24,7 @@ from rwe.survival.some import some
 from rwe.survival.standard import CACHE, FEW, held, ordered
 
 RUN = 8  # rows that share a line of memory
+CHANGED = "the rows are read once more for this, and they are not those of the fit: fit again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +93,12 @@ class ColumnRows:
         """The same rows with their covariates side by side."""
         order, by_enter = ordered(self.occasions, self.leave, self.enter, self.terms)
         return self._rows(self._taken(NOBODY, self.n), order, by_enter)
+
+    def unchanged(self) -> bool:
+        """Return whether the columns still hold what they held."""
+        weight = float(self.occasions.w_event.sum())
+        now = _moments(self.response, self.columns, self.case_weight, weight)
+        return all(np.array_equal(a, b) for a, b in zip(now, (self.mean, self.scale, self.x_event), strict=True))
 
     def weigh(self) -> F8:
         """Return by key the weights of the rows, their offset included."""
@@ -176,8 +183,18 @@ class ColumnRows:
 
 
 def beside(data: Rows | ColumnRows) -> Rows:
-    """Return rows whose covariates stand side by side."""
-    return data.rows if isinstance(data, ColumnRows) else data
+    """Return rows whose covariates stand side by side.
+
+    Raises
+    ------
+    DataError
+        If the memory of the columns has been written to since they were first read.
+    """
+    if not isinstance(data, ColumnRows):
+        return data
+    if not data.unchanged():
+        raise DataError(CHANGED)
+    return data.rows
 
 
 def addresses(columns: Sequence[F8]) -> I8:
@@ -208,9 +225,10 @@ def _moments(response: Response, columns: Sequence[F8], weight: F8, failed: floa
     """Return mean and unit of each column (as `standard.moments`), and the standardised sums over those who fail."""
     about, sums, square, failing, away = moments_about(response, columns)
     of_all = float(weight.sum()) if weight.size else float(response.time.size)
-    shift = sums / of_all
-    scale = held(np.sqrt(np.maximum(square / of_all - shift**2, 0.0)), np.zeros(away.size), away)
-    return about + shift, scale, (failing - failed * shift) / scale
+    mean = about + sums / of_all
+    shift = mean - about  # what is taken off the rows: the mean as a number, not the mean itself
+    scale = held(np.sqrt(np.maximum(square / of_all - (sums / of_all) ** 2, 0.0)), np.zeros(away.size), away)
+    return mean, scale, (failing - failed * shift) / scale
 
 
 def moments_about(response: Response, columns: Sequence[F8]) -> tuple[F8, F8, F8, F8, F8]:

@@ -45,7 +45,7 @@ class Fitted:
     ties: str
     cluster: pl.Series | None
 
-    @property
+    @cached_property
     def data(self) -> Rows:
         """Return the standardised rows, side by side."""
         return beside(self.held)

@@ -9,15 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from rwe.kernels._jit import F8
-from rwe.survival.approach import CLOSE, Lead, beginning
+from rwe.survival.approach import Lead, beginning
 from rwe.survival.ascent import Hill, Spot, climb, spent
 from rwe.survival.digits import refuse_vague
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, evaluate, point
 
 ITERATIONS = 30
-STEP, SMALL = 1e-9, 1e-7  # last step in standard deviations of the covariates, anyhow and where events are many
-LAG = 1e-14  # step in standard errors that the information outlives, by squared events: errors then err by 1e-9
+SMALL = 1e-7  # last step in standard deviations of the covariates
+LAG, FORETOLD = 1e-14, 4e-5  # step in standard errors up to which a foretold hazard serves: by events squared, by root
+LAST = 1e-8  # step in standard errors over which the information may be carried
 NEAR = 1e-6  # the same where the answer is one of many that are drawn
 
 
@@ -36,7 +37,8 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
     """
     way = beginning(data, names)
     null, now, step, first = way.null, way.now, way.step, way.first
-    lag = min(LAG * float(data.occasions.n_event.sum()) ** 2, CLOSE)
+    events = float(data.occasions.n_event.sum())
+    lag = min(LAG * events**2, FORETOLD * np.sqrt(events))
     for _ in range(ITERATIONS):
         ahead = _forward(data, now, step)
         if ahead is None:
@@ -47,7 +49,7 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
             break
         step = solve(now.information, now.score)
         length = float(np.abs(step).max()) / max(1.0, float(np.abs(now.beta).max()))
-        if moved < lag and (length < STEP or (length < SMALL and step @ now.score < lag**2)):
+        if moved < lag and length < SMALL and step @ now.score < LAST**2:
             return null, _sharp(replace(now, beta=now.beta + step))
     return null, _sharp(evaluate(data, climb(plain_hill(data), null.beta, names).beta))
 
@@ -89,7 +91,7 @@ def plain_hill(data: Cohort) -> Hill:
 def _forward(data: Cohort, now: Point | Lead, step: F8) -> tuple[Point, F8] | None:
     """Take a step, halved until the likelihood does not fall; None where no step serves."""
     for _ in range(20):
-        new = point(data, now.beta + step, now.hazard)
+        new = point(data, now.beta + step, now.ahead(step))
         if np.isfinite(new.loglik) and new.loglik >= now.loglik - 1e-9 * abs(now.loglik):
             return new, step
         step = step / 2

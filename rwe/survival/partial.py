@@ -99,6 +99,18 @@ class Point:
         out[self.occasions.tied] = self.failing_tied
         return out
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def ahead(self, step: F8) -> F8:
+        """Return by key the hazard foretold for a step further, to first order; as it is where that is no number.
+
+        The hazard of an occasion falls by the mean covariates of those at risk times the step.
+        """
+        if not self.information.size:
+            return self.hazard
+        carried = np.exp(-(self.at_risk[:, :-1] @ step) / self.at_risk[:, -1])
+        foretold = self.occasions.hazard(self.ties[0] * carried, self.ties[1] * carried)
+        return foretold if np.isfinite(foretold).all() else self.hazard
+
 
 def evaluate(data: Cohort, beta: F8) -> Point:
     """Evaluate the partial likelihood; two reads of the rows. Not finite where a step went too far."""

@@ -123,6 +123,13 @@ class Spread:
         """Days from 0 to the last exit, both counted."""
         return self.model.n_days
 
+    def unchanged(self) -> bool:
+        """Return whether the rows still are what the first read saw; reads them once."""
+        look = partial(_survey, self.model.outcome, self.model.plan, sample=False)
+        now = merge(add, [found for found in everywhere(look, self.frames, self.executor) if found is not None])
+        fields = ("weight", "mean", "squares", "event_weight", "event_sum")
+        return all(np.array_equal(getattr(now.moments, f), getattr(self.found.moments, f)) for f in fields)
+
     def leads(self, beta: F8, hazard: F8) -> Leads:
         """Read the rows once for the value and the slope alone, wherever they are."""
         return merge(add, everywhere(partial(_leads, self.model, beta, hazard), self.frames, self.executor))

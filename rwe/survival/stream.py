@@ -35,7 +35,7 @@ def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[p
         If the frame fails while it is read.
     """
     found = choose(opened(frame), columns)
-    if isinstance(frame, str | Path) and "*" not in str(frame):
+    if isinstance(frame, str | Path) and Path(frame).is_file():
         with reading(columns):
             for first, n in _stretches(Path(frame), rows):
                 yield found.to_native().slice(first, n).collect(engine="streaming")

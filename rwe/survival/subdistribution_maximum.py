@@ -9,15 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from rwe.kernels._jit import F8
-from rwe.survival.approach import CLOSE
 from rwe.survival.ascent import Spot, climb, refuse_aliased, spent
 from rwe.survival.digits import refuse_vague
 from rwe.survival.linear import solve
-from rwe.survival.maximum import LAG
 from rwe.survival.subdistribution import Cohort, Top, evaluate, exactly
 
 STEPS = 40
 STILL = 1e-9  # a step of this many standard errors is none
+
+LAG, CLOSE = 1e-15, 1e-4  # step in standard errors that the information outlives: by squared events, and at most
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")

@@ -16,7 +16,7 @@ from rwe.kernels.risk_pass import risk_pass
 from rwe.survival.cells import cells_of_rows
 from rwe.survival.data import Response
 from rwe.survival.occasions import NOBODY, PART
-from rwe.survival.rows import NONE, Sums, total
+from rwe.survival.rows import NONE, PARTS, Sums, total
 from rwe.survival.standard import on_scale
 from rwe.survival.subdistribution_grid import Grid, grid
 
@@ -50,7 +50,8 @@ class RiskRows:
 
     def sums(self, beta: F8, hazard: F8) -> Sums:
         """Read the rows once; parts run at once and are merged in their order."""
-        parts = run(lambda part: self._read(beta, hazard, part), cuts(self.n, PART))
+        size = max(PART, 4 * hazard.size, -(-self.n // PARTS))
+        parts = run(lambda part: self._read(beta, hazard, part), cuts(self.n, size))
         table, gram = total([part[0] for part in parts]), total([part[1] for part in parts])
         return Sums(table, gram, sum(part[2] for part in parts))
 

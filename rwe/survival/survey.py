@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.clock import Clock, ClockName
@@ -191,21 +191,28 @@ def moments_in(response: Response, columns: Sequence[F8]) -> Moments:
     """Return the moments of the covariates of some rows."""
     about, sums, squares, failing, away = moments_about(response, columns)
     weight, failed = float(response.weights.sum()), float(response.weights[response.event].sum())
-    shift = sums / weight
+    mean = about + sums / weight
+    shift = mean - about  # what is taken off: the mean as a number, not the mean itself
     least, most = (np.where(away == 0, about, end) for end in (-np.inf, np.inf))
-    squares = np.maximum(squares - weight * shift**2, 0.0)
-    return Moments(weight, about + shift, squares, least, most, failed, failing - failed * shift)
+    squares = np.maximum(squares - sums**2 / weight, 0.0)
+    return Moments(weight, mean, squares, least, most, failed, failing - failed * shift)
 
 
 def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mapping[str, Any] | None) -> Design:
-    """Return the design of a model; levels are looked for in all parts."""
+    """Return the design of a model; levels are looked for in all parts.
+
+    Raises
+    ------
+    DefinitionError
+        If a term takes its form from all rows (a spline, polynomials), which are not held.
+    """
     columns = columns_of(model)
     first = next((batch for frame in frames for batch in batches(frame, columns, 1024)), None)
     if first is None or not first.height:
         raise NoValidAnswer("no rows are left to analyse")
     wanted = levelled(first, model)
     if not wanted:
-        return design(first, model, reference)
+        return _plain(design(first, model, reference))
     seen: dict[str, pl.Series] = {}
     for frame in frames:
         for batch in batches(frame, wanted, BATCH):
@@ -214,8 +221,15 @@ def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mappi
                 seen[column] = pl.concat([*held, batch[column].unique()]).unique()
     size = max(values.len() for values in seen.values())
     cycled = {column: values.gather(np.arange(size) % values.len()) for column, values in seen.items()}
-    others = {c: pl.Series(c, [0] * size, first[c].dtype) for c in columns if c not in seen}
-    return design(pl.DataFrame(cycled | others), model, reference)
+    row = first.filter(pl.all_horizontal(pl.all().is_not_null()))[:1]
+    others = {c: (row if row.height else first[:1])[c].gather([0] * size) for c in columns if c not in seen}
+    return _plain(design(pl.DataFrame(cycled | others), model, reference))
+
+
+def _plain(plan: Design) -> Design:
+    if formed := [text for text, state in plan.states.items() if state]:
+        raise DefinitionError(f"{formed} take their form from all rows: collect the frame first")
+    return plan
 
 
 def placed(response: Response, frame: pl.DataFrame, strata: Levels, n_days: int) -> Response:

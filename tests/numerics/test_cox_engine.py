@@ -154,7 +154,7 @@ def test_a_file_is_read_for_the_score_test_when_asked_and_refused_when_changed(
 
     np.testing.assert_allclose(_numbers(kept), _numbers(held), rtol=1e-8, atol=1e-11)
     assert kept.tests["statistic"].to_list() == pytest.approx(held.tests["statistic"].to_list(), rel=1e-8)
-    frame[1:].write_parquet(file)
+    frame.with_columns(x=-pl.col("x")).write_parquet(file)
     with pytest.raises(DataError, match="not those of the fit"):
         _ = changed.tests
 
@@ -178,6 +178,74 @@ def test_what_has_no_answer_is_refused_where_rows_are_many(
         sv.cox(_cohort(6000).with_columns(q=column), time="t", event="e", covariates=["x", "y", "q"])
 
     assert word in str(refused.value)
+
+
+def test_what_is_written_to_after_the_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = _cohort(6000)["x"].to_numpy().copy()
+    frame = pl.DataFrame({**_cohort(6000).select("t", "e", "y").to_dict(), "x": buffer})
+    _many(monkeypatch)
+    fit, other = (sv.cox(frame, time="t", event="e", covariates=["x", "y"]) for _ in range(2))
+
+    buffer[::2] = 0.5
+
+    with pytest.raises(DataError, match="not those of the fit"):
+        _ = fit.concordance
+    with pytest.raises(DataError, match="not those of the fit"):
+        _ = other.tests
+
+
+@pytest.mark.parametrize("far", [1e3, 1e8])
+def test_columns_far_from_0_lose_no_digits(far: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _cohort(6000).with_columns(x=(1000 * pl.col("x")).round() + far)
+    asked: dict[str, Any] = {"time": "t", "event": "e", "covariates": ["x", "y"]}
+    plain = sv.cox(frame, **asked)
+
+    streamed = sv.cox(frame.lazy(), **asked)
+    _many(monkeypatch)
+    read = sv.cox(frame, **asked)
+
+    for fit in (streamed, read):
+        wanted = plain.coefficients["estimate"].to_numpy()
+        np.testing.assert_allclose(fit.coefficients["estimate"].to_numpy(), wanted, rtol=1e-11)
+
+
+@pytest.mark.parametrize("shape", ["skewed", "rare", "wild"])
+def test_errors_are_those_of_the_maximum_however_the_covariate_is_spread(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows carry the information on such a covariate, however many events there are."""
+    frame, rng = _cohort(60_000), np.random.default_rng(8)
+    drawn = {
+        "skewed": rng.lognormal(size=60_000),
+        "rare": rng.uniform(size=60_000) < 2e-4,
+        "wild": rng.standard_cauchy(60_000),
+    }
+    frame = frame.with_columns(x=pl.Series(drawn[shape]).cast(pl.Float64) + 0.3 * pl.col("x"))
+    asked: dict[str, Any] = {"time": "t", "event": "e", "covariates": ["x", "y"]}
+    if shape == "wild":
+        frame = frame.with_columns(x=pl.col("x").clip(-300, 300))
+    plain = sv.cox(frame, **asked)
+    assert plain._fitted is not None
+
+    _many(monkeypatch)
+    read = sv.cox(frame, **asked)
+
+    best = evaluate(plain._fitted.data, plain._fitted.best.beta)
+    wanted = np.sqrt(np.diag(np.linalg.inv(best.information))) / plain._fitted.data.scale
+    for fit in (plain, read):
+        np.testing.assert_allclose(fit.coefficients["std_error"].to_numpy(), wanted, rtol=1e-8)
+
+
+def test_terms_that_need_all_rows_are_refused_where_they_are_not_held() -> None:
+    frame = _cohort(400).lazy()
+    for formula in ("poly(x, 2)", "bs(x, df=4) + C(z)"):
+        with pytest.raises(DefinitionError, match="take their form from all rows"):
+            sv.cox(frame, time="t", event="e", formula=formula)
+
+    flagged = _cohort(400).with_columns(flag=pl.col("y") == 1)
+    asked: dict[str, Any] = {"time": "t", "event": "e", "formula": "C(z) + flag + log10(w) + I(1/w)"}
+    found = sv.cox(flagged.lazy(), **asked)
+    np.testing.assert_allclose(_numbers(found), _numbers(sv.cox(flagged, **asked)), rtol=1e-8, atol=1e-11)
 
 
 def test_a_level_that_the_sample_misses_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
