@@ -158,6 +158,8 @@ def _codes(column: Column, was: Seen, now: Seen, rows: pl.Series, key: bytes) ->
     closed = len(was.levels) <= FEW and was.values >= CLOSED and 2 * was.quiet >= was.values
     if not (column.codes or (column.codes is None and closed)):
         return ""
+    if now.levels is not None and now.levels <= was.levels:
+        return ""
     counts = rows.drop_nulls().value_counts(name="n")
     known = _levels(key, counts.to_series(0)).is_in(list(was.levels))
     new = counts.filter(~known)["n"].sum()
