@@ -113,7 +113,7 @@ class OmopConnector:
         declared = self._declared(stream)
         for batch in self._inside.read(stream, None if self._again else since, known):
             rows = self._outer(batch.rows, stream, declared)
-            yield replace(batch, rows=rows, id=batch.id or _content(rows))
+            yield replace(batch, rows=rows)
 
     def keys(self, stream: str) -> Iterator[pl.Series] | None:
         """Yield the key of every row that the source holds, where it can tell."""
@@ -170,8 +170,3 @@ def _database(site: Site, source: Source, streams: dict[str, Stream], told: Omop
 
 def _any_case(pattern: str) -> str:
     return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
-
-
-def _content(rows: pl.DataFrame) -> str:
-    """Return what a page of a database is known by: its content, since its rows may change under the same ids."""
-    return hashlib.sha256(rows.write_csv().encode()).hexdigest()

@@ -17,12 +17,16 @@ _GRANT = re.compile(r"GRANT (?P<what>.+?) ON (?P<where>.+?) TO (?P<who>\S+)", re
 _ROLE = re.compile(r"GRANT (?P<role>`[^`]+`) TO ")
 _SANDBOX = ("`test`.*", "`test\\_%`.*")  # everybody's, as the server is installed; no hospital keeps records there
 _POSTGRESQL = """
-SELECT 'role ' || a FROM pg_roles, LATERAL (VALUES ('superuser', rolsuper), ('createrole', rolcreaterole)) AS v(a, has)
- WHERE rolname = current_user AND has
-UNION ALL SELECT DISTINCT p FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace,
+WITH mine AS (SELECT * FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER'))
+SELECT 'role ' || a FROM mine, LATERAL (VALUES ('superuser', rolsuper), ('createrole', rolcreaterole)) AS v(a, has)
+ WHERE has
+UNION ALL SELECT 'role ' || rolname FROM mine
+ WHERE rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_write_all_data')
+UNION ALL SELECT DISTINCT p FROM mine, pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace,
   unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p
  WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-   AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, p)
+   AND has_schema_privilege(mine.oid, n.oid, 'USAGE') AND (has_table_privilege(mine.oid, c.oid, p)
+    OR p IN ('INSERT', 'UPDATE') AND has_any_column_privilege(mine.oid, c.oid, p))
 """
 _MSSQL = """
 SELECT what FROM (VALUES ('INSERT', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT')),

@@ -82,15 +82,16 @@ def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, 
 def normalise(text: str) -> str | None:
     """Return an identifier in its one spelling, or None where it says nothing.
 
-    Compatibility forms, case, white space and look-alike letters of the other alphabet make no
-    difference; leading zeros do.
+    Compatibility forms, case, white space, signs that do not show (soft hyphens, marks of direction) and
+    look-alike letters of the other alphabet make no difference; leading zeros do.
 
     Examples
     --------
     >>> normalise(" ав 012"), normalise("AB012"), normalise("  ")
     ('AB012', 'AB012', None)
     """
-    bare = "".join(unicodedata.normalize("NFKC", text).split())
+    shown = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    bare = "".join("".join(shown).split())
     plain = unicodedata.normalize("NFKC", bare.upper()).translate(_TO_LATIN)
     return plain if plain and "\x00" not in plain else None
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 import pytest
@@ -251,6 +252,29 @@ def test_an_account_that_may_only_read_suffices(clinic: Any, monkeypatch: pytest
     monkeypatch.setenv("RWE_TEST_CLINIC_URL", address)
 
     assert _read(clinic, page_rows=2).height == 5
+
+
+@pytest.mark.parametrize(
+    ("grants", "word"),
+    [
+        (["GRANT UPDATE (note) ON visit TO {role}"], "UPDATE"),
+        (["CREATE ROLE {role}_w", "GRANT DELETE ON visit TO {role}_w", "GRANT {role}_w TO {role}"], "DELETE"),
+        (["GRANT pg_execute_server_program TO {role}"], "role pg_execute_server_program"),
+    ],
+)
+@pytest.mark.parametrize("clinic", ["postgresql"], indirect=True)
+def test_an_account_that_could_come_to_write_is_refused(
+    clinic: Any, grants: list[str], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a right on a column, by a role that it may take, by programs of the server."""
+    role = f"taker_{uuid4().hex[:12]}"  # roles are of the server, not of a database
+    clinic.run(f"CREATE ROLE {role} LOGIN NOINHERIT", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    clinic.run(*(grant.format(role=role) for grant in grants))
+    address = clinic.engine.url.set(username=role).render_as_string(hide_password=False)
+    monkeypatch.setenv("RWE_TEST_CLINIC_URL", address)
+
+    with closing(clinic.open()) as connector, pytest.raises(Refused, match=word):
+        connector.check()
 
 
 @pytest.mark.parametrize("clinic", ["postgresql"], indirect=True)

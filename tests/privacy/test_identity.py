@@ -267,6 +267,11 @@ def test_what_may_be_two_people_stays_two(one: str, other: str) -> None:
     assert normalise(one) != normalise(other)
 
 
+@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u00ad", "\u200e"])
+def test_signs_that_do_not_show_make_no_difference(mark: str) -> None:
+    assert normalise(f"75{mark}23169263{mark}") == "7523169263"
+
+
 @given(st.text(alphabet="АВЕКМНОРСТУХавекмнорстух0123456789 \u00a0", min_size=1))
 def test_either_alphabet_gives_one_spelling(text: str) -> None:
     latin = text.upper().translate(str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX"))
