@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -80,12 +81,12 @@ def nearby(data: Cohort, best: Point) -> F8 | None:
 
 def plain_hill(data: Cohort) -> Hill:
     """Return the partial likelihood as a function of the coefficients."""
+    return partial(_spot, data)
 
-    def spot(beta: F8) -> Spot:
-        at = evaluate(data, beta)
-        return Spot(beta, at.loglik, at.score, at.information)
 
-    return spot
+def _spot(data: Cohort, beta: F8) -> Spot:
+    at = evaluate(data, beta)
+    return Spot(beta, at.loglik, at.score, at.information)
 
 
 def _forward(data: Cohort, now: Point | Lead, step: F8) -> tuple[Point, F8] | None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
@@ -234,6 +235,19 @@ def test_errors_are_those_of_the_maximum_however_the_covariate_is_spread(
     wanted = np.sqrt(np.diag(np.linalg.inv(best.information))) / plain._fitted.data.scale
     for fit in (plain, read):
         np.testing.assert_allclose(fit.coefficients["std_error"].to_numpy(), wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize("more", [{}, {"penalty": "firth"}, {"ties": "exact"}])
+def test_a_fit_can_be_sent_to_another_process(more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    _many(monkeypatch)
+    fit = sv.cox(_cohort(3000 if not more else 60), **MODEL, **more)
+
+    sent = pickle.loads(pickle.dumps(fit))
+
+    np.testing.assert_array_equal(_numbers(sent), _numbers(fit))
+    assert sent.concordance == fit.concordance
+    if more.get("penalty") is None:
+        assert sent.tests["statistic"].to_list() == fit.tests["statistic"].to_list()
 
 
 def test_terms_that_need_all_rows_are_refused_where_they_are_not_held() -> None:
