@@ -82,12 +82,18 @@ def entries(path: Path, wanted: str, faults: Faults, *, only: bool = False) -> I
             for line in [file.read()] if whole else _lines(file):
                 faults.lines += 1
                 text = line.removeprefix(_BOM) if faults.lines == 1 else line
-                if text.strip() and (only or mark in text or b'"Bundle"' in text):
+                if text.strip() and (only or mark in text or b'"Bundle"' in text or not _closed(text)):
                     yield from _of_line(text, wanted, faults, only=only)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise DataError(
             f"file '{name}': its compressed data end too early or are damaged; it must be sent again"
         ) from None
+
+
+def _closed(line: bytes) -> bool:
+    """Return whether a line begins and ends as an object does; another is damaged, whatever it names."""
+    bare = line.strip()
+    return bare.startswith(b"{") and bare.endswith(b"}")
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:

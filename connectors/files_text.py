@@ -46,6 +46,9 @@ def instants(values: pl.Series, contract: Contract) -> pl.Series:
     return placed.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
 
 
+_EXACT = 2.0**53
+
+
 def _text(values: pl.Series, _contract: Contract) -> pl.Series:
     return values
 
@@ -58,7 +61,8 @@ def _number(values: pl.Series, contract: Contract) -> pl.Series:
     mark = re.escape(contract.decimal)
     plain = _fitting(values, rf"^[+-]?(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?$")
     made = plain.str.replace(contract.decimal, ".", literal=True).cast(pl.Float64, strict=False)
-    return pl.select(pl.when(made.is_finite()).then(made)).to_series()
+    whole = ~plain.str.contains(rf"{mark}|[eE]")  # a whole number beyond 2^53 would lose its last digits
+    return pl.select(pl.when(made.is_finite() & (~whole | (made.abs() <= _EXACT))).then(made)).to_series()
 
 
 def _date(values: pl.Series, contract: Contract) -> pl.Series:

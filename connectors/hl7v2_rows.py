@@ -114,7 +114,7 @@ def hl7_columns(_drop: Drop, contract: Hl7) -> list[str]:
 
 
 def hl7_known_by(drop: Drop, contract: Hl7) -> str:
-    """Return the sha256 of a file, or of who sent what when (MSH-3, 4, 7, 10) where it is one single message."""
+    """Return the sha256 of a file, or of one single message and its sender (MSH-3, 4, 7, 10), whatever its line ends."""
     with drop.open() as file:
         first = list(islice(messages(lines(file)), 2))
     if len(first) != 1:
@@ -124,7 +124,8 @@ def hl7_known_by(drop: Drop, contract: Hl7) -> str:
     except Unreadable:
         return drop.sha256()
     control = [message.first("MSH", field) for field in (3, 4, 7, 10)]
-    return hashlib.sha256("\0".join(control).encode()).hexdigest() if control[-1] else drop.sha256()
+    said = "\0".join(control).encode() + b"\0" + b"\r".join(first[0])
+    return hashlib.sha256(said).hexdigest() if control[-1] else drop.sha256()
 
 
 def _pages(said: Iterator[list[Said]], rows: int) -> Iterator[list[Said]]:

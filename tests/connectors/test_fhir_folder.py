@@ -197,6 +197,13 @@ def test_a_line_that_cannot_be_read_is_counted_and_not_shown(tmp_path: Path, lin
     assert SECRET not in str(caught.value)
 
 
+def test_a_torn_line_that_names_no_type_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(ndjson([condition("1")]) + b'{"id": "2", "resourceTy')
+
+    with pytest.raises(DataError, match="1 of 2 lines are not JSON of a resource"):
+        _rows(tmp_path)
+
+
 def test_what_can_be_read_of_a_torn_file_is_told_and_its_end_comes_with_the_whole_one(tmp_path: Path) -> None:
     whole = ndjson([condition(str(i)) for i in range(3)])
     (tmp_path / "a.ndjson").write_bytes(whole[:-20])

@@ -93,6 +93,7 @@ def test_a_bulgarian_export_is_read_exactly(tmp_path: Path) -> None:
         (GOOD.replace("1.5", '"1,5"'), "dose: 1 of 2 values are not of type number"),
         (GOOD.replace("1.5", '"1 000.5"'), "dose: 1 of 2 values are not of type number"),
         (GOOD.replace("1.5", "1e999"), "dose: 1 of 2 values are not of type number"),
+        (GOOD.replace("1.5", "9007199254740993"), "dose: 1 of 2 values are not of type number"),
         (GOOD.replace("2024-02-29", "29.02.2024"), "seen: 1 of 2 values are not of type date"),
         (GOOD.replace("2024-02-29", "2023-02-29"), "seen: 1 of 2 values are not of type date"),
         (GOOD.encode("windows-1251"), "places are not utf-8"),

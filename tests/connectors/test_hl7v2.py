@@ -262,6 +262,17 @@ def test_one_message_sent_again_in_another_file_lands_once(tmp_path: Path) -> No
     assert again.id == first.id
 
 
+def test_another_message_under_the_same_control_id_is_not_taken_for_sent(tmp_path: Path) -> None:
+    (tmp_path / "a.hl7").write_text(_stay("ADT^A01", "1"), "utf-8", newline="")
+    (first,) = _read(tmp_path, STAY, STAY_OPTIONS)
+    (tmp_path / "b.hl7").write_text(_stay("ADT^A01", "1") + "ZZZ|new\r", "utf-8", newline="")
+
+    ids = {batch.id for batch in _read(tmp_path, STAY, STAY_OPTIONS)}
+
+    assert len(ids) == 2
+    assert first.id in ids
+
+
 def test_places_are_checked_when_they_are_declared(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="stay: not a place in a message"):
         list(_read(tmp_path, STAY, STAY_OPTIONS | {"fields": {"stay": "PV1.19"}}))
