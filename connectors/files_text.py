@@ -62,7 +62,7 @@ def _number(values: pl.Series, contract: Contract) -> pl.Series:
     plain = _fitting(values, rf"^[+-]?(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?$")
     made = plain.str.replace(contract.decimal, ".", literal=True).cast(pl.Float64, strict=False)
     whole = ~plain.str.contains(rf"{mark}|[eE]")  # a whole number beyond 2^53 would lose its last digits
-    return pl.select(pl.when(made.is_finite() & (~whole | (made.abs() <= _EXACT))).then(made)).to_series()
+    return pl.select(pl.when(made.is_finite() & (~whole | (made.abs() < _EXACT))).then(made)).to_series()
 
 
 def _date(values: pl.Series, contract: Contract) -> pl.Series:
