@@ -114,7 +114,7 @@ def hl7_columns(_drop: Drop, contract: Hl7) -> list[str]:
 
 
 def hl7_known_by(drop: Drop, contract: Hl7) -> str:
-    """Return the sha256 of a file, or of one single message and its sender (MSH-3, 4, 7, 10), whatever its line ends."""
+    """Return the sha256 of a file, or of one single message and its sender (MSH-3, 4, 7, 10) whatever its line ends."""
     with drop.open() as file:
         first = list(islice(messages(lines(file)), 2))
     if len(first) != 1:
