@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rwe.survival.design import Design
 
 
-class Ratios:
+class Ratios(ABC):
     """A fitted model whose terms have hazard ratios; a model says with which words they are drawn."""
 
     __slots__ = ()
@@ -23,9 +24,9 @@ class Ratios:
     design: Design
     conf_level: float
 
+    @abstractmethod
     def _heading(self, say: Tongue) -> tuple[str, str]:
         """Return title and subtitle of the forest."""
-        raise NotImplementedError
 
     def plot(
         self,
