@@ -83,11 +83,19 @@ def _python() -> Finding:
 def _packages() -> Iterator[Finding]:
     for line in requires("rwe-engine") or []:
         name = re.split(r"[^A-Za-z0-9._-]", line)[0]
-        title = f"{word('doctor.packages')} {name}"
-        try:
-            yield Finding("packages", title, "good", version(name))
-        except PackageNotFoundError:
-            yield Finding("packages", title, "bad", word("doctor.absent"))
+        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
+        yield _package(name, extra.group(1) if extra else None)
+
+
+def _package(name: str, extra: str | None) -> Finding:
+    """Look for a package; one of an `extra` is needed by some sources only."""
+    title = f"{word('doctor.packages')} {name}"
+    try:
+        return Finding("packages", title, "good", version(name))
+    except PackageNotFoundError:
+        if extra:
+            return Finding("packages", title, "note", word("doctor.extra", extra=extra))
+        return Finding("packages", title, "bad", word("doctor.absent"))
 
 
 def _home(home: Path) -> Finding:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from rwe.cli.doctor import _package
+
 HEAVY = {
     "altair",
     "deltalake",
@@ -54,6 +56,13 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_doctor_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported("doctor", "--home", str(tmp_path)) & HEAVY == set()
+
+
+def test_a_package_of_an_extra_that_is_missing_is_a_note_and_a_needed_one_is_bad() -> None:
+    assert _package("no-such-driver", "oracle").state == "note"
+    assert "rwe-engine[oracle]" in _package("no-such-driver", "oracle").text
+    assert _package("no-such-core", None).state == "bad"
+    assert _package("polars", None).state == "good"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="CPU time of a child is POSIX")
