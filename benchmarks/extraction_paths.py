@@ -140,7 +140,7 @@ PATHS: dict[str, tuple[Callable[[Places, Path], Answer], str]] = {
 }
 
 _OURS = ("connectors.sql", "connectors.sql_arrow", "rwe.pipeline.extract", "synthetic.rows")
-IMPORTS = {"read": _OURS, "landed": (*_OURS, "rwe.tokens", "rwe.store.row_hash", "deltalake")}
+IMPORTS = {"read": _OURS, "landed": (*_OURS, "rwe.tokens", "rwe.store.row_hash")}
 
 
 def main(path: str, rounds: int, folder: Path) -> None:

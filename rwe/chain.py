@@ -16,6 +16,7 @@ from typing import Any
 
 from rwe.errors import MachineError, TornStore
 
+Mark = tuple[int, int, int]  # inode, bytes, time of the last change
 START = "0" * 64
 _MARK = b',"hash":"'
 _TAIL = len(_MARK) + 64 + len(b'"}')
@@ -96,13 +97,7 @@ class Chain:
         MachineError
             If the disk refuses the write.
         """
-        entries, sound, torn = self._read()
-        last = entries[-1] if entries else None
-        with on_disk(self.path):
-            if torn:
-                os.truncate(self.path, sound)
-                last = self._write(last, {"kind": "repair", "dropped_bytes": torn})
-            return self._write(last, payload)
+        return Growing(self).append(payload)
 
     def _read(self) -> tuple[list[Entry], int, int]:
         """Return the entries, the bytes they take, and the bytes of a torn last line."""
@@ -134,6 +129,47 @@ class Chain:
         if new:
             fsync(self.path.parent)
         return Entry(seq, utc, payload, prev, digest)
+
+
+class Growing:
+    """A chain to which one process appends again and again; needs the lock all the while.
+
+    What was read and found whole is not read again for the next append, so a thousand cost a thousand times one,
+    unless the file is no longer as the last append left it: then it is.
+
+    Parameters
+    ----------
+    chain
+        The chain.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._last: Entry | None = None
+        self._mark: Mark | None = None
+
+    def append(self, payload: Mapping[str, Any]) -> Entry:
+        """Append as `Chain.append` does."""
+        path = self._chain.path
+        with on_disk(path):
+            if self._mark is None or self._mark != _mark(path):
+                self._begin(path)
+            self._mark = None  # unless this append comes to its end
+            self._last = self._chain._write(self._last, payload)
+            self._mark = _mark(path)
+        return self._last
+
+    def _begin(self, path: Path) -> None:
+        entries, sound, torn = self._chain._read()
+        self._last = entries[-1] if entries else None
+        if torn:
+            os.truncate(path, sound)
+            self._last = self._chain._write(self._last, {"kind": "repair", "dropped_bytes": torn})
+
+
+def _mark(path: Path) -> Mark:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _parse(line: bytes, seq: int, prev: str) -> Entry | None:

@@ -75,9 +75,10 @@ def _current(table: Table) -> Iterator[pl.Series]:
 
 
 def _delete(table: Table, lost: pl.Series) -> None:
-    """Append the last state of these keys, marked as deleted."""
+    """Append the last state of these keys, marked as deleted; nobody is erased between the two."""
     of = pl.LazyFrame({"_key": lost})
-    ends = latest(table.rows().join(of, on="_key", how="semi")).unique("_key").collect()
-    said = ends.drop([name for name in META if name != "_key"])
-    batch = hashlib.sha256("\0".join([table.name, str(table.commit), *lost.sort()]).encode()).hexdigest()[:32]
-    table.append(said.with_columns(pl.lit("delete").alias("_op")), batch=batch, kind=DELETIONS)
+    with table.appending() as opened:
+        ends = latest(table.rows().join(of, on="_key", how="semi")).unique("_key").collect()
+        said = ends.drop([name for name in META if name != "_key"])
+        batch = hashlib.sha256("\0".join([table.name, str(table.commit), *lost.sort()]).encode()).hexdigest()[:32]
+        opened.append(said.with_columns(pl.lit("delete").alias("_op")), batch=batch, kind=DELETIONS)

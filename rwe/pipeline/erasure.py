@@ -178,13 +178,26 @@ def _carry_out(person: Person, home: Path) -> Erasure:
     references = [reference(key, token) for token in person.tokens]
     if new := [one for one in references if one not in references_of(store.root)]:
         chain_of(store.root).append({"kind": "erased", "references": new})
-    tables = {name: store.table(name).erase(person.columns, references[0]).rows for name in store.names()}
+    tables = dict(_erased(store, person, references[0]))
     runs, files = clear_runs(home, person.columns, person.keys, references[0])
     files += clear_exports(home, person.columns, person.keys)
     with on_disk(store.root):
         (store.root / NOTE).unlink(missing_ok=True)
         fsync(store.root)
     return Erasure(references[0], {name: n for name, n in tables.items() if n}, runs, files)
+
+
+def _erased(store: Store, person: Person, reference: str) -> Iterator[tuple[str, int]]:
+    """Take a person out of every table; yield the rows of each.
+
+    Who lands rows reads whom to keep out under the lock of the table. If that was before the reference stood
+    there, the table had been begun, so it is found here and waited for, and so is what was set aside meanwhile.
+    """
+    done: set[str] = set()
+    while todo := [name for name in store.begun() if name not in done]:
+        for name in todo:
+            yield name, store.table(name).erase(person.columns, reference).rows
+        done.update(todo)
 
 
 def _note(path: Path, person: Person) -> None:

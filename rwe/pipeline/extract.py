@@ -14,7 +14,6 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import delete_gone
-from rwe.pipeline.erased_people import barred
 from rwe.pipeline.erasure import resume
 from rwe.pipeline.landing import Landing, land
 from rwe.ports import Connector, TellsColumns, TellsSession
@@ -178,7 +177,7 @@ class _Extraction:
                 one.mend()
             known.learn_landed(table)
             remarks = [f"accepted: {reason}" for reason in (known.accept() if name in self.asked.accept else [])]
-            done = Landing(known, table, aside, f"{site}/person", self.key, barred(self.store, self.key))
+            done = Landing(known, table, aside, f"{site}/person", self.key)
             try:
                 remarks += self._columns(known)
                 land(self.connector, name, done, lambda n: self.tell(f"{site}/{name}: {n}"))

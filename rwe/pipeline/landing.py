@@ -18,6 +18,7 @@ from rwe.national import national_kinds
 from rwe.pipeline.ahead import ahead
 from rwe.pipeline.contract import Contract
 from rwe.pipeline.drift import Finding
+from rwe.pipeline.erased_people import barred
 from rwe.ports import Connector
 from rwe.store import Landed, Table, hashed
 
@@ -26,14 +27,13 @@ QUARANTINE = "quarantine"
 
 @dataclass
 class Landing:
-    """A reading on its way: where the rows go, and what became of them so far; `door` keeps erased people out."""
+    """A reading on its way: where the rows go, and what became of them so far."""
 
     known: Contract
     table: Table
     aside_table: Table
     domain: str
     key: bytes
-    door: Callable[[pl.DataFrame], pl.DataFrame]
     received: int = 0
     landed: int = 0
     unchanged: int = 0
@@ -66,8 +66,9 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
     known = frozenset(seal.batch for seal in into.table.seals())
     commit = into.table.commit
     with into.table.appending() as opened, ahead(connector.read(name, since, known)) as batches:
+        admitted = barred(into.table.store, into.key)  # under the lock: who is erased later is erased from here too
         for batch in batches:
-            rows = hashed(into.door(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain)))
+            rows = hashed(admitted(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain)))
             into.received += rows.height
             into.national.update(national_kinds(batch.rows, into.known.stream.columns))
             mark, came = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", rows), into.known.profile(rows)

@@ -15,8 +15,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
 from rwe.chain import Chain
 from rwe.errors import RweError
 from rwe.selftest.outcome import Check, judged
@@ -85,12 +83,11 @@ def crash(connection: Connection, root: Path, name: str, scenario: str, at: int)
     """Do the work of a scenario and end at step `at`; tell the names of the steps where it gets to the end."""
     steps = _Steps(at)
     steps.watch(os, "fsync", "fsync")
-    for call in ("replace", "rename", "unlink", "truncate", "mkdir"):
+    for call in ("replace", "rename", "unlink", "truncate", "mkdir", "link"):
         steps.watch(os, call, call)
     steps.watch(Path, "write_bytes", "write", half=_half_file)
     steps.watch(Path, "write_text", "write")
     steps.watch(Chain, "_write", "chain append", half=_half_entry)
-    steps.watch(DeltaTable, "create_write_transaction", "Delta commit")
     SCENARIOS[scenario][1](tables(root)[name])
     connection.send(steps.names)
 
@@ -135,7 +132,7 @@ class _Steps:
 
 def _of(arguments: tuple[Any, ...]) -> str:
     """Return the kind of file that a call is about."""
-    if not arguments or isinstance(arguments[0], Chain | DeltaTable):
+    if not arguments or isinstance(arguments[0], Chain):
         return ""
     what = arguments[0]
     path = Path(f"/proc/self/fd/{what}").readlink() if isinstance(what, int) else Path(what)

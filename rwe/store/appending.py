@@ -8,15 +8,16 @@ bringing in a source takes time in proportion to its rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rwe.chain import Growing
 from rwe.ports import Cursor
 from rwe.store.keys import Keys
 from rwe.store.rows import News, check_same, hashed, news, type_names
-from rwe.store.seal import Seal, verify
+from rwe.store.seal import Seal, seal_log, verify
 
 if TYPE_CHECKING:
     from rwe.store.table import Table
@@ -44,6 +45,7 @@ class Appending:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._known: _Known | None = None
+        self._log = Growing(seal_log(table.folder))
 
     def append(
         self, frame: pl.DataFrame, *, batch: str, cursor: Cursor | None = None, kind: str = "rows", whole: bool = False
@@ -54,15 +56,14 @@ class Appending:
             raise ValueError(f"{table.name}: a table that is split by a column keeps no cursor")
         known, self._known = self._known or _Known(table.ready(names)), None  # nothing, if this append fails
         check_same(known.seals[0].schema, names, table.name)
-        sent = not whole and any(seal.batch == batch for seal in known.seals)
+        sent = not whole and batch in known.batches
         new = News(frame.clear(), 0, frame.height, 0) if sent else self._news(hashed(frame), known, whole=whole)
         moved = not sent and frame.height > 0 and cursor not in (None, last_cursor(known.seals))
         commit = None
         if moved or not new.rows.is_empty():
             commit = len(known.seals)
             seal = Seal(commit, kind, batch, cursor, new.rows.height, ())
-            known.seals.append(table.commit_rows(new.rows, seal, known.seals[0]))
-            known.add(new.rows["_key"])
+            known.take(table.commit_rows(new.rows, seal, known.seals[0], self._log), new.rows["_key"])
         self._known = known
         return Landed(frame.height, new.landed, new.unchanged, commit, new.deleted, new.corrected)
 
@@ -86,8 +87,10 @@ class _Known:
     seals: list[Seal]
     keys: Keys | None = None
     looked: bool = False
+    batches: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.batches = {seal.batch for seal in self.seals}
         if not any(seal.rows for seal in self.seals):
             self.keys = Keys()
 
@@ -99,7 +102,10 @@ class _Known:
         for part in rows.select("_key").collect_batches(chunk_size=1 << 18):
             self.keys.add(part["_key"])
 
-    def add(self, keys: pl.Series) -> None:
+    def take(self, seal: Seal, keys: pl.Series) -> None:
+        """Know a commit and its keys."""
+        self.seals.append(seal)
+        self.batches.add(seal.batch)
         if self.keys:
             self.keys.add(keys)
 

@@ -16,11 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 
 from rwe.chain import fsync, on_disk
-from rwe.store.commit import METADATA, add_line, write_file
+from rwe.store.commit import write_file
+from rwe.store.delta_log import METADATA, add_line
 from rwe.store.seal import Seal, SealedFile, erasing, log_file, seal_log, sha256
 
 Traces = Mapping[str, Iterable[str | int]]
@@ -115,7 +117,7 @@ def _lines(path: Path, seal: Seal, split: str | None) -> Iterable[str]:
     """Yield the lines of a Delta commit with other files in it; everything else of it stays."""
     kept = {file.path: file for file in seal.files}
     for line in map(json.loads, path.read_bytes().splitlines()):
-        if "add" in line and not kept.pop(line["add"]["path"], None):
+        if "add" in line and not kept.pop(unquote(line["add"]["path"]), None):
             continue
         if "commitInfo" in line:
             line["commitInfo"][METADATA] = json.dumps(seal.payload())

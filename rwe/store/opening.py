@@ -16,12 +16,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from rwe.chain import fsync, on_disk
 from rwe.errors import TornStore
-from rwe.store.commit import METADATA
+from rwe.store.delta_log import METADATA
 from rwe.store.erase import finish, leftovers
-from rwe.store.seal import Seal, erasing, log_file, seal_log, sha256, write_seal
+from rwe.store.seal import Seal, erasing, log_file, read_seals, seal_log, sha256, write_seal
 
 _VERSION = re.compile(r"(\d{20})\.json")
 _OURS = re.compile(r"part-\d{8}-[0-9a-f]{12}\.parquet|part-.*\.parquet#\d+$|_commit_")
@@ -34,8 +35,30 @@ def newest_commit(folder: Path) -> int:
     return max((int(match[1]) for match in names if match), default=-1)
 
 
-def settled(folder: Path, seals: list[Seal]) -> bool:
+def look(folder: Path) -> tuple[list[Seal], bool]:
+    """Return the seals of a table and whether it is settled, though another process may be appending to it.
+
+    A commit is sealed before the next one comes. So a commit that was there before the seals were read has all
+    the seals before its own, and the file of a commit whose seal was read is there afterwards: what came in
+    between is not taken for damage.
+
+    Raises
+    ------
+    TornStore
+        As `settled`.
+    """
+    before = newest_commit(folder)
+    seals = read_seals(folder)
+    return seals, settled(folder, seals, before)
+
+
+def settled(folder: Path, seals: list[Seal], before: int | None = None) -> bool:
     """Tell whether the Delta log ends at the last seal, and no erasure stopped half-way.
+
+    Parameters
+    ----------
+    before
+        The newest commit before the seals were read; without it nobody else may append.
 
     Raises
     ------
@@ -47,7 +70,7 @@ def settled(folder: Path, seals: list[Seal]) -> bool:
     newest, sealed = newest_commit(folder), len(seals) - 1
     if newest < sealed:
         raise TornStore(f"{folder}: the Delta log file of sealed commit {sealed} is gone; restore it from a backup")
-    if newest > sealed + 1:
+    if (newest if before is None else before) > sealed + 1:
         raise TornStore(
             f"{folder}: commits {sealed + 1} to {newest} have no seal; another program wrote them or seals were lost; "
             "restore the folder from a backup"
@@ -63,7 +86,7 @@ def settle(folder: Path, seals: list[Seal]) -> str:
     number = len(seals)
     found = _whole(folder, number)
     if isinstance(found, Seal):
-        write_seal(folder, found)
+        write_seal(seal_log(folder), found, sha256(log_file(folder, number)))
         return f"{folder}: commit {number} was whole but not sealed; sealed now"
     aside = folder / "_seal" / f"aside-{number:08d}-{len(seal_log(folder).entries()):08d}.json"
     with on_disk(folder):
@@ -98,7 +121,7 @@ def _whole(folder: Path, number: int) -> Seal | str:
     if payload is None or payload["commit"] != number:
         return "was not written by this store"
     seal = Seal.of(payload, log_sha256="")
-    named = sorted(line["add"]["path"] for line in lines if "add" in line)
+    named = sorted(unquote(line["add"]["path"]) for line in lines if "add" in line)
     if named != sorted(file.path for file in seal.files):
         return "is torn"
     for file in seal.files:

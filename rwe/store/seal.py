@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rwe.chain import Chain, on_disk
+from rwe.chain import Chain, Growing, on_disk
 from rwe.errors import TornStore
 from rwe.ports import Cursor
 
@@ -124,10 +124,9 @@ def read_seals(folder: Path) -> list[Seal]:
     return seals
 
 
-def write_seal(folder: Path, seal: Seal) -> Seal:
+def write_seal(log: Chain | Growing, seal: Seal, log_sha256: str) -> Seal:
     """Seal a commit whose files are on the disk; return the seal with its time and the hash of the commit."""
-    log_sha256 = sha256(log_file(folder, seal.commit))
-    entry = seal_log(folder).append({**seal.payload(), "log_sha256": log_sha256})
+    entry = log.append({**seal.payload(), "log_sha256": log_sha256})
     return replace(seal, log_sha256=log_sha256, utc=entry.utc)
 
 

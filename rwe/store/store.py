@@ -33,6 +33,10 @@ class Store:
         logs = self.root.rglob("_seal/log.jsonl")
         return sorted(path.parents[1].relative_to(self.root).as_posix() for path in logs)
 
+    def begun(self) -> list[str]:
+        """Return the names of the tables that are there or that a process has begun to make."""
+        return sorted(path.parent.relative_to(self.root).as_posix() for path in self.root.rglob("_seal"))
+
     def chains(self) -> list[Path]:
         """Return the chained logs that stand beside the tables: what was erased, what is known of streams."""
         return sorted(path for path in self.root.rglob("*.jsonl") if path.parent.name != "_seal")

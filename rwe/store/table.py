@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rwe.chain import on_disk
-from rwe.errors import Busy, DataError, MachineError
+from rwe.chain import Growing, on_disk
+from rwe.errors import Busy, DataError, MachineError, TornStore
 from rwe.ports import Cursor
-from rwe.store import commit as delta
+from rwe.store import delta_log as delta
 from rwe.store.appending import Appending, Landed, last_cursor
+from rwe.store.commit import write_files
 from rwe.store.erase import Erased, Traces, erase, traces
 from rwe.store.lock import locked
-from rwe.store.opening import settle, settled, sweep
+from rwe.store.opening import look, settle, settled, sweep
 from rwe.store.rows import latest, schema_of
-from rwe.store.seal import Seal, erasing, read_seals, scrub, verify, write_seal
+from rwe.store.seal import Seal, erasing, read_seals, scrub, seal_log, verify, write_seal
 
 if TYPE_CHECKING:
     from rwe.store.store import Store
@@ -90,16 +91,25 @@ class Table:
         DataError
             If the table was never made, or has no such commit.
         """
-        if isinstance(as_of, datetime):
-            as_of = self.commit_at(as_of)
+        number = self.commit_at(as_of) if isinstance(as_of, datetime) else as_of
+        wanted = self._wanted(number)
+        try:
+            verify(self.folder, wanted)
+        except TornStore:  # or an erasure gave the commits other files since: then they have other seals
+            again = self._wanted(number)
+            if again == wanted:
+                raise
+            verify(self.folder, again)
+            return self.scan(again)
+        return self.scan(wanted)
+
+    def _wanted(self, as_of: int | None) -> list[Seal]:
         seals = self._open()
         if not seals:
             raise DataError(f"{self.name}: this table was never written; extract it first")
         if as_of is not None and not 0 <= as_of < len(seals):
             raise DataError(f"{self.name}: there is no commit {as_of}; the newest is {len(seals) - 1}")
-        wanted = seals if as_of is None else seals[: as_of + 1]
-        verify(self.folder, wanted)
-        return self.scan(wanted)
+        return seals if as_of is None else seals[: as_of + 1]
 
     def current(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
@@ -184,6 +194,8 @@ class Table:
         """
         with self._lock():
             seals = self._settled(read_seals(self.folder))
+            if not seals:
+                return Erased(0, 0)
             verify(self.folder, seals)
             return erase(self.folder, seals, self.scan(seals), who, reference)
 
@@ -207,20 +219,20 @@ class Table:
         """
         return scrub(self.folder, self._open())
 
-    def commit_rows(self, rows: pl.DataFrame, seal: Seal, made: Seal) -> Seal:
+    def commit_rows(self, rows: pl.DataFrame, seal: Seal, made: Seal, log: Growing) -> Seal:
         """Write rows and seal as one commit. Needs the lock, and a table that is ready.
 
         Parameters
         ----------
         made
             The seal that made the table.
+        log
+            The seal log of the table.
         """
         marks = [pl.lit(seal.commit, pl.Int64).alias("_commit"), pl.lit(seal.batch).alias("_batch")]
         stored = rows.with_columns(marks).select(list(schema_of(made.schema)))
-        files = delta.write_files(self.folder, stored, seal.commit, made.partition_by)
-        done = replace(seal, files=files)
-        delta.commit(self.folder, done, made.partition_by)
-        return write_seal(self.folder, done)
+        done = replace(seal, files=write_files(self.folder, stored, seal.commit, made.partition_by))
+        return write_seal(log, done, delta.commit(self.folder, done, made.partition_by))
 
     def scan(self, seals: list[Seal]) -> pl.LazyFrame:
         """Return every version of every row of these commits; whoever reads them has verified them."""
@@ -234,14 +246,15 @@ class Table:
 
     def _open(self) -> list[Seal]:
         """Return the seals of a table whose newest commit is decided, or in the hands of a writer."""
-        seals = read_seals(self.folder)
-        if settled(self.folder, seals):
+        seals, decided = look(self.folder)
+        if decided:
             return seals
+        erased = erasing(self.folder).exists()
         try:
-            with self._lock(patience=0):
+            with self._lock(patience=self.store.patience if erased else 0):
                 return self._settled(read_seals(self.folder))
         except (Busy, MachineError):
-            if erasing(self.folder).exists():
+            if erased:
                 raise
             return seals  # a writer is at work, or we may not write here: what is sealed is whole
 
@@ -256,8 +269,7 @@ class Table:
         seals = self._settled(read_seals(self.folder))
         if not seals:
             made = Seal(0, "create", "", None, 0, (), names, self.partition_by)
-            delta.create(self.folder, made)
-            return [write_seal(self.folder, made)]
+            return [write_seal(seal_log(self.folder), made, delta.create(self.folder, made))]
         if seals[0].partition_by != self.partition_by:
             raise ValueError(f"{self.name}: this table is split by {seals[0].partition_by}, not by {self.partition_by}")
         sweep(self.folder, seals)

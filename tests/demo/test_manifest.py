@@ -74,7 +74,7 @@ def test_data_stand_in_it_by_commit_and_in_the_dossier_by_the_seal(demo: Any, ma
 def test_code_and_packages_stand_in_it(manifest: dict[str, Any]) -> None:
     assert {"rwe", "connectors", "analyses", "synthetic"} <= set(manifest["code"])
     assert all(len(manifest["code"][name]) == 64 for name in ("rwe", "connectors", "analyses", "synthetic"))
-    assert {"polars", "numba", "mlflow", "deltalake"} <= set(manifest["packages"])
+    assert {"polars", "numba", "mlflow", "pyarrow"} <= set(manifest["packages"])
     assert manifest["packages"]["polars"] == version("polars")
     assert set(manifest["platform"]) == {"python", "system", "machine"}
 

@@ -6,17 +6,24 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
 import pytest
 from filelock import FileLock
 
+from connectors.sql import SqlConnector, connect
 from rwe import provenance
 from rwe.errors import Busy, DataError
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import erasure
-from rwe.pipeline.extract import extract
+from rwe.pipeline.erased_people import barred
+from rwe.pipeline.extract import extract, extract_from
+from rwe.ports import Batch, Cursor
 from rwe.store import Store
 from synthetic.invented import INVENTED
 from synthetic.rows import rows
@@ -200,3 +207,70 @@ def test_an_erasure_stopped_anywhere_is_finished_by_the_next_that_reads(
     assert (_mentions(home, person) == set()) == noted
     assert not note.exists()
     assert erasure.resume(home) is None
+
+
+_ERASE = """
+import sys
+from pathlib import Path
+from rwe.pipeline import erasure
+home = Path(sys.argv[1])
+erasure.erase(erasure.find(erasure.tokens_of(sys.argv[2], home), home), home)
+"""
+
+
+class _ErasesMeanwhile:
+    """A source in whose stream somebody is erased by another process, once the reading of it has begun."""
+
+    def __init__(self, real: SqlConnector, home: Path, stream: str) -> None:
+        self._real, self._home, self._stream = real, home, stream
+
+    def streams(self) -> Sequence[str]:
+        return self._real.streams()
+
+    def check(self) -> None:
+        self._real.check()
+
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Be asked between the opening of the contract and the lock of the landing table."""
+        if stream == self._stream:
+            command = [sys.executable, "-c", _ERASE, str(self._home), WHO["national_no"]]
+            subprocess.run(command, check=True, timeout=120)
+        return self._real.columns(stream)
+
+    def read(self, stream: str, since: Cursor | None, known: Container[str] = (), /) -> Iterator[Batch]:
+        return self._real.read(stream, since, known)
+
+    def keys(self, stream: str) -> Iterator[pl.Series] | None:
+        return self._real.keys(stream)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+def test_who_is_erased_while_a_stream_is_being_opened_does_not_land(home: Path) -> None:
+    person = _find(home)
+    INVENTED.build(home / "again.db", TABLES, rows=700, people=50)
+    (home / "again.db").replace(home / "hospital.db")
+    site, source, key = INVENTED.site(home / "hospital.db"), INVENTED.source(TABLES), load_or_make_key(home)
+
+    with closing(connect(site, source, home)) as real:
+        taken = extract_from(_ErasesMeanwhile(real, home, "stay"), site, source, Store(home / "store"), key)
+
+    assert [read.fault for read in taken.reads] == [""] * 3
+    assert _mentions(home, person) == set()
+
+
+def test_who_is_erased_while_rows_land_is_erased_from_these_too(home: Path) -> None:
+    person = _find(home)
+    table = Store(home / "store").table("invented/landing/begun")
+    row = pl.DataFrame({"_key": ["1"], "person_token": [person.numbers[0]]})
+
+    with table.appending() as opened:
+        admitted = barred(table.store, load_or_make_key(home))(row)
+        other = subprocess.Popen([sys.executable, "-c", _ERASE, str(home), WHO["national_no"]])
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=4)
+        opened.append(admitted, batch="1")
+
+    assert other.wait(timeout=60) == 0
+    assert _mentions(home, person) == set()

@@ -36,7 +36,7 @@ def test_hashes_of_data_configuration_and_code(run: Path) -> None:
     assert found["files"]["release/cox.json"]["sha256"] == hashlib.sha256(b"{}").hexdigest()
     assert found["configuration"][0]["sha256"] == hashlib.sha256(b"study: s\n").hexdigest()
     assert {"rwe", "connectors", "analyses", "synthetic", "commit"} == set(found["code"])
-    assert {"rwe-engine", "polars", "numpy", "deltalake"} <= set(found["packages"])
+    assert {"rwe-engine", "polars", "numpy", "pyarrow"} <= set(found["packages"])
     assert (found["run_id"], found["study"]) == ("r1", "s")
 
 
