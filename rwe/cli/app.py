@@ -35,7 +35,7 @@ STORE = {
 }
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
 SELFTEST["canary"] = "rwe.cli.canary:canary"
-SERVE = {"intake": "rwe.cli.serve:intake", "token": "rwe.cli.serve:token"}
+SERVE = {name: f"rwe.cli.serve:{name}" for name in ("intake", "token", "tokens", "revoke")}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
 

@@ -29,11 +29,12 @@ from starlette.routing import Route
 from rwe.errors import DataError, RweError
 from rwe.ports import Receipt
 from rwe.serve.keep import Kept, OtherContent, keep
-from rwe.serve.tokens import Tokens
+from rwe.serve.tokens import Token, Tokens
 
 Reader = Callable[[bytes, str], Receipt]
 _XML = ("application/xml", "text/xml")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOBODY = Token("", "", "")
 _READERS = 4  # messages taken apart at once: each may need ten times its size
 
 
@@ -49,9 +50,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one request, for the log: no word of its body."""
+    """What became of one request, for the log: no word of its body; of the token, its id."""
 
     hospital: str
+    token: str
     status: int
     size: int = 0
     sha256: str = ""
@@ -107,13 +109,14 @@ class Intake:
         return JSONResponse({"status": "ok" if sound else "the folder cannot be written"}, 200 if sound else 503)
 
     async def _messages(self, request: Request) -> Response:
-        hospital, body, self._busy = "", b"", self._busy + 1
+        token, body, self._busy = _NOBODY, b"", self._busy + 1
         try:
-            hospital = self._who(request)
-            self._admit(request, hospital)
+            token = self._who(request)
+            self._admit(request, token.hospital)
             body = await self._body(request)
             async with self._readers:
-                kept = await run_in_threadpool(self._take, hospital, body)
+                self._who(request)  # a token that ended meanwhile leaves nothing
+                kept = await run_in_threadpool(self._take, token.hospital, body)
             answer = _acknowledge(request, kept)
         except ClientDisconnect:
             answer = _turn(Turned(400, "the connection ended before the message did"))
@@ -123,15 +126,16 @@ class Intake:
             answer = _turn(_fault(exc))
         finally:
             self._busy -= 1
-        self.tell(Outcome(hospital, answer.status_code, len(body), hashlib.sha256(body).hexdigest() if body else ""))
+        digest = hashlib.sha256(body).hexdigest() if body else ""
+        self.tell(Outcome(token.hospital, token.id, answer.status_code, len(body), digest))
         return answer
 
-    def _who(self, request: Request) -> str:
+    def _who(self, request: Request) -> Token:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        hospital = self.tokens.hospital(token.strip()) if scheme.lower() == "bearer" else None
-        if hospital is None:
+        found = self.tokens.find(token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
             raise Turned(401, "no valid token: Authorization: Bearer TOKEN")
-        return hospital
+        return found
 
     def _admit(self, request: Request, hospital: str) -> None:
         if self._busy > self.limits.at_once:

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from rwe.errors import DefinitionError, MachineError, Refused
+from rwe.serve.prompt import prompt
 
 _GRACE = 30
 
@@ -40,7 +41,9 @@ class Address:
     behind_proxy: bool = False
 
 
-def serve(app: Starlette, address: Address, listening: Callable[[str], None], *, at_once: int) -> None:
+def serve(
+    app: Starlette, address: Address, listening: Callable[[str], None], *, at_once: int, head_seconds: float
+) -> None:
     """Serve until SIGTERM or Ctrl-C, which are raised again when the last answer is given.
 
     Parameters
@@ -49,6 +52,8 @@ def serve(app: Starlette, address: Address, listening: Callable[[str], None], *,
         Told the address once connections are taken.
     at_once
         Connections beyond four times as many are turned away unread.
+    head_seconds
+        How long a connection may take to bring the head of a request.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def serve(app: Starlette, address: Address, listening: Callable[[str], None], *,
     config = uvicorn.Config(
         app,
         access_log=False,
-        http="h11",
+        http=prompt(head_seconds),
         lifespan="off",
         limit_concurrency=at_once * 4,
         log_config=None,

@@ -232,6 +232,13 @@ def test_tls(start: Callable[..., Server], tmp_path: Path) -> None:
         (["--host", "192.0.2.1", "--behind-proxy"], 8, "cannot listen"),
         (["--site", "none.yaml"], 2, "no such file"),
         (["--tokens", "none.json"], 2, "no file of tokens"),
+        (["--port", "99999"], 2, "--port"),
+        (["--port", "-1"], 2, "--port"),
+        (["--at-once", "0"], 2, "--at-once"),
+        (["--max-bytes", "-5"], 2, "--max-bytes"),
+        (["--per-minute", "0"], 2, "--per-minute"),
+        (["--head-seconds", "0"], 2, "--head-seconds"),
+        (["--body-seconds", "-1"], 2, "--body-seconds"),
     ],
 )
 def test_what_cannot_be_served_is_refused(
@@ -268,4 +275,6 @@ def test_a_token_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
     kept = json.loads((tmp_path / "key" / "intake.json").read_text())
     assert code == 0
     assert re.fullmatch(r"[\w-]{43}\n", said)
-    assert kept["clinic"] == hashlib.sha256(said.strip().encode()).hexdigest()
+    assert [(one["hospital"], one["sha256"]) for one in kept] == [
+        ("clinic", hashlib.sha256(said.strip().encode()).hexdigest())
+    ]
