@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -78,6 +79,32 @@ class Invented(Protocol):
 
     def build(self, path: Path, tables: Sequence[str], /, *, rows: int, seed: int) -> None:
         """Write a new SQLite database of so many rows a table."""
+        ...
+
+    def served(self, tables: Sequence[str], rows: int, seed: int, /) -> AbstractContextManager[Served]:
+        """Start a database server of so many rows a table; `MachineError` where none is installed."""
+        ...
+
+
+class Served(Protocol):
+    """A database server of one hospital that can be told to fail."""
+
+    port: int
+
+    def site(self, like: Site, port: int, /) -> Site:
+        """Return where it is, as another site of the hospital says, behind `port`."""
+        ...
+
+    def trouble(self, state: str, seconds: float, /) -> None:
+        """Answer whoever reads with an SQLSTATE for so long."""
+        ...
+
+    def kill(self) -> None:
+        """End the sessions of whoever reads."""
+        ...
+
+    def sessions(self) -> int:
+        """Return how many sessions of readers there are."""
         ...
 
 

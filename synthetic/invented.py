@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Source
 from synthetic.rows import pieces, source
+from synthetic.served import Served, served
 
 _PIECE = 50_000
 
@@ -63,6 +64,16 @@ class Invented:
                     _insert(database, table, piece)
                 database.execute(f"CREATE INDEX {table}_order ON {table} (modified_at, row_id)")
             database.commit()
+
+    def served(self, tables: Sequence[str], rows: int, seed: int = 0) -> AbstractContextManager[Served]:
+        """Start a PostgreSQL of `rows` rows a table, to be read over the network and to fail.
+
+        Raises
+        ------
+        MachineError
+            If it is not installed.
+        """
+        return served(tables, rows, seed)
 
 
 def _insert(database: sqlite3.Connection, table: str, piece: pl.DataFrame) -> None:

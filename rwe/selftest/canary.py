@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -137,29 +136,30 @@ def _declared() -> str:
     return "\n".join([DECLARED, *lines, ""])
 
 
-def canary(run: Run, *, faults: int = 200, tell: Tell = lambda *_: None) -> Report:
+def canary(run: Run, folder: Path, *, faults: int = 200, tell: Tell = lambda *_: None) -> Report:
     """Extract the marked hospital under faults and look for its marks after each.
 
     Parameters
     ----------
     run
         The command line, as a function of its words that returns the exit code.
+    folder
+        An empty folder to work in.
     faults
         How many, at least; spread over the faults of the hospital and the boundaries of the engine.
     tell
         Told what is tried and how far the work is.
     """
     tried, codes, found = dict[str, int](), dict[int, int](), list[str]()
-    with tempfile.TemporaryDirectory(prefix="rwe-canary-") as folder:
-        plans = [*_spoilt(), *_broken(run, Path(folder), faults)]
-        for number, (kind, prepare, inject) in enumerate(plans):
-            tell(kind, number / len(plans))
-            cage = Cage(Path(folder) / str(number))
-            cage.build()
-            prepare(cage)
-            code, said, fell = _watched(run, cage, inject)
-            tried[kind], codes[code] = tried.get(kind, 0) + fell, codes.get(code, 0) + 1
-            found += [f"{kind} ({number}): {place}" for place in cage.found(said)]
+    plans = [*_spoilt(), *_broken(run, folder, faults)]
+    for number, (kind, prepare, inject) in enumerate(plans):
+        tell(kind, number / len(plans))
+        cage = Cage(folder / str(number))
+        cage.build()
+        prepare(cage)
+        code, said, fell = _watched(run, cage, inject)
+        tried[kind], codes[code] = tried.get(kind, 0) + fell, codes.get(code, 0) + 1
+        found += [f"{kind} ({number}): {place}" for place in cage.found(said)]
     return Report(tried, codes, tuple(found))
 
 

@@ -20,9 +20,8 @@ import polars as pl
 
 from rwe import plugins
 from rwe.errors import MachineError
-from rwe.identity import pseudonymise
-from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import landing_table
+from rwe.selftest.compared import differing
 from rwe.selftest.processes import received, running
 from rwe.selftest.work import HOSPITAL, TABLES, hospital, land
 from rwe.store import Store, Table
@@ -158,7 +157,7 @@ def inspected(
     landed, lost, doubled, altered, scraps, left = number
     if not facts[2]:
         lost += sum(frame.height for frame in order.values()) - landed
-        altered += _altered(home, store, database, page)
+        altered += differing(home, *hospital(database, page))
     left += len([path for path in home.rglob("*") if path.suffix in (".draft", ".part")])
     return Kill(*facts, landed, lost, doubled, altered, scraps, left, len(store.notices))
 
@@ -175,16 +174,3 @@ def _counted(table: Table, order: pl.DataFrame) -> list[int]:
     beyond = keys.join(due, on="_key", how="anti").height
     doubled = keys.height - keys["_key"].n_unique()
     return [keys.height, lost, doubled, beyond, len(before - after), len(leftovers(table.folder, table.seals()))]
-
-
-def _altered(home: Path, store: Store, database: Path, page: int) -> int:
-    """Return how many rows of the source are not in the landing as they should be."""
-    (site, source), key = hospital(database, page), load_or_make_key(home)
-    wrong = 0
-    with closing(plugins.connector(site.connector)(site, source, home)) as connector:
-        for name, stream in source.streams.items():
-            landed = landing_table(store, HOSPITAL, name).current().collect()
-            for batch in connector.read(name, None):
-                rows = pseudonymise(batch.rows, stream.columns, key, f"{HOSPITAL}/person")
-                wrong += rows.join(landed, on=rows.columns, how="anti", nulls_equal=True).height
-    return wrong

@@ -4,27 +4,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from synthetic.postgres import Missing, folder_of, free_port, ran, serving, wait
+from synthetic.postgres import postgres as started
+
 _NUMBERS = count(1)
-
-
-class Missing(Exception):
-    """A program or driver is not installed here; says which Debian package holds it."""
 
 
 def odbc_driver(name: str, package: str) -> str:
@@ -36,13 +29,6 @@ def odbc_driver(name: str, package: str) -> str:
     if name not in pyodbc.drivers():
         raise Missing(f"no ODBC driver '{name}': install the Debian package {package}")
     return name
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -111,19 +97,8 @@ class MariaDb:
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """Start a PostgreSQL on TCP."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        raise Missing("no PostgreSQL server: install the Debian package postgresql")
-    with _folder("rwe-pgtcp-", "postgres") as (folder, user):
-        port, data = free_port(), str(folder / "data")
-        start = [str(programs[-1] / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        _run([*start, "--locale=C"], user)
-        settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with _serving([str(programs[-1] / "postgres"), "-D", data, *options], user, folder):
-            server = Postgres(port)
-            _wait(lambda: _asks(server.url("postgres")))
-            yield server
+    with started() as port:
+        yield Postgres(port)
 
 
 @contextmanager
@@ -134,9 +109,9 @@ def mariadb() -> Iterator[MariaDb]:
     if not (program and install):
         raise Missing("no MariaDB server: install the Debian package mariadb-server")
     odbc_driver("MariaDB Unicode", "odbc-mariadb")
-    with _folder("rwe-maria-", "mysql") as (folder, user):
+    with folder_of("rwe-maria-", "mysql") as (folder, user):
         server, data = MariaDb(free_port()), folder / "data"
-        _run([install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"], user)
+        ran([install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"], user)
         first = folder / "first.sql"
         first.write_text(
             f"CREATE USER {server.admin}@'127.0.0.1' IDENTIFIED BY '{server.password}';\n"
@@ -146,64 +121,11 @@ def mariadb() -> Iterator[MariaDb]:
         settings = (f"--datadir={data}", f"--port={server.port}", f"--socket={folder}/s", f"--pid-file={folder}/pid")
         light = ("--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-buffer-pool-size=32M")
         quick = ("--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4", f"--init-file={first}")
-        with _serving([program, "--no-defaults", *settings, *light, *quick], user, folder):
-            _wait(lambda: _connects(server))
+        with serving([program, "--no-defaults", *settings, *light, *quick], user, folder):
+            wait(lambda: _connects(server))
             yield server
-
-
-def _asks(url: str) -> None:
-    engine = sa.create_engine(url, connect_args={"connect_timeout": 5})
-    with engine.connect():
-        pass
-    engine.dispose()
 
 
 def _connects(server: MariaDb) -> None:
     with server.connect(""):
         pass
-
-
-@contextmanager
-def _folder(prefix: str, user: str) -> Iterator[tuple[Path, str | None]]:
-    """Make a folder outside pytest's own; as root it belongs to the server's user, who may not be root."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    chosen = user if getpass.getuser() == "root" else None
-    if chosen:
-        shutil.chown(folder, chosen)
-    try:
-        yield folder, chosen
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run(command: Sequence[str], user: str | None) -> None:
-    done = subprocess.run(command, user=user, capture_output=True, text=True, cwd="/", check=False)
-    if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr[-2000:]}")
-
-
-@contextmanager
-def _serving(command: Sequence[str], user: str | None, folder: Path) -> Iterator[None]:
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd="/")
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(ready: Callable[[], None], seconds: float = 60) -> None:
-    """Wait until `ready` raises nothing."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return ready()
-        except Exception:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)

@@ -17,7 +17,7 @@ from connectors.conformance import visits
 from connectors.sql_deadline import rest, within
 from connectors.sql_faults import TRIES, Patience
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
-from tests.connectors.proxy import Proxy, between
+from rwe.selftest.line import Proxy, between
 
 pytestmark = pytest.mark.ci
 SERVERS = ["postgresql over odbc", "postgresql on tcp", "mariadb"]

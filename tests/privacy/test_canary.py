@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,18 +53,30 @@ def test_what_is_clinical_lands_and_what_identifies_does_not(cage: Cage, capsys:
     assert len(IDENTIFYING) >= 20
 
 
-def test_a_few_faults_leave_no_mark() -> None:
-    report = canary(main, faults=0)
+@pytest.mark.ci
+def test_a_few_faults_leave_no_mark_and_all_of_it_happens_in_the_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
 
-    assert report.found == ()
-    assert sum(report.faults.values()) >= 90
+    code = main(["selftest", "canary", "--faults", "0", "--home", str(tmp_path), "--json"])
+
+    told = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"event": "canary"' in line)
+    assert (code, told["found"]) == (0, [])
+    assert sum(told["faults"].values()) >= 90
+    assert list((tmp_path / "selftest").iterdir()) == []
+
+
+def test_the_canary_refuses_a_number_of_faults_below_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["selftest", "canary", "--faults", "-1"]) == 2
+    assert "--faults" in capsys.readouterr().err
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # planted where Python drops errors, too
-def test_hundreds_of_faults_at_every_boundary_leave_no_mark() -> None:
-    report = canary(main, faults=330)
+def test_hundreds_of_faults_at_every_boundary_leave_no_mark(tmp_path: Path) -> None:
+    report = canary(main, tmp_path, faults=330)
 
     assert report.found == ()
     assert report.faults["inside: an error of a library"] >= 200
