@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run every benchmark, one process each: ``python -m benchmarks``."""
+"""Run every benchmark, one process each, then print goals beside what was reached: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-for module in ("benchmarks.survival", "benchmarks.demo"):
-    subprocess.run([sys.executable, "-m", module], check=True)
+TABLES = (["benchmarks.survival", "--table"], ["benchmarks.extraction", "--table"])
+
+for module in (["benchmarks.survival"], ["benchmarks.extraction"], ["benchmarks.demo"], *TABLES):
+    subprocess.run([sys.executable, "-m", *module], check=True)

@@ -8,14 +8,14 @@ of the others. Plain libraries read one statement into a frame, unsorted and unc
 by page, each value checked (``read``), and as a hospital is extracted: pseudonyms, hashes, what is known already,
 sealed commits (``landed``). Each path's sum of keys is compared. ``memory`` lands ten million rows once and tells the
 most memory held, and how much of it came after the imports. The table goes to ``benchmarks/results/extraction.csv``;
-sources not asked for keep their rows.
+sources not asked for keep their rows. ``--table`` measures nothing and prints what the results say of each goal in
+``goals.toml``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import sqlite3
 import subprocess
 import sys
@@ -31,10 +31,10 @@ import polars as pl
 import psycopg
 
 from benchmarks.extraction_paths import TABLE
+from benchmarks.table import commit, keep, machine, show
 from synthetic.rows import pieces
 from tests.connectors.servers import mariadb, odbc_driver, postgres
 
-RESULT = Path(__file__).parent / "results" / "extraction.csv"
 ROOT = Path(__file__).parents[1]
 ROWS, MANY, PEOPLE = 1_000_000, 10_000_000, 50_000
 ROUNDS = 5
@@ -127,12 +127,17 @@ PATHS = {
 
 def main(asked: list[str]) -> None:
     """Measure the sources asked for, or all."""
+    if asked == ["--table"]:
+        show("extraction")
+        return
     for name in asked or list(SOURCES):
+        load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory(prefix="rwe-bench-") as folder, SOURCES[name](Path(folder)) as places:
             found = {path: measure(path, name, places, Path(folder)) for path in PATHS[name]}
-        table = rows(name, found)
-        keep(table)
-        sys.stdout.write(f"{table.drop('machine', 'taken_on')}\n")
+        where = {"machine": machine(), "commit": commit(), "load": round(load, 1), "taken_on": date.today().isoformat()}
+        table = rows(name, found).with_columns(**{key: pl.lit(value) for key, value in where.items()})
+        keep("extraction", table, list(SOURCES))
+        sys.stdout.write(f"{table.drop(where)}\n")
         sys.stdout.flush()
 
 
@@ -175,21 +180,11 @@ def rows(name: str, found: dict[str, dict[str, Any]]) -> pl.DataFrame:
                 "extra_mb": took["extra_mb"],
                 "peak_mb": took["peak_mb"],
                 "note": took.get("note", ""),
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-                "taken_on": date.today().isoformat(),
             }
             for path, took in found.items()
         ],
         infer_schema_length=None,
     )
-
-
-def keep(fresh: pl.DataFrame) -> None:
-    """Put the lines in the table of results, in the order of the sources."""
-    if RESULT.exists():
-        old = pl.read_csv(RESULT).filter(pl.col("source") != fresh["source"][0])
-        fresh = pl.concat([old.cast(dict(fresh.schema)), fresh]) if old.height else fresh
-    fresh.sort(pl.col("source").cast(pl.Enum(list(SOURCES))), maintain_order=True).write_csv(RESULT)
 
 
 if __name__ == "__main__":

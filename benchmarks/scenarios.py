@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ import polars as pl
 
 END = 3650  # last day of follow-up
 TAU = 1825
-F8 = npt.NDArray[np.float64]
+FITS, SMALL, SHOWN = 2000, 300, 20  # cohorts of the small fits, rows of one, and of how many the numbers are compared
+STUDIED: dict[str, Any] = {"n": SMALL, "hazard_ratio": 0.7, "effects": (0.3, -0.2), "censoring": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ SCENARIOS = {
         "curves", 10_000_000, 0, "curves, limits and log-rank of 2 groups from raw columns: counting is all there is",
         ("lifelines", "statsmodels", "survival_rs", "R"),
     ),
+    "count_10m": Scenario(
+        "counting", 10_000_000, 0, "rows that are small integers already: one increment each", ("numpy",)
+    ),
     "km_stream_100m": Scenario("curves_streamed", 100_000_000, 0, "larger than memory may be: a parquet file", ()),
     "cox_1m_x50": Scenario(
         "cox", 1_000_000, 50, "Efron with standard errors: the information matrix is 2.5 GFlop a pass",
@@ -57,19 +62,36 @@ SCENARIOS = {
         "cox_continuous", 1_000_000, 10, "no two times alike: a million risk sets", ("survival_rs", "coxstream", "R")
     ),
     "fine_gray_1m_x10": Scenario("fine_gray", 1_000_000, 10, "competing risks with the sandwich", ("comprisk",)),
-    "aalen_johansen_10m": Scenario("incidence", 10_000_000, 0, "cumulative incidence, ties", ("statsmodels",)),
+    "fine_gray_naive_1m_x10": Scenario(
+        "fine_gray_naive", 1_000_000, 10, "competing risks, errors from the information alone", ("comprisk",)
+    ),
+    "aalen_johansen_10m": Scenario("incidence", 10_000_000, 0, "cumulative incidence, ties", ("statsmodels", "R")),
     "bootstrap_100k": Scenario(
         "bootstrap", 100_000, 0, "500 replicates of a difference of restricted means (rivals: 5, times 100)",
         ("lifelines", "greenwood", "R"),
     ),
-    "after_10k_x6": Scenario("after", 10_000, 6, "the next for those who need days for it", ("lifelines", "R")),
-    "after_5m_x6": Scenario("after", 5_000_000, 6, "clustered fit, residuals, concordance: lifelines issue 1067", ()),
+    "bootstrap_10m": Scenario("bootstrap", 10_000_000, 0, "the cost does not grow with the rows", ()),
+    "after_10k_x6": Scenario("after", 10_000, 6, "what rivals do at all, ten times as much next", ("lifelines", "R")),
+    "after_100k_x6": Scenario("after", 100_000, 6, "how rivals grow with the rows", ("lifelines", "R")),
+    "after_5m_x6": Scenario(
+        "after", 5_000_000, 6, "clustered fit, residuals, concordance (lifelines issue 1067): no rival has the days", ()
+    ),
+    "small_fits_300": Scenario(
+        "small_fits", FITS * SMALL, 3, "cohorts of 300 rows, one after the other (rivals have them ready made)",
+        ("lifelines", "R_fit"),
+    ),
+    "cold_start": Scenario(
+        "cold", 10_000, 0, "a process that imports, reads a file and draws two curves", ("lifelines", "statsmodels")
+    ),
 }  # fmt: skip
 
 
 def make(name: str, folder: Path) -> Path:
     """Write the rows of a scenario as parquet and return the file; row groups of a million rows."""
     scenario, file = SCENARIOS[name], folder / f"{name}.parquet"
+    if scenario.work == "small_fits":
+        cohorts().write_parquet(file, compression="lz4")
+        return file
     rng = np.random.default_rng(20261122)
     if scenario.n <= 20_000_000 and scenario.work != "cox_streamed":
         rows(scenario, scenario.n, rng).write_parquet(file, compression="lz4")
@@ -94,7 +116,10 @@ def rows(scenario: Scenario, n: int, rng: np.random.Generator) -> pl.DataFrame:
         life, out = np.ceil(life), np.ceil(out)
     time, event = np.minimum(life, out), (life <= out).astype(np.int64)
     columns: dict[str, npt.NDArray[np.generic]] = {"time": time, "event": event, "group": group}
-    if scenario.work in ("fine_gray", "incidence"):
+    if scenario.work == "counting":
+        small = {"day": time.astype(np.uint16), "code": (2 * group + event).astype(np.uint16)}
+        return pl.DataFrame(small)
+    if scenario.work in ("fine_gray", "fine_gray_naive", "incidence"):
         columns["cause"] = event * np.where(rng.random(n) < 0.6, 1, 2)
     if scenario.work == "cox_entry":
         columns["entry"] = np.floor(time * rng.uniform(0, 0.9, n) * (rng.random(n) < 0.5))
@@ -103,3 +128,12 @@ def rows(scenario: Scenario, n: int, rng: np.random.Generator) -> pl.DataFrame:
     if scenario.work == "after":
         columns["cluster"] = rng.integers(0, 1000, n)
     return pl.DataFrame(columns | {f"x{j}": x[:, j] for j in range(scenario.p)})
+
+
+def cohorts() -> pl.DataFrame:
+    """Draw the cohorts of the small fits, as the simulation draws them for itself."""
+    from rwe.survival.scenario import Scenario as Source
+
+    source = Source(**STUDIED)
+    drawn = [source.cohort(k).rename({"arm": "x0"}).with_columns(cohort=pl.lit(k)) for k in range(FITS)]
+    return pl.concat(drawn).select("cohort", "time", "event", "x0", "x1", "x2")

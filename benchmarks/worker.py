@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import sys
 import time
 import warnings
@@ -16,7 +18,7 @@ import polars as pl
 
 from benchmarks.scenarios import SCENARIOS
 
-PACKAGES = {"ours": "rwe-engine", "floor": "numpy", "survival_rs": "survival"}
+PACKAGES = {"ours": "rwe-engine", "floor": "scipy", "survival_rs": "survival"}
 
 
 def memory_mb(line: str) -> float:
@@ -33,6 +35,12 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
+def seconds() -> float:
+    """Return the processor seconds of this process and of those it has started and seen end."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
 def main(who: str, scenario: str, file: Path, rounds: int) -> None:
     """Prepare, measure and print."""
     warnings.simplefilter("ignore")
@@ -40,21 +48,29 @@ def main(who: str, scenario: str, file: Path, rounds: int) -> None:
     work = getattr(adapter, SCENARIOS[scenario].work)
     streamed = SCENARIOS[scenario].work.endswith("_streamed")
     frame = pl.scan_parquet(file).head(1000).collect() if streamed else pl.read_parquet(file).rechunk()
-    call = work(frame, file)
     if who in ("ours", "floor"):  # kernels are loaded from their cache before the clock runs, as for a wheel
-        small = frame.head(1000)
-        work(small, file)() if not streamed else None
+        few = file.with_name("few.parquet")
+        frame.head(1000).write_parquet(few)
+        work(frame.head(1000), few)()
+    call = work(frame, file)
     forget_peak()
     before, cpu, wall = memory_mb("VmRSS"), [], []
     for _ in range(rounds):
-        c, w = time.process_time(), time.perf_counter()
+        c, w = seconds(), time.perf_counter()
         numbers = call()
-        cpu.append(time.process_time() - c)
+        cpu.append(seconds() - c)
         wall.append(time.perf_counter() - w)
-    name = PACKAGES.get(who, who)
     peak = memory_mb("VmHWM")
     out = {"cpu": cpu, "wall": wall, "extra_mb": round(peak - before, 1), "peak_mb": round(peak, 1)}
-    sys.stdout.write(json.dumps(out | {"numbers": numbers, "version": f"{name} {version(name)}"}) + "\n")
+    figures = {name: told() for name, told in getattr(adapter, "FIGURES", {}).items()}
+    sys.stdout.write(json.dumps(out | {"numbers": numbers, "figures": figures, "version": told_by(who)}) + "\n")
+
+
+def told_by(who: str) -> str:
+    """Return name and version of a package; of the floor, the kernels that its BLAS was told to use as well."""
+    name = PACKAGES.get(who, who)
+    core = os.environ.get("OPENBLAS_CORETYPE", "")
+    return f"{name} {version(name)}" + (f", OPENBLAS_CORETYPE={core}" if core and who == "floor" else "")
 
 
 if __name__ == "__main__":

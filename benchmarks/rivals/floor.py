@@ -8,7 +8,11 @@ import collections
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+
+from benchmarks.rivals.ours import fresh
+from rwe.execute import cuts, run
 
 Call = Callable[[], list[float]]
 
@@ -31,17 +35,35 @@ def _product(frame: pl.DataFrame, _: Path) -> Call:
     return call
 
 
-def _file(_: pl.DataFrame, file: Path) -> Call:
-    """Read the file once, in batches, and do nothing with it."""
+def counting(frame: pl.DataFrame, _: Path) -> Call:
+    """Read the bytes of both columns once, on all threads."""
+    held = [frame[name].to_numpy().view(np.uint64) for name in frame.columns]
+    parts = [(words, *part) for words in held for part in cuts(words.size, -(-words.size // 8))]
 
     def call() -> list[float]:
-        batches = pl.scan_parquet(file).collect_batches(chunk_size=1 << 20, maintain_order=True, lazy=True)
-        collections.deque(batches, maxlen=0)
+        run(lambda part: part[0][part[1] : part[2]].max(), parts)
         return []
 
     return call
 
 
-curves = incidence = bootstrap = after = _read
-cox = cox_entry = cox_robust = cox_continuous = fine_gray = _product
+def _file(frame: pl.DataFrame, file: Path) -> Call:
+    """Read the columns of the work once, in batches, and do nothing with them."""
+    wanted = [name for name in frame.columns if name != "group" or frame.width == 3]  # models do without groups
+
+    def call() -> list[float]:
+        read = pl.scan_parquet(file).select(wanted)
+        collections.deque(read.collect_batches(chunk_size=1 << 20, maintain_order=True, lazy=True), maxlen=0)
+        return []
+
+    return call
+
+
+def cold(_: pl.DataFrame, file: Path) -> Call:
+    """A new process that imports numpy and polars and reads the file."""
+    return fresh("import sys, numpy, polars; polars.read_parquet(sys.argv[1])", file)
+
+
+curves = incidence = bootstrap = after = small_fits = _read
+cox = cox_entry = cox_robust = cox_continuous = fine_gray = fine_gray_naive = _product
 curves_streamed = cox_streamed = _file

@@ -12,8 +12,20 @@ import polars as pl
 from lifelines.statistics import logrank_test
 from lifelines.utils import restricted_mean_survival_time
 
-from benchmarks.rivals.ours import DAYS, Call, names
-from benchmarks.scenarios import TAU
+from benchmarks.rivals.ours import DAYS, Call, fresh, names
+from benchmarks.scenarios import SHOWN, TAU
+
+FIRST = """
+import sys
+import lifelines
+import polars as pl
+frame = pl.read_parquet(sys.argv[1])
+for group in (0, 1):
+    part = frame.filter(pl.col("group") == group)
+    fit = lifelines.KaplanMeierFitter().fit(part["time"].to_numpy(), part["event"].to_numpy())
+    print(*fit.survival_function_at_times([365, 1095, 1825]))
+"""
+FITTED = 100  # cohorts; the clock is multiplied outside
 
 
 def curves(frame: pl.DataFrame, _: Path) -> Call:
@@ -53,15 +65,32 @@ def cox_robust(frame: pl.DataFrame, _: Path) -> Call:
 
 
 def after(frame: pl.DataFrame, _: Path) -> Call:
-    """Cluster-robust fit with concordance and two kinds of residuals; it has no test that ours also makes."""
+    """Cluster-robust fit with concordance and two kinds of residuals, of which the squares are summed."""
     table = frame.select("time", "event", "cluster", *names(frame)).to_pandas()
 
     def call() -> list[float]:
         fit = lifelines.CoxPHFitter().fit(table, "time", "event", cluster_col="cluster")
-        size = len(fit.compute_residuals(table, "martingale")) + len(fit.compute_residuals(table, "delta_beta"))
-        return [*fit.params_, *fit.standard_errors_, fit.concordance_index_, float(size == 2 * len(table))]
+        kinds = (fit.compute_residuals(table, "martingale")[["martingale"]], fit.compute_residuals(table, "delta_beta"))
+        squares = [float((kind.to_numpy() ** 2).sum()) for kind in kinds]
+        return [*fit.params_, *fit.standard_errors_, fit.concordance_index_, *squares]
 
     return call
+
+
+def small_fits(frame: pl.DataFrame, _: Path) -> Call:
+    """One fit a cohort."""
+    tables = [part.drop("cohort").to_pandas() for part in frame.partition_by("cohort", maintain_order=True)[:FITTED]]
+
+    def call() -> list[float]:
+        fits = [lifelines.CoxPHFitter().fit(table, "time", "event") for table in tables]
+        return [f.params_["x0"] for f in fits[:SHOWN]] + [f.standard_errors_["x0"] for f in fits[:SHOWN]]
+
+    return call
+
+
+def cold(_: pl.DataFrame, file: Path) -> Call:
+    """A first curve in a new process."""
+    return fresh(FIRST, file)
 
 
 def bootstrap(frame: pl.DataFrame, _: Path) -> Call:

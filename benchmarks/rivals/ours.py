@@ -4,17 +4,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from benchmarks.scenarios import TAU
+from benchmarks.scenarios import END, FITS, SHOWN, STUDIED, TAU
 from rwe import survival as sv
+from rwe.execute import cuts, run
 
 Call = Callable[[], list[float]]
 DAYS = (365, 1095, 1825)
+FIGURES: dict[str, Callable[[], float]] = {}  # what else is told of the work, after the rounds
+FIRST = """
+import sys
+import polars as pl
+import rwe.survival as sv
+km = sv.kaplan_meier(pl.read_parquet(sys.argv[1]), time="time", event="event", by="group")
+print(*km.at([365, 1095, 1825])["survival"])
+"""
 
 
 def names(frame: pl.DataFrame) -> list[str]:
@@ -43,14 +57,68 @@ def curves_streamed(_: pl.DataFrame, file: Path) -> Call:
     return lambda: _curves(file)
 
 
+def counting(frame: pl.DataFrame, _: Path) -> Call:
+    """Rows by code and day, on all threads: the kernel that counts, and nothing before it."""
+    from rwe.kernels.encode import count_codes
+
+    code, day = frame["code"].to_numpy(), frame["day"].to_numpy()
+    parts = cuts(code.size, -(-code.size // 16))
+
+    def count(part: tuple[int, int]) -> Any:
+        table = np.zeros((4, END + 1), np.uint32)
+        count_codes(code[slice(*part)], day[slice(*part)], table)
+        return table
+
+    return lambda: np.sum(run(count, parts), axis=0, dtype=np.int64)[:, DAYS].ravel().tolist()
+
+
+def fresh(program: str, file: Path) -> Call:
+    """Return a call that runs a program in an interpreter of its own and reads the numbers that it prints."""
+
+    def call() -> list[float]:
+        done = subprocess.run([sys.executable, "-c", program, str(file)], check=True, capture_output=True, text=True)
+        return [float(number) for number in done.stdout.split()]
+
+    return call
+
+
+def cold(_: pl.DataFrame, file: Path) -> Call:
+    """A first curve in a new process; kernels are kept from the process before."""
+    return fresh(FIRST, file)
+
+
 def cox(frame: pl.DataFrame, _: Path) -> Call:
     """Efron with standard errors."""
+    FIGURES["pass_cpu_s"] = lambda: _full_pass(frame)
     return lambda: coefficients(sv.cox(frame, time="time", event="event", covariates=names(frame)))
 
 
+def _full_pass(frame: pl.DataFrame) -> float:
+    """Return the processor seconds of one read for value, slope and information, where the fit ended."""
+    from rwe.survival.partial import point
+
+    fit = sv.cox(frame, time="time", event="event", covariates=names(frame))._fitted
+    took = []
+    for _ in range(7):
+        begin = time.process_time()
+        point(fit.held, fit.best.beta, fit.best.hazard)
+        took.append(time.process_time() - begin)
+    return median(took)
+
+
 def cox_streamed(frame: pl.DataFrame, file: Path) -> Call:
-    """The same from a file that is read once a pass."""
-    return lambda: coefficients(sv.cox(file, time="time", event="event", covariates=names(frame)))
+    """The same from a file that is read once a pass; only its path is given."""
+    from benchmarks.reads import cells
+
+    covariates, taken, fits = names(frame), cells(), [0]
+    before, whole = taken[0], pl.scan_parquet(file).select(pl.len()).collect().item() * (len(covariates) + 2)
+    FIGURES["reads"] = lambda: (taken[0] - before) / whole / fits[0]
+
+    def call() -> list[float]:
+        fits[0] += 1
+        return coefficients(sv.cox(file, time="time", event="event", covariates=covariates))
+
+    return call
 
 
 def cox_entry(frame: pl.DataFrame, _: Path) -> Call:
@@ -78,6 +146,27 @@ def fine_gray(frame: pl.DataFrame, _: Path) -> Call:
     """Subdistribution hazards with the sandwich."""
     covariates = names(frame)
     return lambda: coefficients(sv.fine_gray(frame, time="time", cause="cause", of=1, covariates=covariates))
+
+
+def fine_gray_naive(frame: pl.DataFrame, _: Path) -> Call:
+    """Subdistribution hazards with the inverse information."""
+    covariates = names(frame)
+
+    def call() -> list[float]:
+        fit = sv.fine_gray(frame, time="time", cause="cause", of=1, covariates=covariates, variance="model")
+        return coefficients(fit)
+
+    return call
+
+
+def small_fits(_: pl.DataFrame, __: Path) -> Call:
+    """Cohorts drawn and fitted by the simulation: estimates of the first, then their errors."""
+
+    def call() -> list[float]:
+        found = sv.simulate(sv.Scenario(**STUDIED), "cox", replicates=FITS, seed=1).replicates.head(SHOWN)
+        return [*found["estimate"], *found["std_error"]]
+
+    return call
 
 
 def incidence(frame: pl.DataFrame, _: Path) -> Call:
@@ -112,11 +201,12 @@ def bootstrap(frame: pl.DataFrame, _: Path) -> Call:
 
 
 def after(frame: pl.DataFrame, _: Path) -> Call:
-    """Cluster-robust fit with concordance, two kinds of residuals and the proportional-hazards test."""
+    """Cluster-robust fit with concordance and two kinds of residuals, of which the squares are summed."""
 
     def call() -> list[float]:
         fit = sv.cox(frame, time="time", event="event", cluster="cluster", covariates=names(frame))
-        size = fit.residuals("martingale").height + fit.residuals("dfbeta").height
-        return [*coefficients(fit, "robust_std_error"), fit.concordance, float(size == 2 * frame.height)]
+        kinds = (fit.residuals("martingale").drop("row"), fit.residuals("dfbeta").drop("row"))
+        squares = [sum(float(column.dot(column)) for column in kind) for kind in kinds]
+        return [*coefficients(fit, "robust_std_error"), fit.concordance, *squares]
 
     return call

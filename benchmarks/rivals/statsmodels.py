@@ -10,7 +10,19 @@ import numpy as np
 import polars as pl
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
 
-from benchmarks.rivals.ours import DAYS, Call
+from benchmarks.rivals.ours import DAYS, Call, fresh
+
+FIRST = """
+import sys
+import numpy as np
+import polars as pl
+from statsmodels.duration.survfunc import SurvfuncRight
+frame = pl.read_parquet(sys.argv[1])
+for group in (0, 1):
+    part = frame.filter(pl.col("group") == group)
+    fit = SurvfuncRight(part["time"].to_numpy(), part["event"].to_numpy())
+    print(*fit.surv_prob[np.searchsorted(fit.surv_times, [365, 1095, 1825], side="right") - 1])
+"""
 
 
 def curves(frame: pl.DataFrame, _: Path) -> Call:
@@ -38,3 +50,8 @@ def incidence(frame: pl.DataFrame, _: Path) -> Call:
         return [float(v) for v in fit.cinc[0][at]]
 
     return call
+
+
+def cold(_: pl.DataFrame, file: Path) -> Call:
+    """A first curve in a new process."""
+    return fresh(FIRST, file)
