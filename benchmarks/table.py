@@ -17,7 +17,14 @@ import polars as pl
 HOME = Path(__file__).parent
 NAMES = {"survival": ("scenario", "who", "ours"), "extraction": ("source", "path", "landed")}
 NOT_TAKEN = "not taken"
-WIDE = {"tbl_rows": -1, "tbl_cols": -1, "fmt_str_lengths": 60, "tbl_width_chars": 240, "tbl_hide_dataframe_shape": True}
+WIDE: dict[str, Any] = {
+    "tbl_rows": -1,
+    "tbl_cols": -1,
+    "fmt_str_lengths": 60,
+    "tbl_width_chars": 240,
+    "tbl_hide_dataframe_shape": True,
+    "tbl_hide_column_data_types": True,
+}
 
 
 def keep(part: str, fresh: pl.DataFrame, order: list[str]) -> None:
@@ -48,7 +55,7 @@ def commit() -> str:
 
 def show(part: str) -> None:
     """Print the table of one benchmark."""
-    with pl.Config(**WIDE, tbl_hide_column_data_types=True):  # type of a column says nothing here
+    with pl.Config(**WIDE):
         sys.stdout.write(f"{table(part)}\n")
 
 

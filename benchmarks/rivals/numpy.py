@@ -17,4 +17,4 @@ def counting(frame: pl.DataFrame, _: Path) -> Call:
     """Rows by code and day, as one number each."""
     days = END + 1
     place = frame["code"].to_numpy().astype(np.int64) * days + frame["day"].to_numpy()
-    return lambda: np.bincount(place, minlength=4 * days).reshape(4, days)[:, DAYS].ravel().tolist()
+    return lambda: [float(n) for n in np.bincount(place, minlength=4 * days).reshape(4, days)[:, DAYS].flat]

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from benchmarks.scenarios import END, FITS, SHOWN, STUDIED, TAU
@@ -64,12 +65,12 @@ def counting(frame: pl.DataFrame, _: Path) -> Call:
     code, day = frame["code"].to_numpy(), frame["day"].to_numpy()
     parts = cuts(code.size, -(-code.size // 16))
 
-    def count(part: tuple[int, int]) -> Any:
+    def count(part: tuple[int, int]) -> npt.NDArray[np.uint32]:
         table = np.zeros((4, END + 1), np.uint32)
         count_codes(code[slice(*part)], day[slice(*part)], table)
         return table
 
-    return lambda: np.sum(run(count, parts), axis=0, dtype=np.int64)[:, DAYS].ravel().tolist()
+    return lambda: [float(n) for n in np.stack(run(count, parts)).sum(axis=0)[:, DAYS].flat]
 
 
 def fresh(program: str, file: Path) -> Call:
@@ -97,7 +98,7 @@ def _full_pass(frame: pl.DataFrame) -> float:
     """Return the processor seconds of one read for value, slope and information, where the fit ended."""
     from rwe.survival.partial import point
 
-    fit = sv.cox(frame, time="time", event="event", covariates=names(frame))._fitted
+    fit: Any = sv.cox(frame, time="time", event="event", covariates=names(frame))._fitted
     took = []
     for _ in range(7):
         begin = time.process_time()
@@ -206,7 +207,7 @@ def after(frame: pl.DataFrame, _: Path) -> Call:
     def call() -> list[float]:
         fit = sv.cox(frame, time="time", event="event", cluster="cluster", covariates=names(frame))
         kinds = (fit.residuals("martingale").drop("row"), fit.residuals("dfbeta").drop("row"))
-        squares = [sum(float(column.dot(column)) for column in kind) for kind in kinds]
+        squares = [float((kind.to_numpy() ** 2).sum()) for kind in kinds]
         return [*coefficients(fit, "robust_std_error"), fit.concordance, *squares]
 
     return call
