@@ -17,7 +17,7 @@ from connectors.fhir_landing import Landing
 from connectors.fhir_login import Login, load_signer
 from connectors.fhir_options import ServerOptions, options_of
 from connectors.fhir_rows import Flattener
-from connectors.fhir_state import Export, Job, State
+from connectors.fhir_state import FOLDER, Export, Job, State
 from rwe.errors import DataError, DefinitionError
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
@@ -141,7 +141,7 @@ class ServerConnector:
 
     def _opened(self) -> State:
         if self._state is None:
-            self._state = State(self._home / "fhir" / self._site.site)
+            self._state = State(self._home / FOLDER / self._site.site)
         return self._state
 
     def _pending(self, state: State, stream: str, since: Cursor | None) -> Export | None:

@@ -21,6 +21,9 @@ from filelock import FileLock, Timeout
 
 from rwe.chain import fsync, on_disk
 from rwe.errors import Busy, MachineError
+from rwe.ports import Keys
+
+FOLDER = "fhir"  # in the home folder
 
 
 @dataclass(slots=True)
@@ -164,10 +167,42 @@ class State:
         if over:
             shutil.rmtree(self.place(export), ignore_errors=True)
 
+    def forget(self) -> list[str]:
+        """Delete all that was downloaded and noted, as if nothing had been asked for; return the files deleted."""
+        with on_disk(self.folder):
+            gone = [path for path in sorted(self.folder.rglob("*")) if path.is_file() and path.name != "lock"]
+            for path in gone:
+                path.unlink()
+        self._load()
+        return [path.relative_to(self.folder).as_posix() for path in gone]
+
     def known(self, stream: str) -> set[str]:
         """Return the members of the group whose history a stream has landed."""
         landed = [one for one in self.exports if stream in one.finished and stream not in one.failed]
         return self.members.union(*(one.members for one in landed))
+
+
+def erase(home: Path, _keys: Keys) -> list[str]:
+    """Delete every download: whose records are in it is not told without reading it; the next reading exports anew.
+
+    Returns
+    -------
+    list of str
+        The files deleted, by their place in `home`.
+
+    Raises
+    ------
+    Busy
+        If a site is being read.
+    """
+    gone = []
+    for folder in sorted(path for path in (home / FOLDER).glob("*") if path.is_dir()):
+        state = State(folder)
+        try:
+            gone += [f"{FOLDER}/{folder.name}/{name}" for name in state.forget()]
+        finally:
+            state.close()
+    return gone
 
 
 def _export(told: dict[str, Any]) -> Export:

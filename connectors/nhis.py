@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
 from connectors.nhis_folder import Folder, Gone, Place
-from connectors.nhis_ledger import Arrival, Fault, Ledger
+from connectors.nhis_ledger import FOLDER, Arrival, Fault, Ledger
 from connectors.nhis_lists import read_nomenclatures
 from connectors.nhis_message import Message, read_message
 from connectors.nhis_pages import Page, Pages
@@ -72,7 +72,7 @@ class NhisConnector:
         self._limits = Limits(size=options.message_bytes)
         self._plans = streams
         self._folder = Folder(root, options.message_bytes)
-        self._ledger = Ledger(home / "nhis" / f"{site.site}.sqlite")
+        self._ledger = Ledger(home / FOLDER / f"{site.site}.sqlite")
         self._codes = _codes(options.nomenclatures, home)
         self._unknown: Counter[str] = Counter()
 

@@ -21,6 +21,8 @@ from connectors.nhis_folder import Place, Stamp
 from connectors.nhis_message import Message
 from rwe.errors import MachineError
 
+FOLDER = "nhis"  # in the home folder
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS ledger (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER);
@@ -215,6 +217,18 @@ class Ledger:
         query = """SELECT path, member, reason FROM message m JOIN aside a ON a.seq = m.seq
             WHERE stream = ? AND batch IS NULL AND reason IS NOT NULL ORDER BY m.seq"""
         return [Fault(Place(path, member), why) for path, member, why in self._db.execute(query, (stream,))]
+
+    def forget_documents(self, numbers: Iterable[str]) -> int:
+        """Forget in all streams that documents were told of, and force it out of the file; return how many were known.
+
+        That a message came stays known, by its own id: who it was about is told by nothing that is left.
+        """
+        with self._written():
+            found = [(number,) for number in numbers]
+            gone = self._db.executemany("DELETE FROM version WHERE number = ?", found).rowcount if found else 0
+        if gone > 0:
+            self._db.execute("VACUUM")
+        return max(gone, 0)
 
     def counts(self) -> tuple[int, int]:
         """Return how many messages came, and how many of them bore a signature."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # to look a name up needs none of what the found may read
 
     from rwe.cohort import Cohort
     from rwe.compare import TrialBaseline
-    from rwe.ports import Connector, Receipt
+    from rwe.ports import Connector, Eraser, Receipt
     from rwe.result import Result
     from rwe.spec.site import Site
     from rwe.spec.source import Source
@@ -135,6 +135,11 @@ def hospital(name: str) -> Hospital:
 def invented(name: str) -> Invented:
     """Return the hospital of seeded rows registered under `name`."""
     return cast(Invented, _load("rwe.hospitals", name))
+
+
+def erasers() -> list[Eraser]:
+    """Return what takes a person out of what connectors keep between readings."""
+    return [cast("Eraser", _load("rwe.erasers", name)) for name in names("rwe.erasers")]
 
 
 def names(group: str) -> list[str]:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -102,6 +103,27 @@ class Receipt:
     id: str
     kind: str
     rows: Mapping[str, int]
+
+
+Keys = Mapping[str, Collection[str]]
+
+
+class Eraser(Protocol):
+    """What a kind of connector that keeps anything in the home between readings registers under ``rwe.erasers``."""
+
+    def __call__(self, home: Path, keys: Keys, /) -> Sequence[str]:
+        """Take a person out of what is kept, or delete what can be fetched again; return the files changed.
+
+        It may be called twice for the same person: an erasure that was stopped begins again.
+
+        Parameters
+        ----------
+        home
+            The home folder.
+        keys
+            By landing table (``site/landing/stream``), the keys of the rows that are the person's.
+        """
+        ...
 
 
 @runtime_checkable

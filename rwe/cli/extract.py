@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rwe.cli.options import Common, Talk
 from rwe.cli.summary import show_aside
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ALL = Common()
 Hospitals = Annotated[Path, Parameter(name="FILE", help=word("help.hospitals"))]
 Compare = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.compare_keys"))]
-Deletions = Annotated[int, Parameter(help=word("help.allow_deletions"))]
+Deletions = Annotated[int, Parameter(help=word("help.allow_deletions"), validator=Number(gte=0))]
 Accept = Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=word("help.accept"))]
 
 
@@ -36,10 +37,11 @@ def extract(
     voice: Talk,
 ) -> int:
     """Bring what is new in the hospitals of a study, or in one, into their landing tables."""
+    from rwe.pipeline.deletions import Allowance
     from rwe.pipeline.extract import Asked
     from rwe.pipeline.fetch import exit_code, fetch
 
-    asked = Asked(compare_keys, allow_deletions, frozenset(accept))
+    asked = Asked(compare_keys, Allowance(allow_deletions), frozenset(accept))
     taken = []
     for part in fetch(file, home=common.place, asked=asked, progress=voice.progress):
         show(voice, part)

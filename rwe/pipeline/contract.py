@@ -114,6 +114,18 @@ class Contract:
         if entry != self._aside:
             self._add(entry)
 
+    def pending(self) -> Mapping[str, Any]:
+        """Return the entry of what was set aside last and is still.
+
+        Raises
+        ------
+        DefinitionError
+            If nothing is.
+        """
+        if self._aside is None:
+            raise DefinitionError(f"{self.site}/{self.name}: nothing of this stream is set aside, nothing was read")
+        return self._aside
+
     def accept(self) -> list[str]:
         """Let what was set aside last land from now on; return the reasons it had been set aside for.
 
@@ -122,10 +134,9 @@ class Contract:
         DefinitionError
             If nothing of the stream is set aside.
         """
-        if self._aside is None:
-            raise DefinitionError(f"{self.site}/{self.name}: nothing of this stream is set aside for drift")
-        signs = self._aside["signs"]
-        self._add({"kind": ACCEPT, "batch": self._aside["batch"], "signs": signs})
+        aside = self.pending()
+        signs = aside["signs"]
+        self._add({"kind": ACCEPT, "batch": aside["batch"], "signs": signs})
         self._waived |= {(column, rule) for column, rule, _ in signs}
         return [words for *_, words in signs]
 

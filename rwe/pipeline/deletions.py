@@ -12,6 +12,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,22 @@ DELETIONS = "deletions"
 PART = 1_000_000
 
 
-def delete_gone(table: Table, keys: Iterable[pl.Series], *, share: float, allowed: int) -> int:
+@dataclass
+class Allowance:
+    """How many rows an extraction may delete, over all its streams, beyond what their sites allow; it is used up."""
+
+    rows: int = 0
+    used: int = 0
+
+    def take(self, rows: int) -> bool:
+        """Use so much of it, if there is so much."""
+        if self.used + rows > self.rows:
+            return False
+        self.used += rows
+        return True
+
+
+def delete_gone(table: Table, keys: Iterable[pl.Series], *, share: float, allowance: Allowance) -> int:
     """Delete the rows whose keys the source holds no more, in a commit of their own; return how many.
 
     Parameters
@@ -35,8 +51,8 @@ def delete_gone(table: Table, keys: Iterable[pl.Series], *, share: float, allowe
         Every key that the source holds now, in pages.
     share
         The largest share of the current rows that may go at once.
-    allowed
-        How many may go beyond that, because a person said so.
+    allowance
+        What may go though it is more, because a person said so.
 
     Raises
     ------
@@ -55,10 +71,11 @@ def delete_gone(table: Table, keys: Iterable[pl.Series], *, share: float, allowe
         missing = held[place] != hashes if held.size else np.ones(hashes.size, np.bool_)
         gone.append(current.filter(pl.Series(missing)))
     lost = pl.concat(gone)
-    if lost.len() > max(share * stood, allowed):
+    if lost.len() > share * stood and not allowance.take(lost.len()):
+        more = f"; {allowance.used} of those allowed went to other streams" if allowance.used else ""
         raise DataError(
-            f"{table.name}: {lost.len()} of {stood} rows are at the source no more, over {100 * share:g}% at once; "
-            f"if that is right, run rwe extract --compare-keys --allow-deletions {lost.len()}"
+            f"{table.name}: {lost.len()} of {stood} rows are at the source no more, over {100 * share:g}% at once"
+            f"{more}; if that is right, run rwe extract --compare-keys --allow-deletions {lost.len()}"
         )
     if not lost.is_empty():
         _delete(table, lost)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Erasure of a person from a home: every table of the store, what runs and exports kept, and whatever comes later.
+"""Erasure of a person from a home: the tables of the store, what runs, exports and connectors kept, what comes later.
 
 Who was erased stands in ``store/erased.jsonl`` as references that are keyed, so they say nothing
 without the linkage key; with it, rows of that person are known when a hospital sends them again,
@@ -20,6 +20,7 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock, Timeout
 
+from rwe import plugins
 from rwe.chain import fsync, on_disk
 from rwe.errors import Busy, DataError
 from rwe.identity import pseudonymise
@@ -181,6 +182,9 @@ def _carry_out(person: Person, home: Path) -> Erasure:
     tables = dict(_erased(store, person, references[0]))
     runs, files = clear_runs(home, person.columns, person.keys, references[0])
     files += clear_exports(home, person.columns, person.keys)
+    keys = {table: [key for key, _ in found] for table, found in person.keys.items()}
+    for eraser in plugins.erasers():
+        files += tuple(eraser(home, keys))
     with on_disk(store.root):
         (store.root / NOTE).unlink(missing_ok=True)
         fsync(store.root)

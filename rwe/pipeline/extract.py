@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from rwe import plugins
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
-from rwe.pipeline.deletions import delete_gone
+from rwe.pipeline.deletions import Allowance, delete_gone
 from rwe.pipeline.erasure import resume
 from rwe.pipeline.landing import Landing, land
 from rwe.ports import Connector, TellsColumns, TellsSession
@@ -79,14 +79,14 @@ class Asked:
     ----------
     compare_keys
         Compare all keys of the source with those landed now, whatever the site file says.
-    allow_deletions
-        Rows of a stream that such a comparison may delete beyond the share that the site allows.
+    allowance
+        Rows that such comparisons may delete, in all, where a stream loses more than the share that the site allows.
     accept
         Streams whose batch in quarantine a person has accepted.
     """
 
     compare_keys: bool = False
-    allow_deletions: int = 0
+    allowance: Allowance = field(default_factory=Allowance)
     accept: frozenset[str] = frozenset()
 
 
@@ -137,6 +137,7 @@ def extract_from(
     """Bring what is new behind an open connector into the landing tables, as `extract` does."""
     if lost := asked.accept - set(connector.streams()):
         raise DefinitionError(f"site '{site.site}' has no stream {', '.join(map(repr, sorted(lost)))} to accept")
+    heed_accepted(store, site, source, key, asked.accept)
     with suppress(DataError):  # the stream whose fault it is says so when it is read
         connector.check()
     session = dict(connector.session) if isinstance(connector, TellsSession) else {}
@@ -146,6 +147,19 @@ def extract_from(
         if reads[-1].unreachable:
             break
     return Extracted(site.site, tuple(reads), session, next((r.fault for r in reads if r.unreachable), ""))
+
+
+def heed_accepted(store: Store, site: Site, source: Source, key: bytes, accept: Iterable[str]) -> None:
+    """Make sure that what is accepted is set aside, before anything is read.
+
+    Raises
+    ------
+    DefinitionError
+        If nothing of such a stream is.
+    """
+    for name in sorted(accept):
+        with contract(store, site.site, name, source.streams[name], key) as known:
+            known.pending()
 
 
 def landing_table(store: Store, site: str, stream: str) -> Table:
@@ -209,6 +223,6 @@ class _Extraction:
         keys = self.connector.keys(known.name)
         if keys is None:
             return 0
-        gone = delete_gone(table, keys, share=self.site.delete_share, allowed=self.asked.allow_deletions)
+        gone = delete_gone(table, keys, share=self.site.delete_share, allowance=self.asked.allowance)
         known.compared(gone)
         return gone

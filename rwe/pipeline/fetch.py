@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import load_or_make_key
-from rwe.pipeline.extract import Asked, Extracted, extract
+from rwe.pipeline.extract import Asked, Extracted, extract, heed_accepted
 from rwe.pipeline.guards import disk
 from rwe.pipeline.planning import load_plan
 from rwe.spec.base import parse, read
@@ -36,7 +36,7 @@ def fetch(path: Path, *, home: Path, asked: Asked, progress: Callable[[str], Non
     Raises
     ------
     DefinitionError
-        If the file, or a stream that was accepted, is wrong.
+        If the file is wrong, or a stream that was accepted has nothing set aside; no hospital is read then.
     Refused
         If a source could be written.
     """
@@ -47,6 +47,8 @@ def fetch(path: Path, *, home: Path, asked: Asked, progress: Callable[[str], Non
         raise DefinitionError(f"no hospital of {path.name} has a stream {', '.join(map(repr, sorted(lost)))} to accept")
     with disk(home):
         key, store = load_or_make_key(home), Store(home / "store")
+        for (site, source), (streams, _) in zip(sources, mine, strict=True):
+            heed_accepted(store, site, source, key, streams)
         progress("extract")
         for (site, source), (streams, _) in zip(sources, mine, strict=True):
             yield extract(site, source, store, home, key, progress, replace(asked, accept=streams))

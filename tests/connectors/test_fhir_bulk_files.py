@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from connectors.fhir import connect
+from connectors.fhir_state import erase
 from connectors.fhir_view import View
 from rwe.errors import DataError, SourceUnreachable
 from rwe.ports import Batch, Cursor
@@ -44,6 +45,20 @@ def _read(server: FaultyServer, home: Path, since: Cursor | None = None, **optio
     page = options.pop("page_rows", 100)
     with closing(connect(site(server.base, page, **options), source, home)) as connector:
         return list(connector.read("condition", since))
+
+
+def test_an_erasure_deletes_downloads_and_the_next_reading_exports_anew(server: FaultyServer, tmp_path: Path) -> None:
+    before = _ids(_read(server, tmp_path))  # nothing says that these rows landed: the files stay
+    kept = [path for path in (tmp_path / "fhir").rglob("*") if path.suffix == ".ndjson"]
+
+    gone = erase(tmp_path, {})
+
+    left = [path.name for path in (tmp_path / "fhir").rglob("*") if path.is_file()]
+    assert kept
+    assert {"fhir/clinic/state.json", *(path.relative_to(tmp_path).as_posix() for path in kept)} <= set(gone)
+    assert left == ["lock"]
+    assert _ids(_read(server, tmp_path)) == before
+    assert erase(tmp_path / "elsewhere", {}) == []
 
 
 def _refused(server: FaultyServer, home: Path, **options: Any) -> tuple[list[Batch], str]:

@@ -280,6 +280,35 @@ def test_a_half_empty_source_does_not_empty_a_table(clinic: Clinic) -> None:
     assert "--allow-deletions 1000" in refused[1]["lab"]["fault"]
 
 
+def test_deletions_are_allowed_to_the_whole_extraction_and_not_to_each_stream(clinic: Clinic) -> None:
+    clinic.extract()
+    clinic.sql("DELETE FROM lab WHERE row_id <= 1000")
+    clinic.sql("DELETE FROM visit WHERE row_id <= 6")
+
+    code, told, _ = clinic.extract("--compare-keys", "--allow-deletions", "1003")
+    again = clinic.extract("--compare-keys", "--allow-deletions", "1000")
+
+    first, second = told.values()
+    assert (code, first["fault"]) == (3, "")
+    assert f"{first['deleted']} of those allowed went to other streams" in second["fault"]
+    assert (again[0], first["deleted"] + again[1][second["stream"]]["deleted"]) == (0, 1_006)
+
+
+def test_a_number_of_deletions_below_none_is_refused_by_name(clinic: Clinic) -> None:
+    code, _, words = clinic.extract("--allow-deletions", "-5")
+
+    assert code == 2
+    assert "--allow-deletions" in words
+
+
+def test_what_is_accepted_for_nothing_is_said_before_anything_is_read(clinic: Clinic) -> None:
+    code, told, words = clinic.extract("--accept", "lab")
+
+    assert (code, told) == (2, {})
+    assert "clinic/lab: nothing of this stream is set aside, nothing was read" in words
+    assert clinic.landing("visit").commit == 0
+
+
 def test_keys_are_compared_every_so_many_extractions(clinic: Clinic) -> None:
     clinic.edit("site.yaml", "page_rows: 500", "page_rows: 500\ncompare_keys_every: 3\ndelete_share: 1.0")
     clinic.extract()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +34,34 @@ def test_messages_are_extracted_day_by_day_without_a_name(tmp_path: Path, capsys
     assert "torn.xml: it is not well formed" in said
     assert not [word for word in _words(sent) if word in said]
     assert [path for path in _written(tmp_path, drops) if any(w.encode() in _bytes(path) for w in _words(sent))] == []
+
+
+def test_an_erased_person_goes_from_the_ledger_of_messages_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, drops = list(messages(12, seed=4)), tmp_path / "intake" / "nhis"
+    drops.mkdir(parents=True)
+    for one in sent:
+        (drops / one.name).write_bytes(one.data)
+    assert main(["extract", str(SITE), "--home", str(tmp_path)]) == 0
+    who = sent[0].stay.person["national_no"]
+    his = {one.stay.number for one in sent if one.stay.person["national_no"] == who}
+    others = {one.stay.number for one in sent} - his
+    ledger = tmp_path / "nhis" / "nhis.sqlite"
+    before = ledger.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{who}\n"))
+
+    code = main(["store", "erase", "--yes", "--home", str(tmp_path)])
+
+    after = ledger.read_bytes()
+    assert code == 0
+    assert "nhis/nhis.sqlite" in capsys.readouterr().out
+    assert all(number.encode() in before for number in his | others)
+    assert not [number for number in his if number.encode() in after]
+    assert all(number.encode() in after for number in others)
+    assert main(["extract", str(SITE), "--home", str(tmp_path)]) == 0
+    stays = Store(tmp_path / "store").table("nhis/landing/hospitalization").current().collect()
+    assert set(stays["_key"]) == others
 
 
 def _words(sent: list[Sent]) -> set[str]:

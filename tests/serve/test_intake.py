@@ -174,6 +174,18 @@ def test_folders_and_files_are_for_the_owner_only(server: Server) -> None:
     assert server.token not in (server.home / "key" / "intake.json").read_text()
 
 
+def test_what_is_kept_beside_a_message_says_nothing_of_its_patient(server: Server) -> None:
+    server.post(SENT[0].data)
+
+    (receipt,) = server.folder.rglob(".*.json")
+    person = SENT[0].stay.person
+    told = json.loads(receipt.read_text("utf-8"))
+    names = {"messageId", "messageType", "hospital", "sha256", "bytes", "rows", "receivedAt"}
+    assert set(told) == names
+    assert not [name for name in ("national_no", "given_name", "family_name") if str(person[name]) in str(told)]
+    assert SENT[0].stay.number not in str(told)
+
+
 def test_nothing_of_a_body_is_told(server: Server) -> None:
     secret = "ТАЙНА4711"
     contents = {"hospitalization": {"nrnHospitalization": secret}, "subject": {"identifier": secret}}
