@@ -103,7 +103,7 @@ def _moment(texts: pl.Series, called: str) -> pl.Series | None:
 
 
 def _decimal(texts: pl.Series, called: str) -> pl.Series | None:
-    return _finite(texts.cast(pl.Float64(), strict=False), texts) if called == "numeric" else None
+    return _near(texts.cast(pl.Float64(), strict=False), texts) if called == "numeric" else None
 
 
 def _number(values: pl.Series) -> pl.Series | None:
@@ -111,12 +111,17 @@ def _number(values: pl.Series) -> pl.Series | None:
         values = values.cast(pl.Int64())
         return values.cast(pl.Float64()) if _all(values.is_between(-_EXACT, _EXACT)) else None
     if values.dtype.is_decimal():
-        return _finite(values.cast(pl.String()).cast(pl.Float64(), strict=False), values)
+        return _near(values.cast(pl.String()).cast(pl.Float64(), strict=False), values)
     return _finite(values, values) if values.dtype == pl.Float64() else None
 
 
 def _finite(made: pl.Series, source: pl.Series) -> pl.Series | None:
     return made if made.null_count() == source.null_count() and _all(made.is_finite()) else None
+
+
+def _near(made: pl.Series, source: pl.Series) -> pl.Series | None:
+    """Return decimals as doubles, unless one may have lost a whole unit."""
+    return _finite(made, source) if _all(made.abs() < _EXACT) else None
 
 
 def _within(made: pl.Series, source: pl.Series) -> pl.Series | None:

@@ -113,7 +113,7 @@ def _of(column: pl.Series, kind: Kind, contract: Contract) -> pl.Series:
         exact = (column == column.round()) & (column.abs() <= _EXACT) if kind == "integer" else column.is_finite()
         return pl.select(pl.when(exact).then(column)).to_series().cast(DTYPES[kind])
     if kind == "number" and dtype.is_decimal():
-        return column.cast(pl.Float64)
+        return pl.select(pl.when(column.abs() <= _EXACT).then(column.cast(pl.Float64))).to_series()
     if kind == "date" and dtype == pl.Date:
         return column
     if isinstance(dtype, pl.Datetime) and kind == "date":

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -205,8 +204,11 @@ class SqlConnector:
         if stream not in self._source.streams:
             raise DefinitionError(f"site '{self._site.site}' has no stream '{stream}'{near(stream, self.streams())}")
         if not self._plans:
-            with contextlib.suppress(DataError):  # of any stream; this one's is said below
+            try:
                 self.check()
+            except DataError:  # of any stream; this one's is said below
+                if not self._plans:
+                    raise
         found = self._plans[stream]
         if isinstance(found, list):
             raise DataError(f"site '{self._site.site}': " + "; ".join(found))

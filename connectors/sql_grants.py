@@ -28,12 +28,14 @@ UNION ALL SELECT DISTINCT p FROM mine, pg_class AS c JOIN pg_namespace AS n ON n
    AND has_schema_privilege(mine.oid, n.oid, 'USAGE') AND (has_table_privilege(mine.oid, c.oid, p)
     OR p IN ('INSERT', 'UPDATE') AND has_any_column_privilege(mine.oid, c.oid, p))
 """
-_MSSQL = """
-SELECT what FROM (VALUES ('INSERT', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'INSERT')),
-  ('UPDATE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UPDATE')),
-  ('DELETE', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'DELETE')),
-  ('ALTER', HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER'))) AS asked(what, may) WHERE may = 1
-"""
+_MSSQL = {  # of the whole database, and of the server
+    **{
+        right: f"HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{right}')"
+        for right in ("INSERT", "UPDATE", "DELETE", "ALTER")
+    },
+    **{f"role {role}": f"IS_ROLEMEMBER('{role}')" for role in ("db_owner", "db_datawriter", "db_ddladmin")},
+    **{f"role {role}": f"IS_SRVROLEMEMBER('{role}')" for role in ("sysadmin", "securityadmin")},
+}
 _ORACLE = """
 SELECT privilege FROM session_privs
  WHERE privilege LIKE '%ANY TABLE' AND privilege NOT IN ('SELECT ANY TABLE', 'READ ANY TABLE')
@@ -83,7 +85,8 @@ def _mariadb(connection: sa.Connection, _schema: str | None, _tables: list[str])
 
 
 def _mssql(connection: sa.Connection, schema: str | None, tables: list[str]) -> Iterator[str]:
-    yield from (str(row[0]) for row in connection.exec_driver_sql(_MSSQL))
+    held = connection.exec_driver_sql("SELECT " + ", ".join(_MSSQL.values())).one()
+    yield from (what for what, may in zip(_MSSQL, held, strict=True) if may == 1)
     quote = connection.dialect.identifier_preparer.quote_identifier
     for table in tables:
         name = ".".join(quote(part) for part in (schema, table) if part)

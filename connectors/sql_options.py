@@ -16,8 +16,8 @@ from rwe.spec.base import Int, Part
 from rwe.spec.source import Stream
 
 Days = Annotated[Int, Field(ge=0, le=36_500)]
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_SELECT = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
+# Comments before the SELECT; possessive, so that no comment is taken to reach behind its own end.
+_SELECT = re.compile(r"(?:\s|--[^\n]*+|/\*(?!M?!)(?:[^*]|\*(?!/))*+\*/)*+(?:select|with)\b", re.IGNORECASE)
 
 
 class SqlSite(Part):
@@ -90,7 +90,7 @@ def _one_select(found: bytes, where: str) -> str:
         text = found.decode("utf-8")
     except UnicodeDecodeError:
         raise DefinitionError(f"{where}: it is not UTF-8") from None
-    bare = _COMMENT.sub(" ", text)
-    if ";" in text or "\x00" in text or not _SELECT.match(bare):
+    if ";" in text or "\x00" in text or not _SELECT.match(text):
         raise DefinitionError(f"{where}: it holds one SELECT without a semicolon, and nothing else")
-    return bare.strip()
+    # Comments stay: what begins one within a text or a quoted name, each database knows in its own way.
+    return text.strip() + "\n"

@@ -73,9 +73,12 @@ def _integer(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    if type(value) is int:
-        return float(value) if abs(value) <= _EXACT else None
-    return float(value) if isinstance(value, float | Decimal) and isfinite(value) else None
+    if isinstance(value, float | Decimal) and not isfinite(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, float | int | Decimal):
+        return None
+    # beyond 2^53 a double would lose whole units of what is exact
+    return float(value) if isinstance(value, float) or abs(value) <= _EXACT else None
 
 
 def _date(value: Any) -> date | None:
@@ -109,7 +112,7 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
 _WORDS: dict[Kind, str] = {
     "text": "text",
     "integer": "an integer",
-    "number": "a finite number",
+    "number": "a finite number (whole and decimal ones up to 2^53)",
     "date": "a date (ISO, YYYY-MM-DD)",
     "timestamp": "a timestamp (ISO)",
 }

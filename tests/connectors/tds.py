@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pysqlbridge import predicate
 from pysqlbridge import server as bridge
 from pysqlbridge.catalog import Catalog
 from pysqlbridge.logins import Login, LoginStore
@@ -25,10 +26,11 @@ PASSWORD = "tds-secret"
 
 @dataclass
 class TdsServer:
-    """The server: tables are lists in memory, statements are kept as they came."""
+    """The server: tables are lists in memory, statements are kept as they came; `roles` are the account's."""
 
     tables: dict[str, Table] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
+    roles: set[str] = field(default_factory=set)
     port: int = 0
 
     def put(self, name: str, columns: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> None:
@@ -51,6 +53,8 @@ def serving() -> Iterator[TdsServer]:
     server = TdsServer()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "parse_rpc", _prepared(connection.parse_rpc))
+        for name in ("IS_ROLEMEMBER", "IS_SRVROLEMEMBER"):
+            patch.setitem(predicate.CONTEXT_FUNCTIONS, name, lambda _about, role: int(role in server.roles))
         logins = LoginStore([Login("reader", PASSWORD, hashed=False)])
         running, thread = bridge.start_background(query_handler=server.answer, logins=logins)
         server.port = running.address[1]

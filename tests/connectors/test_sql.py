@@ -334,3 +334,32 @@ def test_streams_that_cannot_be_declared() -> None:
             Stream(**{"table": "t", "key": "k", "cursor": "m", **changes})
     with pytest.raises(ValueError, match="role birth_date needs type date, not text"):
         Column(type="text", role="birth_date")
+
+
+@pytest.mark.parametrize("any_clinic", ["postgresql", "postgresql over odbc", "mariadb"], indirect=True)
+def test_decimals_that_a_double_would_change_are_refused_by_column_and_count(any_clinic: Any) -> None:
+    any_clinic.write(visits(3))
+    kind = "DECIMAL(20, 2)"
+    any_clinic.run(f"ALTER TABLE visit ADD COLUMN cost {kind}", "UPDATE visit SET cost = 9007199254740993.25")
+    any_clinic.run("UPDATE visit SET cost = 1.25 WHERE row_id = 2")
+    columns = VISIT.columns | {"cost": Column(type="number")}
+    source = Source(source="clinic", streams={"visit": VISIT.model_copy(update={"columns": columns})})
+
+    with closing(any_clinic.open(9, source)) as connector, pytest.raises(DataError) as told:
+        list(connector.read("visit", None))
+
+    assert "visit.cost: 2 of 3 values are not a finite number" in str(told.value)
+
+
+@pytest.mark.parametrize("clinic", ["postgresql"], indirect=True)
+def test_a_catalogue_that_may_not_be_read_is_a_fault_of_the_source(clinic: Any) -> None:
+    clinic.run("REVOKE SELECT ON pg_catalog.pg_roles FROM public")
+
+    try:
+        with (
+            closing(clinic.open()) as connector,
+            pytest.raises(DataError, match="the account may not read what is declared"),
+        ):
+            list(connector.read("visit", None))
+    finally:
+        clinic.run("GRANT SELECT ON pg_catalog.pg_roles TO public")

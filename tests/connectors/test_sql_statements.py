@@ -49,12 +49,29 @@ def test_a_registered_statement_is_paged_like_a_table(any_clinic: Any) -> None:
     assert keys == read
 
 
+def test_what_looks_like_a_comment_within_a_text_or_a_name_is_none(clinic: Any) -> None:
+    row = visits(1)[0]
+    clinic.write([row | {"row_id": 1, "note": "a--b"}, row | {"row_id": 2, "note": "a"}])
+    clinic.write([row | {"row_id": 3, "note": "c/*d*/e"}, row | {"row_id": 4, "note": "c e"}])
+    text = """-- SELECT of notes: /* that
+/* look like ** remarks */ SELECT row_id, modified_at, patient_no AS who FROM visit
+WHERE note IN ('a--b', 'c/*d*/e') AND row_id > 0 -- to the last"""
+
+    with closing(clinic.open(4, _registered(clinic, text))) as connector:
+        (batch,) = connector.read("notes", None)
+
+    assert list(batch.rows["_key"]) == ["1", "3"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("SELECT 1; DROP TABLE visit", "one SELECT without a semicolon"),
         ("DELETE FROM visit", "one SELECT"),
         ("/* SELECT */ UPDATE visit SET score = 1", "one SELECT"),
+        ("/* a */ UPDATE visit SET score = 1 /* b */ SELECT 1", "one SELECT"),
+        ("/*! UPDATE visit SET score = 1 */ SELECT 1", "one SELECT"),
+        ("-- SELECT 1", "one SELECT"),
         ("", "one SELECT"),
     ],
 )

@@ -22,7 +22,7 @@ import pytest
 
 from connectors.conformance import CHECKS, SCHEMA, SOURCE, VISIT
 from connectors.sql import SqlConnector, connect
-from rwe.errors import DefinitionError
+from rwe.errors import DefinitionError, Refused
 from rwe.ports import Batch, Cursor
 from rwe.spec.base import Text
 from rwe.spec.site import Site
@@ -150,6 +150,14 @@ def test_nothing_but_reading_reaches_the_server(clinic: Clinic) -> None:
     assert all(s.startswith(("CREATE TABLE rwe_probe_", "EXEC")) for s in writes)
     assert connector.session["snapshot"].startswith("none")
     assert connector.session["database"] == "mssql"
+
+
+@pytest.mark.parametrize("role", ["db_datawriter", "db_owner", "sysadmin"])
+def test_a_role_that_may_write_is_refused(clinic: Clinic, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clinic.server, "roles", {"db_datareader", role})
+
+    with pytest.raises(Refused, match=rf"its account may write to the source \(role {role}\)"):
+        clinic.open(2).check()
 
 
 def test_a_wrong_password_is_no_reason_to_try_again_and_is_not_told(
