@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from connectors.fhir_entries import SUFFIXES
@@ -86,6 +86,10 @@ class FolderConnector:
         flat.tell(_LOG, self._site.site)
         if since is None and not came:
             yield Batch(stream, flat.empty(), Cursor("", ""))
+
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the columns of a stream's view and the elements of the resources that were read just now."""
+        return self._flat[stream].columns()
 
     def keys(self, _stream: str) -> None:
         """Return None: a folder holds what was delivered, not what there is."""

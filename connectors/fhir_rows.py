@@ -68,6 +68,7 @@ class Flattener:
         said = json.dumps([definition, stream.model_dump()], sort_keys=True, default=str)
         self.mark = hashlib.sha256(said.encode()).hexdigest()[:12]
         self.remarks: Counter[str] = Counter()
+        self._elements: set[str] = set()
 
     def lay(self, entry: Entry) -> Laid:
         """Return what the view makes of a resource: no rows where it is gone, or the view keeps nothing of it.
@@ -78,6 +79,7 @@ class Flattener:
             If a path gives several values where one was asked.
         """
         key = entry.resource.get("id")
+        self._elements.update(() if entry.gone else entry.resource)
         rows = [] if entry.gone else list(self._view.rows(entry.resource))
         return Laid(key if isinstance(key, str) else "", _updated(entry.resource), rows, entry.gone)
 
@@ -98,6 +100,11 @@ class Flattener:
         if wrong := sum(row[self._stream.key] != key for key, row in zip(keys, rows, strict=True)):
             raise DataError(f"{self.name}.{self._stream.key}: in {wrong} rows it is not the id of the resource")
         return self._typed(keys, rows, [one.key for one in newest if not one.rows])
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of the view and the elements of the resources that were laid; nothing before the first."""
+        elements = [f"{self.type}.{name}" for name in sorted(self._elements)]
+        return dict.fromkeys([*self._view.columns, *elements], "") if elements else {}
 
     def tell(self, log: logging.Logger, site: str) -> None:
         """Log what was done to partial dates, by count, and begin to count anew."""

@@ -122,6 +122,10 @@ class ServerConnector:
             export.told.append(stream)
             state.save()
 
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the columns of a stream's view and the elements of the resources that were read just now."""
+        return self._flat[stream].columns()
+
     def keys(self, _stream: str) -> None:
         """Return None: the server tells of deletions in its manifests."""
 

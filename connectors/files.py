@@ -13,6 +13,7 @@ import polars as pl
 
 from connectors.files_contract import Contract, Delivered, Folder
 from connectors.files_folder import Drop, drops, reachable, root
+from connectors.files_idle import idle
 from connectors.files_rows import empty, header, parts
 from connectors.options import options
 from connectors.sql_catalogue import near
@@ -35,14 +36,14 @@ class Reading:
     parts
         The rows of a file in parts of so many; a DataError comes after the parts that are whole.
     columns
-        The names of the columns of a file.
+        The names of the columns that files, oldest first, have.
     known_by
         What a file is known by, where it is not the sha256 of its bytes.
     """
 
     grammar: type[Delivered]
     parts: Callable[[Drop, str, Stream, Any, int], Iterator[pl.DataFrame]]
-    columns: Callable[[Drop, Any], list[str]]
+    columns: Callable[[Sequence[Drop], Any], list[str]]
     known_by: Callable[[Drop, Any], str] = lambda drop, _contract: drop.sha256()
 
 
@@ -137,7 +138,12 @@ class FilesConnector:
     def columns(self, stream: str) -> Mapping[str, str]:
         """Return the names of the columns that the newest file has; files of text know no types."""
         found = self._drops(stream)
-        return dict.fromkeys(self._reading.columns(found[-1], self._contract(stream)), "") if found else {}
+        return dict.fromkeys(self._reading.columns(found, self._contract(stream)), "") if found else {}
+
+    def remarks(self, stream: str) -> Sequence[str]:
+        """Return what is said of files that are left where they are: empty, unfinished or of no stream."""
+        streams = {name: (self._source.streams[name], contract) for name, contract in self._contracts.items()}
+        return [*idle(self._folder, streams, stream, self._limits)]
 
     def close(self) -> None:
         """Do nothing: files are closed when they are read."""

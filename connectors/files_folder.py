@@ -125,7 +125,7 @@ def drops(folder: Path, pattern: str, contract: Delivered, limits: Folder) -> li
     """
     with _told(pattern):
         found = [path for path in sorted(folder.rglob("*")) if _matches(path, folder, pattern)]
-    whole = [Drop(path, None, stamp) for path in found if (stamp := _settled(path, limits)) is not None]
+    whole = [Drop(path, None, stamp) for path in found if (stamp := settled(path, limits)) is not None]
     if contract.inside is not None:
         whole = [inner for drop in whole for inner in _unpacked(drop, contract.inside, limits)]
     if contract.order == "modified":
@@ -133,13 +133,34 @@ def drops(folder: Path, pattern: str, contract: Delivered, limits: Folder) -> li
     return whole
 
 
+def means(pattern: str, name: str) -> bool:
+    """Tell whether a pattern means a name, in capitals or not: what came from Windows is known by either.
+
+    Examples
+    --------
+    >>> means("lab-*.csv", "LAB-2024.CSV")
+    True
+    """
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
+
+
 def _matches(path: Path, folder: Path, pattern: str) -> bool:
     name = path.relative_to(folder).as_posix()
-    if not fnmatch.fnmatchcase(name, pattern) or path.is_dir():
+    if not means(pattern, name) or path.is_dir():
         return False
     if path.is_symlink():
         raise DataError(f"file '{seen(name)}' is a symbolic link; put the file itself into the folder")
-    return not (path.name.startswith((".", "~$")) or path.name.endswith(_UNFINISHED))
+    return not (hidden(path) or unfinished(path))
+
+
+def hidden(path: Path) -> bool:
+    """Tell whether a name says that a file is none of a person's: hidden, or a program's mark beside an open one."""
+    return path.name.startswith((".", "~$"))
+
+
+def unfinished(path: Path) -> bool:
+    """Tell whether a name says that a file is still being written."""
+    return path.name.lower().endswith(_UNFINISHED)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -150,7 +171,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-def _settled(path: Path, limits: Folder) -> tuple[int, int] | None:
+def settled(path: Path, limits: Folder) -> tuple[int, int] | None:
+    """Return size and time of change of a file that is not empty and was left alone for long enough."""
     stamp = _stamp(path)
     if stamp is None or stamp[0] == 0 or time.time_ns() - stamp[1] < limits.quiet_seconds * 1_000_000_000:
         return None
@@ -161,7 +183,7 @@ def _unpacked(drop: Drop, pattern: str, limits: Folder) -> list[Drop]:
     with _told(drop.name), zipfile.ZipFile(drop.path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     check_archive(entries, drop.stamp[0], drop.name, limits)
-    names = sorted(entry.filename for entry in entries if fnmatch.fnmatchcase(entry.filename, pattern))
+    names = sorted(entry.filename for entry in entries if means(pattern, entry.filename))
     return [Drop(drop.path, name, drop.stamp) for name in names]
 
 

@@ -13,7 +13,7 @@ from connectors.files_contract import Contract
 from connectors.files_csv import Piece, csv_pieces, csv_typed
 from connectors.files_folder import Drop
 from connectors.files_frames import frame_typed, parquet_pieces, statistical_pieces
-from connectors.files_xlsx import xlsx_pieces, xlsx_typed
+from connectors.files_xlsx import refuse_unreckoned, xlsx_pieces, xlsx_typed
 from connectors.sql_catalogue import near
 from connectors.typed import DTYPES
 from rwe.errors import DataError
@@ -54,20 +54,31 @@ def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) 
     pieces = _pieces(drop, contract, rows)
     held = list(next(pieces))
     _check_header(held, name, stream, contract, drop.name)
+    if contract.format == "xlsx":
+        refuse_unreckoned(drop, contract, held, {*stream.columns, *key_columns(stream, contract)})
     for piece in pieces:
         yield _rows(piece, name, stream, contract, typed)
 
 
-def header(drop: Drop, contract: Contract) -> list[str]:
-    """Return the names of the columns that a file has."""
-    return list(next(_pieces(drop, contract, 1)))
+def header(found: Sequence[Drop], contract: Contract) -> list[str]:
+    """Return the names of the columns that the newest file has."""
+    return list(next(_pieces(found[-1], contract, 1)))
 
 
 def _pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
     pieces = _FORMATS[contract.format][0](drop, contract, rows)
-    return (
-        ({name.lower(): values for name, values in piece.items()} for piece in pieces) if contract.any_case else pieces
-    )
+    return (_small(piece, drop.name) for piece in pieces) if contract.any_case else pieces
+
+
+def _small(piece: Piece, file: str) -> Piece:
+    made = {name.lower(): values for name, values in piece.items()}
+    if len(made) < len(piece):
+        alike = sorted(name for name in piece if sum(name.lower() == other.lower() for other in piece) > 1)
+        raise DataError(
+            f"file '{file}': columns {', '.join(map(repr, alike))} differ in capitals only, which any_case takes for "
+            "one; rename them at the source, or leave any_case out"
+        )
+    return made
 
 
 def key_columns(stream: Stream, contract: Contract) -> Sequence[str]:
@@ -106,23 +117,26 @@ def _rows(piece: Piece, name: str, stream: Stream, contract: Contract, typed: An
             faults.append(f"{column}: {wrong} of {height} values are not of type {declared.type}")
     if faults:
         raise DataError(f"stream '{name}': {'; '.join(faults)}; mend the source or declare what it holds")
-    key = _key([piece[column] for column in key_columns(stream, contract)], contract, typed)
+    key = _key(piece, made, stream, contract, typed)
     _check_key(key, name, key_columns(stream, contract))
     return pl.DataFrame({"_key": key, **made})
 
 
-def _key(columns: list[Any], contract: Contract, typed: Any) -> pl.Series:
-    texts = [_as_text(values, contract, typed) for values in columns]
+def _key(piece: Piece, made: dict[str, pl.Series], stream: Stream, contract: Contract, typed: Any) -> pl.Series:
+    texts = []
+    for column in key_columns(stream, contract):
+        exact = column in made and stream.columns[column].type != "number"
+        texts.append(made[column].cast(pl.String) if exact else _as_text(piece[column], contract, typed))
     return pl.select(pl.concat_str(texts, separator=_JOIN)).to_series()
 
 
 def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
-    """Return a part of a key as text: as it is written, a whole number without a point."""
-    kinds: tuple[Kind, ...] = ("text", "integer", "date", "timestamp")
-    read = (typed(values, kind, contract) for kind in kinds)
-    return next(
-        (made.cast(pl.String) for made, wrong in read if not wrong), pl.Series([None] * len(values), dtype=pl.String)
-    )
+    """Return a part of a key of no declared type as text, value by value, whatever others stand beside it.
+
+    A time has one spelling, a whole number no point; all else is as it is written.
+    """
+    kinds: tuple[Kind, ...] = ("timestamp", "text", "integer", "date")
+    return pl.select(pl.coalesce(typed(values, kind, contract)[0].cast(pl.String) for kind in kinds)).to_series()
 
 
 def _check_key(key: pl.Series, name: str, of: Collection[str]) -> None:

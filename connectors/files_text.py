@@ -14,7 +14,9 @@ from rwe.spec.source import Kind
 
 _INTEGER = r"^[+-]?(?:0|[1-9][0-9]{0,18})$"
 _ISO = "%Y-%m-%dT%H:%M:%S%.f"
-_ISO_SHAPE = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:\d{2})?$"
+_FRACTION = r"\.\d{1,6}0{0,3}"  # digits beyond a microsecond would be cut, unless they say nothing
+_ISO_SHAPE = rf"^\d{{4}}-\d{{2}}-\d{{2}}[ T]\d{{2}}:\d{{2}}(?::[0-5]\d(?:{_FRACTION})?)?(?:Z|[+-]\d{{2}}:\d{{2}})?$"
+_MINUTE = r"^(.{16})(Z|[+-]\d{2}:\d{2})?$"  # a time that tells no seconds
 _ZONED = r"(?:Z|[+-]\d{2}:\d{2})$"
 
 _Read = Callable[[pl.Series, Contract], pl.Series]
@@ -73,7 +75,7 @@ def _date(values: pl.Series, contract: Contract) -> pl.Series:
 def _timestamp(values: pl.Series, contract: Contract) -> pl.Series:
     if contract.timestamp_format is not None:
         return _formatted(values, contract.timestamp_format, contract)
-    plain = _fitting(values, _ISO_SHAPE).str.replace(" ", "T", literal=True)
+    plain = _fitting(values, _ISO_SHAPE).str.replace(" ", "T", literal=True).str.replace(_MINUTE, "${1}:00${2}")
     zoned = plain.str.replace("Z$", "+00:00").str.to_datetime(
         f"{_ISO}%:z", time_unit="us", time_zone="UTC", strict=False
     )
@@ -83,9 +85,13 @@ def _timestamp(values: pl.Series, contract: Contract) -> pl.Series:
 
 def _formatted(values: pl.Series, shape: str, contract: Contract) -> pl.Series:
     made = values.str.to_datetime(shape, time_unit="us", strict=False)
-    if "%.f" not in shape:  # a fraction may be written in several ways
-        made = pl.select(pl.when(made.dt.to_string(shape) == values).then(made)).to_series()
-    return instants(made, contract)
+    before, _, after = shape.partition("%.f")
+    told = pl.select(values.str.strip_prefix(made.dt.to_string(before))).to_series()
+    if after:
+        told = pl.select(pl.lit(told).str.strip_suffix(made.dt.to_string(after))).to_series()
+    # what is left is the fraction, which may be written in several ways; a second 60 is read as another minute's
+    kept = told.str.contains(rf"^(?:{_FRACTION})?$")
+    return instants(pl.select(pl.when(kept).then(made)).to_series(), contract)
 
 
 def _fitting(values: pl.Series, pattern: str) -> pl.Series:

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, time
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 import polars as pl
@@ -26,6 +28,8 @@ from rwe.errors import DataError
 from rwe.spec.source import Kind
 
 _EXACT = 2**53
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_BLOCK = 1 << 20
 
 
 def xlsx_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
@@ -45,6 +49,66 @@ def xlsx_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
             yield dict(zip(columns, map(list, zip(*part, strict=True)), strict=True))
 
 
+def refuse_unreckoned(drop: Drop, contract: Contract, columns: Sequence[str], wanted: Collection[str]) -> None:
+    """Refuse a sheet with formulas whose last value was not stored: they would be read as empty.
+
+    Parameters
+    ----------
+    drop, contract
+        The workbook.
+    columns
+        The names of its columns, in order.
+    wanted
+        Those that are read.
+
+    Raises
+    ------
+    DataError
+        With their number by column.
+    """
+    with drop.seekable() as file, _told(drop):
+        if not _has_formulas(file):
+            return
+        with closing(_workbook(file, drop)) as values, closing(_workbook(file, drop, values=False)) as formulas:
+            found = Counter(_unreckoned(_cells(values, contract, drop), _cells(formulas, contract, drop), columns))
+            title = contract.sheet or values.sheetnames[0]
+    if told := ", ".join(f"{column} {n}" for column, n in found.items() if column in wanted):
+        raise DataError(
+            f"file '{drop.name}', sheet '{title}': formulas without a stored value, by column: {told}; open it in a "
+            "spreadsheet program, save it and send it again"
+        )
+
+
+def _has_formulas(file: BinaryIO) -> bool:
+    with zipfile.ZipFile(file) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        return any(_holds(archive.open(name)) for name in sheets)
+
+
+def _holds(sheet: IO[bytes]) -> bool:
+    tail = b""
+    with sheet:
+        while block := sheet.read(_BLOCK):
+            if _FORMULA.search(tail + block):
+                return True
+            tail = block[-64:]
+    return False
+
+
+def _cells(book: Workbook, contract: Contract, drop: Drop) -> Iterator[tuple[Any, ...]]:
+    return islice(_sheet(book, contract, drop.name, values=False), contract.header_row, None)
+
+
+def _unreckoned(
+    values: Iterator[tuple[Any, ...]], formulas: Iterator[tuple[Any, ...]], columns: Sequence[str]
+) -> Iterator[str]:
+    """Yield the column of each formula that has no value; one that gives an empty text is of type ``str``."""
+    for line, told in zip(values, formulas, strict=True):
+        for column, cell, formula in zip(columns, line, told, strict=False):
+            if formula.data_type == "f" and cell.value is None and cell.data_type != "str":
+                yield column
+
+
 @contextmanager
 def _told(drop: Drop) -> Iterator[None]:
     """Say that a workbook is damaged in words of ours: the reader's own may show a cell."""
@@ -54,21 +118,21 @@ def _told(drop: Drop) -> Iterator[None]:
         raise DataError(f"file '{drop.name}' is not a workbook, or is protected by a password; send it again") from None
 
 
-def _workbook(file: BinaryIO, drop: Drop) -> Workbook:
+def _workbook(file: BinaryIO, drop: Drop, *, values: bool = True) -> Workbook:
     with zipfile.ZipFile(file) as archive:
         check_archive(archive.infolist(), drop.stamp[0], drop.name, Folder())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and extensions that are not read
-        return load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        return load_workbook(file, read_only=True, data_only=values, keep_links=False)
 
 
-def _sheet(book: Workbook, contract: Contract, name: str) -> Iterator[tuple[Any, ...]]:
+def _sheet(book: Workbook, contract: Contract, name: str, *, values: bool = True) -> Iterator[tuple[Any, ...]]:
     wanted = contract.sheet or (book.sheetnames[0] if book.sheetnames else "")
     if wanted not in book.sheetnames:
         raise DataError(f"file '{name}' has no sheet '{wanted}', among {len(book.sheetnames)}")
     sheet = book[wanted]
     sheet.reset_dimensions()  # what the file says of its size may be wrong
-    return iter(sheet.iter_rows(values_only=True))
+    return iter(sheet.iter_rows(values_only=values))
 
 
 def _header(lines: Iterator[tuple[Any, ...]], contract: Contract, name: str) -> list[str]:

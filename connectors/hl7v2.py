@@ -8,7 +8,8 @@ from pathlib import Path
 
 from connectors.files import FilesConnector, Reading
 from connectors.files_folder import root
-from connectors.hl7v2_rows import Hl7, hl7_columns, hl7_known_by, hl7_parts
+from connectors.hl7v2_files import hl7_columns, hl7_known_by
+from connectors.hl7v2_rows import Hl7, hl7_parts
 from rwe.spec.site import Site
 from rwe.spec.source import Source
 

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Literal
 
 import polars as pl
@@ -34,7 +32,7 @@ _TIME = re.compile(
 )
 Said = dict[str, str | None]
 _KEY_JOIN = "\x1f"
-_FACTS = ("@control", "@event", "@side", "@row")
+FACTS = ("@control", "@event", "@side", "@row")
 
 
 class Hl7(Delivered):
@@ -68,7 +66,7 @@ class Hl7(Delivered):
     @model_validator(mode="after")
     def _places_are_places(self) -> Hl7:
         for column, place in (*self.fields.items(), *self.merged.items()):
-            if place not in _FACTS:
+            if place not in FACTS:
                 try:
                     path(place)
                 except ValueError as exc:
@@ -108,26 +106,6 @@ def hl7_parts(drop: Drop, name: str, stream: Stream, contract: Hl7, rows: int) -
         )
 
 
-def hl7_columns(_drop: Drop, contract: Hl7) -> list[str]:
-    """Return the names of the declared fields: messages do not name any."""
-    return list(contract.fields)
-
-
-def hl7_known_by(drop: Drop, contract: Hl7) -> str:
-    """Return the sha256 of a file, or of one single message and its sender (MSH-3, 4, 7, 10) whatever its line ends."""
-    with drop.open() as file:
-        first = list(islice(messages(lines(file)), 2))
-    if len(first) != 1:
-        return drop.sha256()
-    try:
-        message = parse(first[0], contract.encoding)
-    except Unreadable:
-        return drop.sha256()
-    control = [message.first("MSH", field) for field in (3, 4, 7, 10)]
-    said = "\0".join(control).encode() + b"\0" + b"\r".join(first[0])
-    return hashlib.sha256(said).hexdigest() if control[-1] else drop.sha256()
-
-
 def _pages(said: Iterator[list[Said]], rows: int) -> Iterator[list[Said]]:
     """Yield the rows of whole messages: as many messages as give no more than `rows`, or one."""
     held: list[Said] = []
@@ -142,19 +120,28 @@ def _pages(said: Iterator[list[Said]], rows: int) -> Iterator[list[Said]]:
 
 def _said(raw: Iterator[list[bytes]], contract: Hl7, aside: Counter[str]) -> Iterator[list[Said]]:
     """Yield what each message says at the declared places; one that cannot be read is counted by its reason."""
-    places = {column: where if where in _FACTS else path(where) for column, where in contract.fields.items()}
+    places = {column: where if where in FACTS else path(where) for column, where in contract.fields.items()}
     seen: dict[str, int] = {}
+    for message, trigger in wanted(raw, contract, aside):
+        try:
+            control = message.first("MSH", 10)
+            if not _repeated(control, message, seen):
+                yield _rows(message, trigger, control, places, contract)
+        except Unreadable as exc:
+            aside[str(exc)] += 1
+
+
+def wanted(raw: Iterator[list[bytes]], contract: Hl7, aside: Counter[str]) -> Iterator[tuple[Message, str]]:
+    """Yield the messages that concern the stream and their triggers; one that cannot be read is counted."""
     for segments in raw:
         try:
             message = parse(segments, contract.encoding)
-            trigger = _trigger(message)
-            wanted = trigger in contract.messages or trigger.split("^")[-1] in contract.taking_back()
-            control = message.first("MSH", 10)
-            if not wanted or _repeated(control, message, seen):
-                continue
-            yield _rows(message, trigger, control, places, contract)
         except Unreadable as exc:
             aside[str(exc)] += 1
+            continue
+        trigger = _trigger(message)
+        if trigger in contract.messages or trigger.split("^")[-1] in contract.taking_back():
+            yield message, trigger
 
 
 def _trigger(message: Message) -> str:

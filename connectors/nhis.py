@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -75,6 +76,7 @@ class NhisConnector:
         self._ledger = Ledger(home / FOLDER / f"{site.site}.sqlite")
         self._codes = _codes(options.nomenclatures, home)
         self._unknown: Counter[str] = Counter()
+        self._elements: dict[str, set[str]] = {name: set() for name in streams}
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams, in the order they are declared."""
@@ -109,7 +111,7 @@ class NhisConnector:
         self._look()
         begun = since if since and since.key == self._ledger.id else None
         self._settle(stream, known)
-        pages = Pages(plan, self._ledger, self._arrived, min(self._site.page_rows, _PAGE))
+        pages = Pages(plan, self._ledger, partial(self._arrived, stream), min(self._site.page_rows, _PAGE))
         cursor = begun
         for page in pages.of(self._ledger.after(int(begun.value) if begun else 0, plan.types), late=False):
             cursor = Cursor(str(page.members[-1].seq), self._ledger.id)
@@ -123,6 +125,11 @@ class NhisConnector:
     def keys(self, _stream: str) -> None:
         """Return None: a folder does not tell which documents still stand; messages that void them do."""
         return
+
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the declared columns and the ways to the elements of the messages that were read just now."""
+        elements = sorted(self._elements[self._plan(stream).name])
+        return dict.fromkeys([*self._plans[stream].options.paths, *elements], "") if elements else {}
 
     @property
     def session(self) -> Mapping[str, str]:
@@ -171,10 +178,12 @@ class NhisConnector:
     def _message(self, place: Place) -> Message:
         return read_message(self._folder.data(place), self._limits, self._zone)
 
-    def _arrived(self, arrival: Arrival) -> Message:
+    def _arrived(self, stream: str, arrival: Arrival) -> Message:
         message = self._message(arrival.place)
         if message.sha256 != arrival.sha256:
             raise Gone("another file stands in its place")
+        for document in message.documents:
+            self._elements[stream].update(document.ways())
         return message
 
     def _settle(self, stream: str, known: Container[str]) -> None:

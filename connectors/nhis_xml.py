@@ -54,6 +54,13 @@ class Element:
             found = [child for one in found for child in one.children if child.name == step]
         return found
 
+    def ways(self, before: str = "") -> Iterator[str]:
+        """Yield the way of names to each element below."""
+        for child in self.children:
+            way = f"{before}{child.name}"
+            yield way
+            yield from child.ways(f"{way}/")
+
     def walk(self) -> Iterator[Element]:
         """Yield this element and all below it, in the order of the document."""
         yield self

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from connectors.options import options
 from connectors.sql_catalogue import near
 from connectors.typed import DTYPES
 from rwe.errors import DefinitionError
-from rwe.ports import Batch, Connector, Cursor
+from rwe.ports import Batch, Connector, Cursor, TellsColumns, TellsRemarks, TellsSession
 from rwe.spec.base import Part
 from rwe.spec.site import Site
 from rwe.spec.source import Source, SourceName, Stream
@@ -39,7 +39,7 @@ class OmopSite(Part):
         ``whole``: what is there now is all there is, and it is read anew when it changed (a folder) or each time
         (a database). ``append``: only further files, or rows of greater ids.
     pattern
-        Name of the file of a table, in small letters; capitals are read too.
+        Name of the file of a table, in capitals or not.
     contract
         How the files are written: `connectors.files_contract.Contract`.
     folder
@@ -95,7 +95,9 @@ class OmopConnector:
             for name, stream in source.streams.items()
         }
         found = {name: inner(name, stream, each[name], told.version) for name, stream in source.streams.items()}
+        self._version = told.version
         self._held = {name: held for name, (_, held) in found.items()}
+        self._keys = {name: stream.key for name, (stream, _) in found.items()}
         streams = {name: stream for name, (stream, _) in found.items()}
         opened = _folder if site.address().startswith("file:") else _database
         self._inside = opened(site, source, streams, told, home)
@@ -120,6 +122,25 @@ class OmopConnector:
         declared = self._declared(stream)
         told = self._inside.keys(stream)
         return None if told is None else (self._key(page, declared) for page in told)
+
+    def columns(self, stream: str) -> Mapping[str, str]:
+        """Return the columns that the source has, by the names under which they are declared, if they are."""
+        declared = self._declared(stream)
+        if not isinstance(self._inside, TellsColumns):
+            return {}
+        named = {held: name for name, held in self._held[stream].items()}
+        named |= {} if declared.key == BY_PERSON else {self._keys[stream]: declared.key}
+        return {named.get(name, name): kind for name, kind in self._inside.columns(stream).items()}
+
+    def remarks(self, stream: str) -> Sequence[str]:
+        """Return what the connector of its kind remarks."""
+        return self._inside.remarks(stream) if isinstance(self._inside, TellsRemarks) else ()
+
+    @property
+    def session(self) -> Mapping[str, str]:
+        """What is true of the session of the connector of its kind, and the version of the model."""
+        told = self._inside.session if isinstance(self._inside, TellsSession) else {}
+        return {**told, "model": f"OMOP CDM {self._version}"}
 
     def close(self) -> None:
         """Give back connections."""
@@ -153,9 +174,7 @@ def _folder(site: Site, source: Source, streams: dict[str, Stream], told: OmopSi
     options(Contract, ours, f"site '{site.site}', contract")
     options(Folder, told.folder, f"site '{site.site}', folder")
     placed = {
-        name: stream.model_copy(
-            update={"table": _any_case(told.pattern.replace("{table}", stream.table)), "options": ours}
-        )
+        name: stream.model_copy(update={"table": told.pattern.replace("{table}", stream.table), "options": ours})
         for name, stream in streams.items()
     }
     inside = site.model_copy(update={"options": told.folder})
@@ -166,7 +185,3 @@ def _database(site: Site, source: Source, streams: dict[str, Stream], told: Omop
     plain = {name: stream.model_copy(update={"options": {}}) for name, stream in streams.items()}
     inside = site.model_copy(update={"options": told.database})
     return sql.connect(inside, source.model_copy(update={"streams": plain}), home)
-
-
-def _any_case(pattern: str) -> str:
-    return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)

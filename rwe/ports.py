@@ -133,11 +133,22 @@ class TellsColumns(Protocol):
     def columns(self, stream: str) -> Mapping[str, str]:
         """Return the type, in the source's words or empty, of each column that the stream has at the source.
 
+        Empty where nothing is known: what deliveries hold may be known only when they have been read.
+
         Raises
         ------
         SourceUnreachable, DataError
             As `Connector.read`.
         """
+        ...
+
+
+@runtime_checkable
+class TellsRemarks(Protocol):
+    """What a connector may know besides: what a person should know of a stream, for example of files left unread."""
+
+    def remarks(self, stream: str) -> Sequence[str]:
+        """Return remarks on a stream as it is now, in words and counts; never a value of a record."""
         ...
 
 

@@ -26,7 +26,9 @@ _WIDER: dict[str, frozenset[str]] = {
 }
 
 
-def changes(stream: Stream, had: Mapping[str, str], have: Mapping[str, str]) -> tuple[list[str], list[Finding]]:
+def changes(
+    stream: Stream, had: Mapping[str, str], have: Mapping[str, str], ever: Collection[str]
+) -> tuple[list[str], list[Finding]]:
     """Return remarks on columns that came, and what speaks against the declared ones among the others.
 
     Parameters
@@ -35,8 +37,10 @@ def changes(stream: Stream, had: Mapping[str, str], have: Mapping[str, str]) -> 
         The declaration.
     had, have
         Type by column, as the source told it before (empty at the first reading) and tells it now.
+    ever
+        Columns that it told at any time: messages do not bear every field each time.
     """
-    came = sorted(set(have) - set(had) - set(stream.columns)) if had else []
+    came = sorted(set(have).difference(had, ever, stream.columns)) if had else []
     remarks = [f"the source has a new column '{name}', which is not declared and not read" for name in came]
     declared = [*stream.columns, *filter(None, (stream.key, stream.cursor))]
     found = []

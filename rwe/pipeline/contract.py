@@ -49,6 +49,7 @@ class Contract:
     columns: dict[str, str] = field(default_factory=dict)
     whole: bool = False
     since_compared: int = 0
+    _ever: set[str] = field(default_factory=set)
     _version: str = ""
     _covered: int = 0
     _seen: Profile = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Contract:
         """Return remarks on columns that came at the source, and what speaks against those that were declared."""
         if dict(have) == self.columns:
             return [], []
-        remarks, found = changes(self.stream, self.columns, have)
+        remarks, found = changes(self.stream, self.columns, have, self._ever)
         open_ = self._open(found)
         if not open_:
             self._add({"kind": COLUMNS, "columns": dict(have)})
@@ -188,6 +189,7 @@ class Contract:
 
     def _fold_columns(self, entry: Mapping[str, Any]) -> None:
         self.columns = dict(entry["columns"])
+        self._ever |= set(self.columns)
 
 
 @contextmanager

@@ -98,10 +98,10 @@ def profile(rows: pl.DataFrame, stream: Stream, key: bytes) -> Profile:
 
 
 def watched(stream: Stream) -> Iterator[tuple[str, Column]]:
-    """Yield the columns whose values are compared: text and numbers that neither page the stream nor tell who."""
+    """Yield the columns whose values are compared: those that neither page the stream nor tell who."""
     for name, column in stream.columns.items():
         paging = name in (stream.key, stream.cursor)
-        if not paging and column.role is None and column.type in ("text", "integer", "number"):
+        if not paging and column.role is None:
             yield name, column
 
 
@@ -113,6 +113,8 @@ def _seen(values: pl.Series, column: Column, key: bytes) -> Seen:
         many = column.codes is False or there.head(_SOME).n_unique() > made.most
         texts = there.clear() if many else there.unique()
         made.levels = None if many or texts.len() > made.most else set(_levels(key, texts))
+    elif column.type in ("date", "timestamp"):
+        made.levels = None
     elif column.steady:
         made.levels = None
         big = there.cast(pl.Float64).abs()

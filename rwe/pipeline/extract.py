@@ -16,7 +16,7 @@ from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import Allowance, delete_gone
 from rwe.pipeline.erasure import resume
 from rwe.pipeline.landing import Landing, land
-from rwe.ports import Connector, TellsColumns, TellsSession
+from rwe.ports import Connector, TellsColumns, TellsRemarks, TellsSession
 from rwe.spec.site import Site
 from rwe.spec.source import Source
 from rwe.store import Store, Table
@@ -140,13 +140,12 @@ def extract_from(
     heed_accepted(store, site, source, key, asked.accept)
     with suppress(DataError):  # the stream whose fault it is says so when it is read
         connector.check()
-    session = dict(connector.session) if isinstance(connector, TellsSession) else {}
-    work, reads = _Extraction(site, source, store, connector, key, tell, asked, session), list[StreamRead]()
+    work, reads = _Extraction(site, source, store, connector, key, tell, asked), list[StreamRead]()
     for name in connector.streams():
         reads.append(work.read(name))
         if reads[-1].unreachable:
             break
-    return Extracted(site.site, tuple(reads), session, next((r.fault for r in reads if r.unreachable), ""))
+    return Extracted(site.site, tuple(reads), work.session(), next((r.fault for r in reads if r.unreachable), ""))
 
 
 def heed_accepted(store: Store, site: Site, source: Source, key: bytes, accept: Iterable[str]) -> None:
@@ -178,7 +177,6 @@ class _Extraction:
     key: bytes
     tell: Tell
     asked: Asked
-    session: Mapping[str, str]
 
     def read(self, name: str) -> StreamRead:
         """Read one stream to its end or its first fault."""
@@ -193,22 +191,38 @@ class _Extraction:
             remarks = [f"accepted: {reason}" for reason in (known.accept() if name in self.asked.accept else [])]
             done = Landing(known, table, aside, f"{site}/person", self.key)
             try:
-                remarks += self._columns(known)
+                have = self._columns(name)
+                remarks += self._compare(known, have)
                 land(self.connector, name, done, lambda n: self.tell(f"{site}/{name}: {n}"))
+                remarks += [] if have else self._compare(known, self._columns(name))
                 done.deleted += self._deletions(known, table) if not done.fault else 0
             except (DataError, SourceUnreachable) as exc:
                 done.fault, done.unreachable = str(exc), isinstance(exc, SourceUnreachable)
             finally:
-                known.close(table, whole=done.ended, session=self.session)
+                known.close(table, whole=done.ended, session=self.session())
+            remarks += self._remarks(name)
             return StreamRead(
                 site, name, **done.counts(), commit=table.commit, whole=known.whole, remarks=tuple(remarks)
             )
 
-    def _columns(self, known: Contract) -> list[str]:
-        """Compare the columns of the source with those it had."""
-        if not isinstance(self.connector, TellsColumns):
+    def session(self) -> Mapping[str, str]:
+        """Return what is true of the session now: reading may have opened another than the first."""
+        return dict(self.connector.session) if isinstance(self.connector, TellsSession) else {}
+
+    def _columns(self, name: str) -> Mapping[str, str]:
+        return self.connector.columns(name) if isinstance(self.connector, TellsColumns) else {}
+
+    def _remarks(self, name: str) -> list[str]:
+        if isinstance(self.connector, TellsRemarks):
+            with suppress(DataError, SourceUnreachable):  # reading said so already
+                return list(self.connector.remarks(name))
+        return []
+
+    def _compare(self, known: Contract, have: Mapping[str, str]) -> list[str]:
+        """Compare the columns of the source, where it tells any, with those it had."""
+        if not have:
             return []
-        remarks, found = known.compare_columns(self.connector.columns(known.name))
+        remarks, found = known.compare_columns(have)
         if found:
             known.set_aside(found)
             raise DataError(f"stream '{known.name}': " + "; ".join(one.words for one in found))
