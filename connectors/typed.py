@@ -78,7 +78,7 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, float | int | Decimal):
         return None
     # beyond 2^53 a double would lose whole units of what is exact
-    return float(value) if isinstance(value, float) or abs(value) <= _EXACT else None
+    return float(value) if isinstance(value, float) or -_EXACT <= value <= _EXACT else None
 
 
 def _date(value: Any) -> date | None:
