@@ -7,7 +7,8 @@
     RweError                1  a bug of ours
     ├── DefinitionError     2  a file or command that people wrote is wrong: mend it
     ├── DataError           3  the records break their contract: mend the source or the mapping
-    │   └── TornStore       3  what is on disk is not what was sealed
+    │   ├── TornStore       3  what is on disk is not what was sealed
+    │   └── BrokenRows      3  rows break a rule of a column: so many, of so many
     ├── SourceUnreachable   4  the hospital system does not answer: try again later
     ├── NoValidAnswer       5  the question has no answer in these data: do not read a number into it
     ├── Busy                6  another run holds the lock, or the run folder exists
@@ -73,6 +74,17 @@ class DataError(RweError):
 
 class TornStore(DataError):
     """A sealed table on disk is not what its seal says."""
+
+
+class BrokenRows(DataError):
+    """Rows break a rule of a column; what the parts of a cohort say adds up to what the whole would say."""
+
+    def __init__(self, column: str, rule: str, advice: str, n: int, of: int) -> None:
+        super().__init__(column, rule, advice, n, of)  # as given, so that it travels between processes
+        self.column, self.rule, self.advice, self.n, self.of = column, rule, advice, n, of
+
+    def __str__(self) -> str:
+        return f"column '{self.column}': {self.n} of {self.of} rows {self.rule}; {self.advice}"
 
 
 class SourceUnreachable(RweError):

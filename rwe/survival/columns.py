@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import BrokenRows, DataError, DefinitionError
 from rwe.kernels._jit import F8, I4, I8, Flags
 
 LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
@@ -19,9 +19,9 @@ LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
 
 def refuse(n: int, of: int, column: str, rule: str, advice: str = "mend or leave out these rows") -> None:
-    """Raise a DataError when `n` rows break a rule of a column."""
+    """Raise a BrokenRows when `n` rows break a rule of a column."""
     if n:
-        raise DataError(f"column '{column}': {n} of {of} rows {rule}; {advice}")
+        raise BrokenRows(column, rule, advice, n, of)
 
 
 def numeric(column: pl.Series) -> pl.Series:

@@ -7,7 +7,7 @@ Tables add up, so one pass, batches, threads, processes and sites give the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.errors import BrokenRows, DefinitionError, NoValidAnswer
 from rwe.execute import Parts, merge, run
 from rwe.kernels.days import unweighted
+from rwe.survival.broken import Whole, attempt, looked_through
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.counting import count
 from rwe.survival.counts import EMPTY, Tally
@@ -111,14 +112,28 @@ def _gather(frame: Any, roles: Roles) -> Tally:
         frame.check(roles)
         return frame
     if isinstance(frame, Parts):
-        return merge(Tally.__add__, run(partial(_gather, roles=roles), frame.frames, executor=frame.executor))
+        found = run(partial(attempt, partial(_gather, roles=roles)), frame.frames, executor=frame.executor)
+        return merge(Tally.__add__, whole(roles).sound(found, _rows))
     if not streamed(frame):
         return _fold(read(frame, roles.columns), roles)
+    read_in: Iterator[Tally | BrokenRows] = (
+        attempt(partial(_fold, roles=roles), batch) for batch in batches(frame, roles.columns)
+    )
     total = None
-    for batch in batches(frame, roles.columns):
-        part = _fold(batch, roles)
+    for part in whole(roles).sound(read_in, _rows):
         total = part if total is None else total + part
     return nothing(read(opened(frame), roles.columns), roles) if total is None else total
+
+
+def whole(roles: Roles) -> Whole:
+    """Return how the faults of parts are told of the whole."""
+    status = roles.event if roles.event is not None else str(roles.cause)
+    levels = (*roles.by, *roles.strata)
+    return looked_through(roles.time, status, entry=roles.entry, weights=roles.weights, levels=levels)
+
+
+def _rows(found: Tally) -> tuple[int, int]:
+    return int(found.days.persons[:2].sum()), found.dropped
 
 
 def _fold(frame: pl.DataFrame, roles: Roles) -> Tally:

@@ -23,6 +23,7 @@ from rwe.errors import NoValidAnswer
 from rwe.execute import merge, run
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
+from rwe.survival.broken import attempt
 from rwe.survival.column_rows import ColumnRows, Leads
 from rwe.survival.data import Levels
 from rwe.survival.design import Design
@@ -31,7 +32,19 @@ from rwe.survival.partial import Point
 from rwe.survival.robust import squares
 from rwe.survival.rows import ENOUGH, NONE, Rows, Sums
 from rwe.survival.stream import batches
-from rwe.survival.survey import BATCH, DAY, EVENTS, WEIGHT, Outcome, Survey, placed, strata_levels, survey
+from rwe.survival.survey import (
+    BATCH,
+    DAY,
+    EVENTS,
+    WEIGHT,
+    Outcome,
+    Survey,
+    joined,
+    placed,
+    rows_of,
+    strata_levels,
+    survey,
+)
 
 Answer = TypeVar("Answer")
 
@@ -126,9 +139,11 @@ class Spread:
     def unchanged(self) -> bool:
         """Return whether the rows still are what the first read saw; reads them once."""
         look = partial(_survey, self.model.outcome, self.model.plan, sample=False)
-        now = merge(add, [found for found in everywhere(look, self.frames, self.executor) if found is not None])
+        now = joined(everywhere(look, self.frames, self.executor))
         fields = ("weight", "mean", "squares", "event_weight", "event_sum")
-        return all(np.array_equal(getattr(now.moments, f), getattr(self.found.moments, f)) for f in fields)
+        return isinstance(now, Survey) and all(
+            np.array_equal(getattr(now.moments, f), getattr(self.found.moments, f)) for f in fields
+        )
 
     def leads(self, beta: F8, hazard: F8) -> Leads:
         """Read the rows once for the value and the slope alone, wherever they are."""
@@ -154,11 +169,10 @@ def spread(frames: Sequence[Any], executor: Executor | None, outcome: Outcome, p
     NoValidAnswer
         If there are no rows or no events.
     """
-    look = partial(_survey, outcome, plan, sample=executor is None)
-    there = [found for found in everywhere(look, frames, executor) if found is not None]
-    if not there:
-        raise NoValidAnswer("no rows are left to analyse")
-    found = merge(Survey.__add__, there)
+    look = partial(attempt, partial(_survey, outcome, plan, sample=executor is None))
+    found = joined(outcome.whole.sound(everywhere(look, frames, executor), rows_of))
+    if isinstance(found, int):
+        raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if found else ""))
     if not found.failures.height:
         raise NoValidAnswer("there are no events: a Cox model has no answer")
     strata = strata_levels(found, outcome.strata)
@@ -176,7 +190,7 @@ def everywhere(read: Callable[[Any], Answer], frames: Sequence[Any], executor: E
     return [read(frame) for frame in frames] if executor is None else run(read, frames, executor=executor)
 
 
-def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Survey | None:
+def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Survey | int:
     return survey(frame, outcome, plan, sample=sample)
 
 

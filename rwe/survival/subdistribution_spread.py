@@ -9,7 +9,7 @@ travels to the places with the coefficients, and sums by cell come back.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -23,11 +23,12 @@ from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.columns import standardise
+from rwe.survival.broken import attempt
 from rwe.survival.cells import CHANGED, NO_CAUSE, Cells, cells_of_counts, places
 from rwe.survival.counts import Tally
 from rwe.survival.data import Levels, Response, respond
 from rwe.survival.design import Design
-from rwe.survival.gather import from_response, nothing
+from rwe.survival.gather import from_response, nothing, whole
 from rwe.survival.gray_test import number_of
 from rwe.survival.occasions import PART
 from rwe.survival.roles import Roles
@@ -160,12 +161,11 @@ def spread_risks(
     NoValidAnswer
         If there are no rows; see also `grid`.
     """
-    there = everywhere(partial(_counted, roles, of, plan), frames, executor)
-    found = [part for part in there if part is not None]
-    whole = merge(add, found) if found else None
-    if whole is None or whole.moments is None:
-        raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if whole else ""))
-    tally, moments = whole.tally, whole.moments
+    there = everywhere(partial(attempt, partial(_counted, roles, of, plan)), frames, executor)
+    found = _joined(whole(roles).sound(there, _rows_of))
+    if found is None or found.moments is None:
+        raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if found else ""))
+    tally, moments = found.tally, found.moments
     by_cause = cells_of_counts(tally, number_of(tally, of))
     when = grid(by_cause, tally.clock, efron=efron, failures_first=failures_first)
     place = Place(roles, of, plan, tally.strata, by_cause, moments.mean, moments.scale)
@@ -175,12 +175,15 @@ def spread_risks(
 def _responses(frame: Any, roles: Roles, plan: Design) -> Iterator[tuple[pl.DataFrame, Response | None]]:
     """Yield batches with the rows that count, and their response; None where there are no such rows."""
     for batch in batches(frame, [*roles.columns, *plan.columns], BATCH):
-        try:
-            response = respond(batch, **asdict(roles))
-        except NoValidAnswer:
-            yield batch, None
-            continue
-        yield batch.filter(response.kept) if response.dropped else batch, response
+        yield _response(batch, roles)
+
+
+def _response(batch: pl.DataFrame, roles: Roles) -> tuple[pl.DataFrame, Response | None]:
+    try:
+        response = respond(batch, **asdict(roles))
+    except NoValidAnswer:
+        return batch, None
+    return batch.filter(response.kept) if response.dropped else batch, response
 
 
 def _code(response: Response, of: Any) -> int:
@@ -188,11 +191,22 @@ def _code(response: Response, of: Any) -> int:
 
 
 def _counted(roles: Roles, of: Any, plan: Design, frame: Any) -> Counted | None:
-    found = [_counts(roles, of, plan, *batch) for batch in _responses(frame, roles, plan) if batch[0].height]
+    look = partial(attempt, partial(_counts, roles, of, plan))
+    read = (look(batch) for batch in batches(frame, [*roles.columns, *plan.columns], BATCH) if batch.height)
+    return _joined(whole(roles).sound(read, _rows_of))
+
+
+def _joined(parts: Iterable[Counted | None]) -> Counted | None:
+    found = [part for part in parts if part is not None]
     return merge(add, found) if found else None
 
 
-def _counts(roles: Roles, of: Any, plan: Design, frame: pl.DataFrame, response: Response | None) -> Counted:
+def _rows_of(found: Counted | None) -> tuple[int, int]:
+    return (0, 0) if found is None else (int(found.tally.days.persons[:2].sum()), found.tally.dropped)
+
+
+def _counts(roles: Roles, of: Any, plan: Design, batch: pl.DataFrame) -> Counted:
+    frame, response = _response(batch, roles)
     if response is None:
         return Counted(nothing(frame, roles), None)
     failed = replace(response, event=np.asarray(response.cause) == _code(response, of))

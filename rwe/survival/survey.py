@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import polars as pl
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
+from rwe.survival.broken import Whole, attempt, looked_through
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.column_rows import moments_about
-from rwe.survival.columns import numeric
+from rwe.survival.columns import numeric, refuse
 from rwe.survival.data import Levels, Response, respond
 from rwe.survival.design import Design, columns_of, design, levelled
 from rwe.survival.standard import held
@@ -46,6 +48,11 @@ class Outcome:
         """All of them."""
         one = (self.time, self.event, self.entry, *self.strata, self.weights, self.cluster, self.offset)
         return [column for column in one if column is not None]
+
+    @property
+    def whole(self) -> Whole:
+        """How the faults of parts are told of the whole."""
+        return looked_through(self.time, self.event, entry=self.entry, weights=self.weights, levels=self.strata)
 
     def read(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Response]:
         """Return the rows that count, and their validated response."""
@@ -150,26 +157,41 @@ class Survey:
         )
 
 
-def survey(frame: Any, outcome: Outcome, plan: Design, *, sample: bool) -> Survey | None:
-    """Read a part once; None where it holds no rows.
+def survey(frame: Any, outcome: Outcome, plan: Design, *, sample: bool) -> Survey | int:
+    """Read a part once; where no row counts, how many have a weight of 0.
 
     Raises
     ------
     DataError
-        If rows break the contract of a column; counts are those of a batch.
+        If rows break the contract of a column.
     """
+    look = partial(attempt, partial(_surveyed, outcome=outcome, plan=plan, sample=sample))
+    read = (look(batch) for batch in batches(frame, [*outcome.columns, *plan.columns], BATCH))
+    return joined(outcome.whole.sound(read, rows_of))
+
+
+def rows_of(found: Survey | int) -> tuple[int, int]:
+    """Return the rows of a part that count, and those of weight 0."""
+    return (0, found) if isinstance(found, int) else (found.n, found.dropped)
+
+
+def joined(parts: Iterable[Survey | int]) -> Survey | int:
+    """Return the parts of a cohort as one, one after the other; parts without a row that counts add to the dropped."""
     found: Survey | None = None
-    for batch in batches(frame, [*outcome.columns, *plan.columns], BATCH):
-        try:
-            now = _surveyed(batch, outcome, plan, sample=sample)
-        except NoValidAnswer:
-            continue
-        found = now if found is None else found + now
-    return found
+    weightless = 0
+    for part in parts:
+        if isinstance(part, int):
+            weightless += part
+        else:
+            found = part if found is None else found + part
+    return weightless if found is None else replace(found, dropped=found.dropped + weightless)
 
 
-def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bool) -> Survey:
-    frame, response = outcome.read(batch)
+def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bool) -> Survey | int:
+    try:
+        frame, response = outcome.read(batch)
+    except NoValidAnswer:
+        return batch.height
     w, fails = response.weights, response.event
     columns = {DAY: response.time.astype(np.int64), EVENTS: fails.astype(np.int64), WEIGHT: w * fails}
     days = response.strata.spread(response.strata.code, columns)
@@ -211,18 +233,23 @@ def designed(frames: Sequence[Any], model: str | Sequence[str], reference: Mappi
     if first is None or not first.height:
         raise NoValidAnswer("no rows are left to analyse")
     wanted = levelled(first, model)
+    known = first.filter(pl.all_horizontal(pl.all().is_not_null()))  # the first read counts those without a value
     if not wanted:
-        return _plain(design(first, model, reference))
+        return _plain(design(known if known.height else first, model, reference))
     seen: dict[str, pl.Series] = {}
+    rows, unknown = 0, dict.fromkeys(wanted, 0)
     for frame in frames:
         for batch in batches(frame, wanted, BATCH):
+            rows += batch.height
             for column in wanted:
                 held = [seen[column]] if column in seen else []
+                unknown[column] += batch[column].null_count()
                 seen[column] = pl.concat([*held, batch[column].unique()]).unique()
+    for column, n in unknown.items():
+        refuse(n, rows, column, "have no value")
     size = max(values.len() for values in seen.values())
     cycled = {column: values.gather(np.arange(size) % values.len()) for column, values in seen.items()}
-    row = first.filter(pl.all_horizontal(pl.all().is_not_null()))[:1]
-    others = {c: (row if row.height else first[:1])[c].gather([0] * size) for c in columns if c not in seen}
+    others = {c: (known if known.height else first)[:1][c].gather([0] * size) for c in columns if c not in seen}
     return _plain(design(pl.DataFrame(cycled | others), model, reference))
 
 
