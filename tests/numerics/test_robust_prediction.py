@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from rwe import survival as sv
+from rwe.survival.hazard_influence import moved
+from rwe.survival.partial import relative_risk, score_residuals
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 ASKED: dict[str, Any] = {"time": "t", "event": "e", "covariates": ["x", "y"], "weights": "w", "robust": True}
@@ -19,8 +21,8 @@ NEW = pl.DataFrame({"x": [0.4, -1.0], "y": [1, 0], "s": ["a", "b"]})
 DAYS = [4, 9, 15]
 
 
-def _cohort(n: int = 60) -> pl.DataFrame:
-    rng = np.random.default_rng(5)
+def _cohort(n: int = 60, seed: int = 5) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
     x, y = rng.normal(size=n), rng.integers(0, 2, n)
     t = np.ceil(rng.exponential(9, n) * np.exp(-0.4 * x)).astype(int) + 1
     columns = {"x": x, "y": y, "t": t, "e": rng.uniform(size=n) < 0.7, "w": rng.uniform(0.3, 2, n)}
@@ -49,6 +51,40 @@ def test_errors_are_what_small_changes_of_the_weights_do(ties: str, more: dict[s
     found = fit.predict_survival(NEW, DAYS)
     wanted = found["survival"].to_numpy() * np.sqrt((moves**2).sum(axis=0))
     np.testing.assert_allclose(found["std_error"].to_numpy(), wanted, rtol=2e-6)  # differences of refits
+
+
+def _one_time_after_another(fit: Any, stratum: int, days: Any) -> tuple[Any, Any]:
+    """Return what `moved` returns from what each row moves up to each day: rows times days."""
+    data, when, (h, _, u, v, _) = fit.data, fit.best.occasions, fit.best.ties
+    mine = np.flatnonzero(when.stratum == stratum)
+    code = np.arange(data.start.size) if fit.response.cluster is None else fit.response.cluster
+    r, lost = data.weight * relative_risk(data, fit.best), np.concatenate([[0.0], np.cumsum(u)])
+    beta = score_residuals(data, fit.best) * fit.data.scale @ fit.variance
+    beta = np.column_stack([np.bincount(code, column) for column in beta.T])
+    own, both = [], []
+    for last in mine[0] + np.searchsorted(when.day[mine], days, side="right"):
+        begin, end = np.clip(data.start, mine[0], last), np.clip(data.stop, mine[0], last)
+        moves = -r * (lost[end] - lost[begin])
+        at = np.flatnonzero(data.event & (data.stop > data.start) & (data.stop > mine[0]) & (data.stop <= last))
+        occasion = data.stop[at] - 1
+        moves[at] += data.weight[at] * (h / data.w_event)[occasion] + r[at] * v[occasion]
+        moves = np.bincount(code, moves)
+        own.append(moves @ moves)
+        both.append(moves @ beta)
+    return np.array(own), np.array(both)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("more", [{}, {"entry": "entry"}, {"strata": "s"}, {"strata": "s", "cluster": "id"}])
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_over_all_times_at_once_are_those_of_one_after_another(ties: str, more: dict[str, str], seed: int) -> None:
+    fit = sv.cox(_cohort(80, seed), **ASKED, **({"entry": "entry"} if seed else {}) | more, ties=ties)._fitted
+    days = np.arange(40)
+
+    for stratum in range(fit.strata.n):
+        found, (own, both) = moved(fit, stratum, days), _one_time_after_another(fit, stratum, days)
+        np.testing.assert_allclose(found.own, own, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(found.both, both, rtol=1e-10, atol=1e-13)
 
 
 def test_robust_errors_come_near_those_of_the_model_where_it_is_right() -> None:
