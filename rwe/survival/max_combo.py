@@ -127,12 +127,11 @@ def _statistics(found: Scores, pairs: list[tuple[float, float]]) -> tuple[F8, F8
     """Return the statistics of the second group and their correlation."""
     factors = [fleming_harrington(found.daily, rho, gamma) for rho, gamma in pairs]
     score = np.array([(observed(found.daily, f) - expected(found.daily, f))[1] for f in factors])
-    covariance = np.array([[found.covariance(f, g)[1, 1] for g in factors] for f in factors])
-    error = np.sqrt(np.diag(covariance))
-    if not (error > 1e-12 * max(1.0, float(np.abs(score).max()))).all():
-        raise NoValidAnswer(
-            f"{int((error <= 1e-12).sum())} of {error.size} statistics have no variance: leave them out"
-        )
+    # not that of one group, which rounding keeps from 0 where nobody of the other is at risk
+    covariance = np.array([[-found.covariance(f, g)[0, 1] for g in factors] for f in factors])
+    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    if none := int((error <= 1e-12 * max(1.0, float(np.abs(score).max()))).sum()):
+        raise NoValidAnswer(f"{none} of {error.size} statistics have no variance: leave them out")
     return score / error, covariance / np.outer(error, error)
 
 

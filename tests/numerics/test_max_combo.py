@@ -107,3 +107,12 @@ def test_refuses_what_has_no_answer() -> None:
         sv.max_combo(frame, time="t", event="e", by="g", alternative="both")
     with pytest.raises(NoValidAnswer, match="have no variance"):
         sv.max_combo(frame.with_columns(t=5), time="t", event="e", by="g")
+
+
+@pytest.mark.parametrize("first", ["A", "B"])
+def test_a_test_that_weighs_only_days_with_one_group_at_risk_has_no_answer(first: str) -> None:
+    """All of the first group has left after the only day on which both are at risk, the first, whose weight is 0."""
+    frame = pl.DataFrame({"t": [2, *[3, 4, 6, 7, 9, 11, 11]], "e": 1, "arm": [first, *["AB".replace(first, "")] * 7]})
+
+    with pytest.raises(NoValidAnswer, match="1 of 2 statistics have no variance"):
+        sv.max_combo(frame, time="t", event="e", by="arm", tests=[(0, 0), (0, 1)])
