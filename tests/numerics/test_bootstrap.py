@@ -79,6 +79,52 @@ def test_a_replicate_is_the_estimator_on_the_rows_drawn() -> None:
         assert found.replicates.filter(replicate=b)["value"].to_list() == pytest.approx(wanted, rel=1e-12)
 
 
+def _plain_mean(rows: list[tuple[int, bool]], tau: int) -> float:
+    """Return the area under the Kaplan-Meier curve of (day, failed) by its definition, a day at a time."""
+    area, left = 0.0, 1.0
+    for day in range(tau):
+        at_risk = sum(t >= day for t, _ in rows)
+        failing = sum(t == day and failed for t, failed in rows)
+        left *= 1 - failing / at_risk if at_risk else 1
+        area += left
+    return area
+
+
+def test_a_bootstrap_of_a_difference_is_that_of_plain_python_on_the_same_draws() -> None:
+    """Estimate, every replicate, error, bias and limits, with nothing of ours but the numbers drawn of each row."""
+    frame = _cohort(40).with_columns(t=pl.col("t").clip(upper_bound=30), e=pl.col("e") & (pl.col("t") < 30))
+    tau, replicates, seed = 12, 60, 11
+    asked: dict[str, Any] = {"statistic": "rmst", "contrast": "difference", "at": tau, "replicates": replicates}
+    found = sv.bootstrap(frame, **NAMES, by="g", seed=seed, **asked)
+    cells, n_days = found._frame.source.cells, found._frame.source.question.tick.size
+    place = [divmod(int(cell), n_days) for cell in cells.cells[1]]
+    rows = [(g, t, int(kind) == 1) for (g, t), kind in zip(place, cells.cells[3], strict=True)]
+    held = sorted(row for row, n in zip(rows, cells.mass, strict=True) for _ in range(int(n)))
+    # beyond the day asked for it does not matter when somebody leaves, or why
+    after = [(g, min(t, tau + 1), bool(e) and t <= tau) for g, t, e in frame.select("g", "t", "e").rows()]
+    assert held == sorted(after)
+
+    def difference(counts: Any) -> float:
+        groups: tuple[list[tuple[int, bool]], ...] = ([], [])
+        for (g, t, failed), n in zip(rows, counts, strict=True):
+            groups[g].extend([(t, failed)] * int(n))
+        return _plain_mean(groups[1], tau) - _plain_mean(groups[0], tau)
+
+    values = []
+    for b in range(replicates):
+        state, drawn = generator(seed, b), np.empty(cells.mass.size, np.int64)
+        for first, end, n, row in cells.pools:
+            multinomial(cells.mass, first, end, cells.of_row, row, n, state, drawn)
+        values.append(difference(drawn))
+
+    assert found.replicates["value"].to_list() == pytest.approx(values, rel=1e-12)
+    row, mean = found.table.row(0, named=True), sum(values) / replicates
+    error = (sum((v - mean) ** 2 for v in values) / (replicates - 1)) ** 0.5
+    low, high = (np.quantile(values, p, method="weibull") for p in (0.025, 0.975))
+    wanted = [difference(cells.mass), error, mean - difference(cells.mass), low, high]
+    assert [row[k] for k in ("estimate", "std_error", "bias", "conf_low", "conf_high")] == pytest.approx(wanted)
+
+
 @pytest.mark.parametrize("more", [{}, {"cluster": "c"}, {"strata": "s"}, {"weights": "w", "entry": "a"}])
 def test_same_bits_for_any_number_of_threads(more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     frame, found = _cohort(200), []
