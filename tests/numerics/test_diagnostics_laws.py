@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose
 
 from rwe import survival as sv
 from rwe.errors import NoValidAnswer
-from tests.numerics.many import PassedOver, held_to_few, held_to_many
+from tests.numerics.many import FEW, MANY, PassedOver, hold
 
 ENTRY: dict[str, Any] = {"time": "t", "event": "e", "entry": "a"}
 TRANSFORMS: Any = ("km", "identity", "rank", "log")
@@ -146,14 +146,14 @@ LAWS: tuple[Callable[[int], None], ...] = (
 
 @pytest.mark.parametrize("law", LAWS)
 def test_law(law: Callable[[int], None]) -> None:
-    held_to_few(law)
+    hold(law, FEW)
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("law", LAWS)
 def test_law_on_many_cohorts(law: Callable[[int], None]) -> None:
-    held_to_many(law)
+    hold(law, MANY)
 
 
 def test_dfbeta_is_what_leaving_a_row_out_does() -> None:

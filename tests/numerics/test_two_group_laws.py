@@ -20,7 +20,7 @@ from rwe import survival as sv
 from rwe.errors import NoValidAnswer
 from rwe.execute import Parts
 from rwe.survival import boxes
-from tests.numerics.many import PassedOver, held_to_few, held_to_many
+from tests.numerics.many import FEW, MANY, PassedOver, hold
 
 GIVEN: dict[str, Any] = {"time": "t", "event": "e", "entry": "a", "by": "g"}
 DAYS: tuple[dict[str, Any], ...] = (
@@ -179,11 +179,11 @@ def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("law", "what"), PAIRS)
 def test_law(law: Callable[[str, int], None], what: str) -> None:
-    held_to_few(partial(law, what))
+    hold(partial(law, what), FEW)
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("law", "what"), PAIRS)
 def test_law_on_many_cohorts(law: Callable[[str, int], None], what: str) -> None:
-    held_to_many(partial(law, what))
+    hold(partial(law, what), MANY)
