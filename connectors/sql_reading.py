@@ -8,7 +8,7 @@ import polars as pl
 
 from connectors.sql_catalogue import Plan
 from connectors.sql_frame import CURSOR, KEY
-from connectors.sql_pages import Place, floor_of, later, one_shape, place_of
+from connectors.sql_places import Place, floor_of, later, one_shape, place_of
 from connectors.typed import DTYPES
 from rwe.errors import DataError
 from rwe.ports import Batch, Cursor

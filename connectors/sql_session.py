@@ -7,13 +7,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -22,10 +20,11 @@ from sqlalchemy.pool import NullPool
 from connectors.sql_address import Address
 from connectors.sql_deadline import within
 from connectors.sql_dialects import behind, dialect
+from connectors.sql_drivers import creator
 from connectors.sql_faults import answering
 from connectors.sql_grants import may_write
 from connectors.sql_manners import NONE, Manners, ask, manners_of
-from rwe.errors import DefinitionError, Refused, SourceUnreachable
+from rwe.errors import DefinitionError, Refused
 from rwe.spec.site import Site
 
 _SQLITE = "give its address as sqlite:///path"
@@ -66,10 +65,11 @@ class Database:
 
     def __init__(self, site: Site, found: Address, home: Path) -> None:
         self._site, self._address = site, found
-        creator = _creators(site, found, home).get(found.driver) or _plain(site, found)
         level = {} if found.kind == "oracle" else {"isolation_level": "AUTOCOMMIT"}
         url = dialect(found.kind, found.driver)
-        self.engine = sa.create_engine(url, creator=creator, hide_parameters=True, poolclass=NullPool, **level)
+        self.engine = sa.create_engine(
+            url, creator=creator(site, found, home), hide_parameters=True, poolclass=NullPool, **level
+        )
 
     def __repr__(self) -> str:
         return f"Database({self._site.site})"
@@ -193,75 +193,3 @@ def _cut(connection: sa.Connection) -> None:
     if number is not None:
         with contextlib.suppress(OSError), socket.socket(fileno=socket.dup(number)) as line:
             line.shutdown(socket.SHUT_RDWR)
-
-
-def _creators(site: Site, found: Address, home: Path) -> dict[str, Callable[[], Any]]:
-    return {
-        "sqlite3": lambda: _sqlite(site, found, home),
-        "psycopg": lambda: _psycopg(site, found),
-        "pyodbc": lambda: _pyodbc(site, found),
-        "mssqlpython": lambda: _mssql_python(site, found),
-    }
-
-
-def _sqlite(site: Site, found: Address, home: Path) -> sqlite3.Connection:
-    path = Path((found.url.database or "").replace("{home}", str(home)))
-    if not path.is_file():
-        raise SourceUnreachable(f"site '{site.site}': there is no database file {path}")
-    place = f"file:{quote(str(path.absolute()))}?mode=ro"
-    connection = sqlite3.connect(place, uri=True, timeout=site.timeout_seconds, check_same_thread=False)
-    connection.text_factory = _utf8
-    return connection
-
-
-def _utf8(raw: bytes) -> str | bytes:
-    """Return text, or bytes where it is none: the driver's own complaint would show them."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
-
-
-def _psycopg(site: Site, found: Address) -> Any:
-    import psycopg
-
-    parts = found.url.translate_connect_args(username="user", database="dbname")
-    alive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-    ours = {"connect_timeout": site.timeout_seconds, "application_name": "rwe", **alive}
-    query: dict[str, Any] = {
-        key: value if isinstance(value, str) else value[-1] for key, value in found.url.query.items()
-    }
-    return psycopg.connect(**{**parts, **ours, **query})
-
-
-def _pyodbc(site: Site, found: Address) -> Any:
-    import pyodbc
-
-    # 101 is SQL_ATTR_ACCESS_MODE, 1 SQL_MODE_READ_ONLY: a hint that drivers may use, or not.
-    limit, read = site.timeout_seconds, {101: 1}
-    connection = pyodbc.connect(found.text.reveal(), autocommit=True, timeout=limit, attrs_before=read)
-    with contextlib.suppress(pyodbc.Error):  # some drivers know no such limit; the database is told its own
-        connection.timeout = limit
-    return connection
-
-
-def _mssql_python(site: Site, found: Address) -> Any:
-    import mssql_python
-
-    try:
-        return mssql_python.connect(found.text.reveal(), autocommit=True, timeout=site.timeout_seconds)
-    except mssql_python.Error:
-        raise
-    except Exception as exc:  # of its parser of addresses, which tells what it could not parse
-        kind = type(exc).__name__
-        raise SourceUnreachable(
-            f"site '{site.site}': no connection to the database ({kind}); see its address"
-        ) from None
-
-
-def _plain(_site: Site, found: Address) -> Callable[[], Any]:
-    """Return what opens a connection by the driver's own ways, with parts of the URL."""
-    made: Any = found.url.get_dialect()
-    there = made.import_dbapi()
-    given, named = made(dbapi=there).create_connect_args(found.url)
-    return lambda: there.connect(*given, **named)

@@ -57,7 +57,7 @@ def test_both_ways_read_the_same_from_nasty_rows(
     any_clinic.write(_rows())
 
     quick, way = _read(any_clinic)
-    monkeypatch.setattr("connectors.sql_arrow._WAYS", {})
+    monkeypatch.setattr("connectors.sql_arrow.WAYS", {})
     slow, other = _read(any_clinic)
 
     assert way == _WAYS[request.node.callspec.params["any_clinic"]]

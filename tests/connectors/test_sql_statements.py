@@ -16,7 +16,8 @@ from connectors.conformance import VISIT, visits
 from connectors.sql_catalogue import Plan
 from connectors.sql_dialects import OdbcDialect
 from connectors.sql_manners import MANNERS
-from connectors.sql_pages import Pages, Place, floor_of
+from connectors.sql_pages import Pages
+from connectors.sql_places import Place, floor_of
 from rwe.errors import DataError, DefinitionError
 from rwe.spec.source import Column, Source, Stream
 
