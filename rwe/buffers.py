@@ -9,13 +9,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+_PAIRS = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)
+
 
 def text_words(texts: pl.Series) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return where each text begins, then the number of bytes; and the bytes as little-endian words with one to spare.
 
     A null is an empty text.
     """
-    array = texts.fill_null("").rechunk().to_arrow()
+    array = (texts.fill_null("") if texts.null_count() else texts).rechunk().to_arrow()
     _, offsets, data = array.buffers()
     places = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
     size = int(places[-1])
@@ -28,8 +30,9 @@ def text_words(texts: pl.Series) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np
 def hexadecimal(raw: npt.NDArray[np.uint8]) -> pl.Series:
     """Return each row of bytes as hexadecimal text."""
     rows, width = raw.shape
-    buffers = [None, pa.py_buffer(np.arange(0, width * rows + 1, width or 1)), pa.py_buffer(np.ascontiguousarray(raw))]
-    return pl.Series(pa.LargeBinaryArray.from_buffers(pa.large_binary(), rows, buffers)).bin.encode("hex")
+    digits = _PAIRS.take(raw)
+    ends = np.arange(0, 2 * width * rows + 1, 2 * width)
+    return pl.Series(pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(digits)))
 
 
 def in_lists(values: pl.Series, counts: pl.Series) -> pl.Series:

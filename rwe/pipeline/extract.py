@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rwe import plugins
@@ -15,7 +15,7 @@ from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import Allowance, delete_gone
 from rwe.pipeline.erasure import resume
-from rwe.pipeline.landing import Landing, land
+from rwe.pipeline.landing import Counts, Landing, land
 from rwe.ports import Connector, TellsColumns, TellsRemarks, TellsSession
 from rwe.spec.site import Site
 from rwe.spec.source import Source
@@ -28,19 +28,12 @@ def _nobody(text: str) -> None:
     """Tell nobody of `text`."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRead:
-    """What one reading of a stream brought.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRead(Counts):
+    """What one reading of a stream brought: its counts, and how it stands.
 
     Parameters
     ----------
-    received, landed, unchanged
-        Rows; received = landed + unchanged + aside.
-    new, late, corrected, deleted
-        What the landed rows say: of keys never seen; of such keys before the place that the reading went on from;
-        of keys that stood; and keys that stand no more.
-    aside
-        Rows kept in quarantine for the reasons in `fault`.
     commit
         The newest commit of the landing table now.
     fault, unreachable
@@ -49,26 +42,15 @@ class StreamRead:
         Whether it was ever read to its end.
     remarks
         What a person should know, for example of columns that came at the source.
-    national
-        National numbers that came, by kind.
     """
 
     site: str
     stream: str
-    received: int = 0
-    landed: int = 0
-    unchanged: int = 0
-    new: int = 0
-    late: int = 0
-    corrected: int = 0
-    deleted: int = 0
-    aside: int = 0
     commit: int = 0
     fault: str = ""
     unreachable: bool = False
     whole: bool = True
     remarks: tuple[str, ...] = ()
-    national: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +177,21 @@ class _Extraction:
                 remarks += self._compare(known, have)
                 land(self.connector, name, done, lambda n: self.tell(f"{site}/{name}: {n}"))
                 remarks += [] if have else self._compare(known, self._columns(name))
-                done.deleted += self._deletions(known, table) if not done.fault else 0
+                done.counts += Counts(deleted=0 if done.fault else self._deletions(known, table))
             except (DataError, SourceUnreachable) as exc:
                 done.fault, done.unreachable = str(exc), isinstance(exc, SourceUnreachable)
             finally:
                 known.close(table, whole=done.ended, session=self.session())
             remarks += self._remarks(name)
             return StreamRead(
-                site, name, **done.counts(), commit=table.commit, whole=known.whole, remarks=tuple(remarks)
+                **asdict(done.counts),
+                site=site,
+                stream=name,
+                commit=table.commit,
+                fault=done.fault,
+                unreachable=done.unreachable,
+                whole=known.whole,
+                remarks=tuple(remarks),
             )
 
     def session(self) -> Mapping[str, str]:

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 
 import polars as pl
 
@@ -25,6 +24,39 @@ from rwe.store import Landed, Table, hashed
 QUARANTINE = "quarantine"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of the rows of a stream; counts of parts add up.
+
+    Parameters
+    ----------
+    received, landed, unchanged, aside
+        Rows; received = landed + unchanged + aside, which are those kept in quarantine.
+    new, late, corrected, deleted
+        What the landed rows say: of keys never seen; of such keys before the place that the reading went on from;
+        of keys that stood; and keys that stand no more.
+    national
+        National numbers that came, by kind.
+    """
+
+    received: int = 0
+    landed: int = 0
+    unchanged: int = 0
+    new: int = 0
+    late: int = 0
+    corrected: int = 0
+    deleted: int = 0
+    aside: int = 0
+    national: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Counts) -> Counts:
+        both = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(Counts)}
+        mine, theirs = both.pop("national")
+        return Counts(
+            **{name: sum(pair) for name, pair in both.items()}, national=dict(Counter(mine) + Counter(theirs))
+        )
+
+
 @dataclass
 class Landing:
     """A reading on its way: where the rows go, and what became of them so far."""
@@ -34,24 +66,10 @@ class Landing:
     aside_table: Table
     domain: str
     key: bytes
-    received: int = 0
-    landed: int = 0
-    unchanged: int = 0
-    new: int = 0
-    late: int = 0
-    corrected: int = 0
-    deleted: int = 0
-    aside: int = 0
+    counts: Counts = field(default_factory=Counts)
     fault: str = ""
     unreachable: bool = False
     ended: bool = False
-    national: Counter[str] = field(default_factory=Counter)
-
-    def counts(self) -> dict[str, Any]:
-        """Return what became of the rows."""
-        names = ("received", "landed", "unchanged", "new", "late", "corrected", "deleted", "aside")
-        faults = {"fault": self.fault, "unreachable": self.unreachable}
-        return {name: getattr(self, name) for name in names} | faults | {"national": dict(self.national)}
 
 
 def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], None]) -> None:
@@ -69,8 +87,8 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
         admitted = barred(into.table.store, into.key)  # under the lock: who is erased later is erased from here too
         for batch in batches:
             rows = hashed(admitted(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain)))
-            into.received += rows.height
-            into.national.update(national_kinds(batch.rows, into.known.stream.columns))
+            kinds = national_kinds(batch.rows, into.known.stream.columns)
+            into.counts += Counts(received=rows.height, national=kinds)
             mark, came = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", rows), into.known.profile(rows)
             if found := into.known.judge(rows, came):
                 _set_aside(into, rows, mark, found)
@@ -78,24 +96,29 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
             done = opened.append(rows, batch=mark, cursor=batch.cursor)
             if done.commit is not None:
                 into.known.learn(came)
-                _count(into, done, again=not batch.id and batch.cursor == began)
-            into.landed, into.unchanged = into.landed + done.landed, into.unchanged + done.unchanged
+            into.counts += _counted(done, again=not batch.id and batch.cursor == began)
             since, commit = batch.cursor, done.commit or commit
-            tell(into.received)
+            tell(into.counts.received)
     into.ended = True
 
 
-def _count(into: Landing, done: Landed, *, again: bool) -> None:
+def _counted(done: Landed, *, again: bool) -> Counts:
     new = done.landed - done.corrected - done.deleted
-    into.new, into.late = into.new + (0 if again else new), into.late + (new if again else 0)
-    into.corrected, into.deleted = into.corrected + done.corrected, into.deleted + done.deleted
+    return Counts(
+        landed=done.landed,
+        unchanged=done.unchanged,
+        new=0 if again else new,
+        late=new if again else 0,
+        corrected=done.corrected,
+        deleted=done.deleted,
+    )
 
 
 def _set_aside(into: Landing, rows: pl.DataFrame, mark: str, found: list[Finding]) -> None:
     """Keep the rows where people can look at them; the cursor stays, so that nothing is lost."""
     into.aside_table.append(rows, batch=mark, kind=QUARANTINE)
     into.known.set_aside(found, mark, rows.height)
-    into.aside += rows.height
+    into.counts += Counts(aside=rows.height)
     signs = "; ".join(one.words for one in found)
     into.fault = (
         f"stream '{into.known.name}': {rows.height} rows set aside: {signs}; mend the source, or let them land with "

@@ -8,16 +8,19 @@ bringing in a source takes time in proportion to its rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from rwe.chain import Growing
 from rwe.ports import Cursor
+from rwe.store import delta_log
+from rwe.store.as_of import scan
+from rwe.store.commit import write_files
 from rwe.store.keys import Keys
-from rwe.store.rows import News, check_same, hashed, news, type_names
-from rwe.store.seal import Seal, seal_log, verify
+from rwe.store.rows import News, check_same, hashed, news, schema_of, type_names
+from rwe.store.seal import Seal, seal_log, verify, write_seal
 
 if TYPE_CHECKING:
     from rwe.store.table import Table
@@ -63,9 +66,17 @@ class Appending:
         if moved or not new.rows.is_empty():
             commit = len(known.seals)
             seal = Seal(commit, kind, batch, cursor, new.rows.height, ())
-            known.take(table.commit_rows(new.rows, seal, known.seals[0], self._log), new.rows["_key"])
+            known.take(self._commit(new.rows, seal, known.seals[0]), new.rows["_key"])
         self._known = known
         return Landed(frame.height, new.landed, new.unchanged, commit, new.deleted, new.corrected)
+
+    def _commit(self, rows: pl.DataFrame, seal: Seal, made: Seal) -> Seal:
+        """Write rows and seal as one commit; `made` is the seal that made the table."""
+        folder, split = self._table.folder, made.partition_by
+        marks = [pl.lit(seal.commit, pl.Int64).alias("_commit"), pl.lit(seal.batch).alias("_batch")]
+        stored = rows.with_columns(marks).select(list(schema_of(made.schema)))
+        done = replace(seal, files=write_files(folder, stored, seal.commit, split))
+        return write_seal(self._log, done, delta_log.commit(folder, done, split))
 
     def _news(self, rows: pl.DataFrame, known: _Known, *, whole: bool) -> News:
         plain = not whole and bool((rows["_op"] == "upsert").all())
@@ -73,11 +84,11 @@ class Appending:
             return News(rows, rows.height, 0, 0)
         verify(self._table.folder, known.seals)
         if known.keys is None and known.looked:
-            known.learn(self._table.scan(known.seals))
+            known.learn(scan(self._table.folder, known.seals))
             if plain and known.all_new(rows["_key"]):
                 return News(rows, rows.height, 0, 0)
         known.looked = True
-        return news(rows, self._table.scan(known.seals), whole=whole)
+        return news(rows, scan(self._table.folder, known.seals), whole=whole)
 
 
 @dataclass(slots=True)

@@ -46,7 +46,8 @@ def row_hashes(frame: pl.DataFrame) -> pl.Series:
 
 def _take(column: pl.Series, state: npt.NDArray[np.uint64]) -> None:
     called = hashlib.blake2b(column.name.encode(), digest_size=8).digest()
-    name, there = np.uint64(int.from_bytes(called, "little")), column.is_not_null().to_numpy()
+    name = np.uint64(int.from_bytes(called, "little"))
+    there = column.is_not_null().to_numpy() if column.null_count() else np.ones(column.len(), np.bool_)
     if column.dtype == pl.List(pl.String()):
         counts = column.list.len().fill_null(0).to_numpy()
         starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
@@ -58,6 +59,6 @@ def _take(column: pl.Series, state: npt.NDArray[np.uint64]) -> None:
 
 
 def _words(column: pl.Series) -> npt.NDArray[np.uint64]:
-    plain = column.to_physical().fill_null(0)
+    plain = column.to_physical().fill_null(0) if column.null_count() else column.to_physical()
     plain = plain if plain.dtype == pl.Float64() else plain.cast(pl.Int64())
     return np.ascontiguousarray(plain.to_numpy()).view(np.uint64)

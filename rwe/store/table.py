@@ -6,23 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rwe.chain import Growing, on_disk
-from rwe.errors import Busy, DataError, MachineError, TornStore
+from rwe.chain import on_disk
+from rwe.errors import Busy, MachineError, TornStore
 from rwe.ports import Cursor
-from rwe.store import delta_log as delta
+from rwe.store import delta_log
 from rwe.store.appending import Appending, Landed, last_cursor
-from rwe.store.commit import write_files
+from rwe.store.as_of import commit_at, scan, up_to
 from rwe.store.erase import Erased, Traces, erase, traces
 from rwe.store.lock import locked
 from rwe.store.opening import look, settle, settled, sweep
-from rwe.store.rows import latest, schema_of
+from rwe.store.rows import latest
 from rwe.store.seal import Seal, erasing, read_seals, scrub, seal_log, verify, write_seal
 
 if TYPE_CHECKING:
@@ -67,14 +67,7 @@ class Table:
         DataError
             If the table was made later.
         """
-        seals, known = self._open(), -1
-        for seal in seals:  # a clock that was set back must not put a later commit before an earlier one
-            if datetime.fromisoformat(seal.utc) > moment:
-                break
-            known = seal.commit
-        if known < 0:
-            raise DataError(f"{self.name}: nothing was sealed by {moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        return known
+        return commit_at(self._open(), moment, self.name)
 
     def rows(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return every version of every row that commits up to `as_of` brought.
@@ -91,25 +84,16 @@ class Table:
         DataError
             If the table was never made, or has no such commit.
         """
-        number = self.commit_at(as_of) if isinstance(as_of, datetime) else as_of
-        wanted = self._wanted(number)
+        wanted = up_to(self._open(), as_of, self.name)
         try:
             verify(self.folder, wanted)
         except TornStore:  # or an erasure gave the commits other files since: then they have other seals
-            again = self._wanted(number)
+            again = up_to(self._open(), as_of, self.name)
             if again == wanted:
                 raise
             verify(self.folder, again)
-            return self.scan(again)
-        return self.scan(wanted)
-
-    def _wanted(self, as_of: int | None) -> list[Seal]:
-        seals = self._open()
-        if not seals:
-            raise DataError(f"{self.name}: this table was never written; extract it first")
-        if as_of is not None and not 0 <= as_of < len(seals):
-            raise DataError(f"{self.name}: there is no commit {as_of}; the newest is {len(seals) - 1}")
-        return seals if as_of is None else seals[: as_of + 1]
+            wanted = again
+        return scan(self.folder, wanted)
 
     def current(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
@@ -197,7 +181,7 @@ class Table:
             if not seals:
                 return Erased(0, 0)
             verify(self.folder, seals)
-            return erase(self.folder, seals, self.scan(seals), who, reference)
+            return erase(self.folder, seals, scan(self.folder, seals), who, reference)
 
     def traces(self, who: Traces) -> pl.DataFrame:
         """Return ``_key`` and ``_commit`` of every row version that `erase` would take out.
@@ -218,31 +202,6 @@ class Table:
             If anything differs; names the first bad file.
         """
         return scrub(self.folder, self._open())
-
-    def commit_rows(self, rows: pl.DataFrame, seal: Seal, made: Seal, log: Growing) -> Seal:
-        """Write rows and seal as one commit. Needs the lock, and a table that is ready.
-
-        Parameters
-        ----------
-        made
-            The seal that made the table.
-        log
-            The seal log of the table.
-        """
-        marks = [pl.lit(seal.commit, pl.Int64).alias("_commit"), pl.lit(seal.batch).alias("_batch")]
-        stored = rows.with_columns(marks).select(list(schema_of(made.schema)))
-        done = replace(seal, files=write_files(self.folder, stored, seal.commit, made.partition_by))
-        return write_seal(log, done, delta.commit(self.folder, done, made.partition_by))
-
-    def scan(self, seals: list[Seal]) -> pl.LazyFrame:
-        """Return every version of every row of these commits; whoever reads them has verified them."""
-        columns, split = schema_of(seals[0].schema), seals[0].partition_by
-        paths = [self.folder / file.path for seal in seals for file in seal.files]
-        if not paths:
-            return pl.LazyFrame(schema=columns)
-        hive = {split: columns[split]} if split else None
-        scan = pl.scan_parquet(paths, hive_partitioning=bool(hive), hive_schema=hive)
-        return scan.select(list(columns)).filter(pl.col("_commit") <= seals[-1].commit)
 
     def _open(self) -> list[Seal]:
         """Return the seals of a table whose newest commit is decided, or in the hands of a writer."""
@@ -265,14 +224,14 @@ class Table:
         return seals
 
     def ready(self, names: dict[str, str]) -> list[Seal]:
-        """Return the seals of the table, made if it is not there, swept of scraps if it is. Needs the lock."""
+        """Return the seals of the table, made if it is not there, and swept of scraps. Needs the lock."""
         seals = self._settled(read_seals(self.folder))
+        sweep(self.folder, seals)
         if not seals:
             made = Seal(0, "create", "", None, 0, (), names, self.partition_by)
-            return [write_seal(seal_log(self.folder), made, delta.create(self.folder, made))]
+            return [write_seal(seal_log(self.folder), made, delta_log.create(self.folder, made))]
         if seals[0].partition_by != self.partition_by:
             raise ValueError(f"{self.name}: this table is split by {seals[0].partition_by}, not by {self.partition_by}")
-        sweep(self.folder, seals)
         return seals
 
     @contextmanager

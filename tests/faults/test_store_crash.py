@@ -48,7 +48,7 @@ def _unsealed(root: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     table = _table(root)
     table.append(_rows(40), batch="b1", cursor=Cursor("1", "40"))
     with monkeypatch.context() as patch:
-        _kill_at(patch, "rwe.store.table.write_seal")
+        _kill_at(patch, "rwe.store.appending.write_seal")
         with pytest.raises(Killed):
             table.append(_rows(50), batch="b2", cursor=Cursor("2", "50"))
     return table
@@ -80,9 +80,9 @@ def _parquet(table: Table) -> list[Path]:
         ("rwe.store.commit.fsync", 40),
         ("rwe.store.delta_log.add_line", 40),
         ("rwe.store.delta_log.os.link", 40),
-        ("rwe.store.table.delta.commit", 40),
+        ("rwe.store.delta_log.commit", 40),
         ("rwe.store.delta_log._settle", 50),
-        ("rwe.store.table.write_seal", 50),
+        ("rwe.store.appending.write_seal", 50),
         ("rwe.chain.Chain._write", 50),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_kill_leaves_the_old_or_the_new_state_and_a_rerun_the_exact_rows(
 
 
 @pytest.mark.parametrize(
-    "point", ["rwe.store.table.delta.create", "rwe.store.delta_log._settle", "rwe.chain.Chain._write"]
+    "point", ["rwe.store.delta_log.create", "rwe.store.delta_log._settle", "rwe.chain.Chain._write"]
 )
 def test_a_kill_while_the_table_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     with monkeypatch.context() as patch:
