@@ -9,6 +9,7 @@ the parts: a result has the same bits on one thread, on many, in processes or on
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from rwe.errors import DefinitionError
 
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
+NAME = "rwe-part-"  # by which a thread of the pool is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,13 @@ def run(function: Callable[[Part], Answer], parts: Iterable[Part], *, executor: 
         Called with each part; at module level where the executor is one of processes or a cluster.
     executor
         Any ``concurrent.futures.Executor`` (Dask's ``Client.get_executor()`` is one); by default the
-        threads of this process, which is right for kernels, because they release the interpreter's lock.
+        threads of this process, which is right for kernels, because they release the interpreter's lock. One of
+        those threads runs parts of its own by itself: waiting for the others, all could wait for ever.
     """
     listed = list(parts)
     if executor is not None:
         return list(executor.map(function, listed))
-    if len(listed) < 2 or threads() < 2:
+    if len(listed) < 2 or threads() < 2 or threading.current_thread().name.startswith(NAME):
         return [function(part) for part in listed]
     return list(_pool(threads(), os.getpid()).map(function, listed))
 
@@ -86,4 +89,4 @@ def merge(add: Callable[[Answer, Answer], Answer], answers: Iterable[Answer]) ->
 @cache
 def _pool(size: int, process: int) -> ThreadPoolExecutor:
     """Return the shared threads of this process (a fork does not inherit them)."""
-    return ThreadPoolExecutor(size, thread_name_prefix=f"rwe-{process}")
+    return ThreadPoolExecutor(size, thread_name_prefix=f"{NAME}{process}")

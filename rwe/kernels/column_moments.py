@@ -14,6 +14,7 @@ from rwe.kernels._jit import (
     f8_in,
     f8_out,
     f8_out2,
+    fetch_at,
     flags_in,
     i4_in,
     i8_in,
@@ -23,7 +24,7 @@ from rwe.kernels._jit import (
     number_at,
 )
 
-STRIP = 2048  # rows whose weights stay in the first cache while the columns go by
+STRIP = 512  # rows of a column at once, while the next of it are on their way from memory
 FEW = 32  # rows put side by side at once
 
 
@@ -31,6 +32,8 @@ FEW = 32  # rows put side by side at once
 def _add_moments(column: int, about: float, first: int, n: int, weight: F8, failed: F8, out: F8) -> None:
     """Add up one column about a value: weighted sum, squares, those who fail; distances unweighted."""
     total = square = failing = away = 0.0
+    for i in range(0, n, 8):
+        fetch_at(column, first + n + i)
     for i in range(n):
         d = number_at(column, first + i) - about
         total += weight[i] * d

@@ -37,18 +37,28 @@ from rwe.kernels.matrix import BLOCK, add_gram
 STRIP = 512  # rows of a read without the information: long runs suit the memory, and a strip stays in the second cache
 
 
-@kernel(i8_in, f8_in, f8_in, integer, integer, f8_out, reassociate=True)
-def predict_strip(columns: I8, mean: F8, slope: F8, first: int, n: int, out: F8) -> None:
-    """Put the predictor of rows `first` to `first + n` in `out`: the sum of slope times column less its mean."""
+@kernel(integer, integer, integer, integer, integer)
+def fetch_four(a: int, b: int, c: int, d: int, row: int) -> None:
+    """Ask for the lines of memory that hold a row of four columns."""
+    fetch_at(a, row)
+    fetch_at(b, row)
+    fetch_at(c, row)
+    fetch_at(d, row)
+
+
+@kernel(i8_in, f8_in, f8_in, integer, integer, integer, f8_out, reassociate=True)
+def predict_strip(columns: I8, mean: F8, slope: F8, first: int, n: int, ahead: int, out: F8) -> None:
+    """Put the predictor of rows `first` to `first + n` in `out`: the sum of slope times column less its mean.
+
+    The first `ahead` of the rows that follow are asked for on the way.
+    """
     whole = columns.size // 4 * 4
     for i in range(n):
         out[i] = 0.0
-    for j in range(columns.size):
-        a = columns[j]
-        for i in range(0, n, 8):
-            fetch_at(a, first + n + i)
     for j in range(0, whole, 4):
         a, b, c, d = columns[j], columns[j + 1], columns[j + 2], columns[j + 3]
+        for i in range(0, ahead, 8):
+            fetch_four(a, b, c, d, first + n + i)
         of_a, of_b, of_c, of_d = mean[j], mean[j + 1], mean[j + 2], mean[j + 3]
         by_a, by_b, by_c, by_d = slope[j], slope[j + 1], slope[j + 2], slope[j + 3]
         for i in range(n):
@@ -61,12 +71,17 @@ def predict_strip(columns: I8, mean: F8, slope: F8, first: int, n: int, out: F8)
             out[i] += by_a * (number_at(a, first + i) - of_a)
 
 
-@kernel(i8_in, f8_in, f8_in, integer, integer, f8_out, reassociate=True)
-def add_products(columns: I8, mean: F8, factor: F8, first: int, n: int, out: F8) -> None:
-    """Add to `out` the sums of factor times column less its mean, over rows `first` to `first + n`."""
+@kernel(i8_in, f8_in, f8_in, integer, integer, integer, f8_out, reassociate=True)
+def add_products(columns: I8, mean: F8, factor: F8, first: int, n: int, ahead: int, out: F8) -> None:
+    """Add to `out` the sums of factor times column less its mean, over rows `first` to `first + n`.
+
+    Of the rows that follow, those from `ahead` are asked for on the way.
+    """
     whole = columns.size // 4 * 4
     for j in range(0, whole, 4):
         a, b, c, d = columns[j], columns[j + 1], columns[j + 2], columns[j + 3]
+        for i in range(ahead, n, 8):
+            fetch_four(a, b, c, d, first + n + i)
         of_a, of_b, of_c, of_d = mean[j], mean[j + 1], mean[j + 2], mean[j + 3]
         sum_a = sum_b = sum_c = sum_d = 0.0
         for i in range(n):
@@ -146,7 +161,7 @@ def score_pass(
     failing = 0.0
     for start in range(first, last, STRIP):
         n = min(STRIP, last - start)
-        predict_strip(columns, mean, slope, start, n, eta)
+        predict_strip(columns, mean, slope, start, n, STRIP // 2, eta)
         risks(offset, weight, start, n, eta, bits, r)
         lived_strip(r, hazard, leave, enter, start, n, lived)
         for i in range(n):
@@ -158,7 +173,7 @@ def score_pass(
             w = (weight[start + i] if weight.size else 1.0) if event[start + i] else 0.0
             lived[i] = w - lived[i]
             failing += w * eta[i]
-        add_products(columns, mean, lived, start, n, score)
+        add_products(columns, mean, lived, start, n, STRIP // 2, score)
     return failing
 
 
@@ -228,7 +243,7 @@ def column_pass(
     total = 0.0
     for start in range(first, last, BLOCK):
         n = min(BLOCK, last - start)
-        predict_strip(columns, mean, slope, start, n, eta)
+        predict_strip(columns, mean, slope, start, n, BLOCK, eta)
         risks(offset, weight, start, n, eta, bits, r)
         lived_strip(r, hazard, leave, enter, start, n, lived)
         rows_of_block(columns, start, n, block)

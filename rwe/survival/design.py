@@ -14,13 +14,14 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.execute import run
 from rwe.kernels._jit import F8
 from rwe.survival.columns import numeric, refuse
 from rwe.survival.formula import columns_in, factors_of, values_of
@@ -115,7 +116,8 @@ class Design:
             refuse(odd, frame.height, column, f"hold none of the {len(known)} levels of the model")
         needed = list(dict.fromkeys(itertools.chain(*self.terms)))
         made = {text: values_of(text, frame, self.states[text])[0] for text in _calculated(needed)}
-        parts = {p: made[p.column][:, max(p.index - 1, 0)] if p.column in made else _values(frame, p) for p in needed}
+        read = run(partial(_values, frame), [p for p in needed if p.column not in made])
+        parts = {p: made[p.column][:, max(p.index - 1, 0)] if p.column in made else read.pop(0) for p in needed}
         return [np.ascontiguousarray(reduce(np.multiply, [parts[p] for p in term])) for term in self.terms]
 
     def matrix(self, frame: pl.DataFrame) -> F8:

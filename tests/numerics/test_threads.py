@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from rwe import survival as sv
-from rwe.execute import cuts
+from rwe.execute import cuts, run
 from rwe.survival import counting, occasions, subdistribution_rows
 
 ROWS = 600_000
@@ -64,3 +64,12 @@ def test_threads_change_no_bit(cohort: pl.DataFrame, what: str, monkeypatch: pyt
 
     assert found[0].equals(found[1])
     assert found[0].equals(found[2])
+
+
+@pytest.mark.timeout(60)
+def test_parts_within_parts_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RWE_THREADS", "2")
+
+    found = run(lambda row: run(lambda column: 10 * row + column, range(3)), range(4))
+
+    assert found == [[10 * row + column for column in range(3)] for row in range(4)]
