@@ -76,9 +76,9 @@ def test_what_is_kept_is_what_the_connector_reads(server: Server) -> None:
     assert set(landed) == {one.stay.number for one in SENT}
 
 
-def test_the_same_message_again_is_told_the_same(server: Server) -> None:
+def test_the_same_message_again_is_told_the_same_though_the_intake_was_killed(server: Server) -> None:
     first = server.post(SENT[0].data)
-    server.stop()
+    server.stop(signal.SIGKILL)
     server.start()
 
     second = server.post(SENT[0].data)
