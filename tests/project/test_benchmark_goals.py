@@ -28,11 +28,13 @@ def test_a_rival_that_was_not_measured_leaves_the_goal_open(tmp_path, monkeypatc
     (tmp_path / "goals.toml").write_text(f'[[survival]]\nwork = "w"\nscenario = "s"\ngoals = [{goals}]', "utf-8")
     monkeypatch.setattr(table, "HOME", tmp_path)
     kept = {"scenario": "s", "who": ["ours", "a", "b"], "wall_s": [2.0, 6.0, None], "commit": "c", "load": 0.1}
-    kept |= {"cpu_to_ours": [1.0, 3.0, None], "wall_to_ours": [1.0, 3.0, None], "differs_by": [None, 1e-9, None]}
+    kept |= {"cpu_s": [3.0, 6.0, None], "cpu_to_ours": [1.0, 2.0, None], "differs_by": [None, 1e-9, None]}
 
     table.keep("survival", pl.DataFrame(kept), ["s"])
 
     assert table.table("survival")["met"].to_list() == ["not taken", "yes", "no"]
+    assert table.table("survival")["reached"].to_list() == [None, "3", "2"]
+    assert table.table("survival")["by CPU"].to_list() == [None, "2", None]
 
 
 def test_a_scenario_taken_again_replaces_its_rows_alone(tmp_path, monkeypatch):
