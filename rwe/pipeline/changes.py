@@ -23,7 +23,7 @@ from rwe.report.released import read_tables
 from rwe.result import LABELS
 from rwe.store import Store
 
-KEYS = [*LABELS, "time"]
+KEYS = ["id", *LABELS, "time"]
 VALUES = ["n", "n_event", "estimate", "conf_low", "conf_high"]
 SHOWN = 10
 CLOSE = 1e-9  # what the order of summing may change
@@ -120,7 +120,7 @@ def differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     before, after
-        Released tables (`rwe.disclosure.RELEASED`).
+        Released tables as `read_tables` gives them.
     """
     sides = [_long(frame).rename({"number": side}) for frame, side in ((before, "before"), (after, "after"))]
     joined = sides[0].join(sides[1], on=[*KEYS, "value"], how="full", coalesce=True, nulls_equal=True)

@@ -24,7 +24,7 @@ from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
 from rwe.pipeline.planning import Plan, load_plan
-from rwe.pipeline.release import release, write_model
+from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.plugins import Inputs
 from rwe.report import render
@@ -160,9 +160,8 @@ class _Work:
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into, self.plan.policy)
-        for asked in self.plan.asked:
-            if asked.spec.analysis == "cox":
-                write_model(released[asked.spec.id], into)
+        fitted = [asked.spec.id for asked in self.plan.asked if asked.spec.analysis == "cox"]
+        write_models({name: released[name] for name in fitted}, into)
         words = context(self.plan, trial, released, aligned, self.store, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 

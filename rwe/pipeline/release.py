@@ -16,7 +16,7 @@ from rwe.disclosure import Policy, Released, protect
 from rwe.pipeline.files import write_table
 from rwe.result import Result
 
-MODEL = Path("model") / "cox.json"
+MODELS, FIRST = Path("model"), "cox.json"  # the first model has the name under which MLflow looks for it
 
 
 def release(results: Mapping[str, Result], folder: Path, policy: Policy) -> dict[str, Released]:
@@ -29,7 +29,13 @@ def release(results: Mapping[str, Result], folder: Path, policy: Policy) -> dict
     return released
 
 
-def write_model(cox: Released, folder: Path) -> None:
+def write_models(models: Mapping[str, Released], folder: Path) -> None:
+    """Write each Cox model under its name in the study, the first as ``cox.json``."""
+    for i, (name, cox) in enumerate(models.items()):
+        _write_model(cox, folder / MODELS / (f"{name}.json" if i else FIRST))
+
+
+def _write_model(cox: Released, path: Path) -> None:
     """Write the Cox model that the released rows describe: coefficients and the baseline on the release grid."""
     terms = cox.settings["terms"]
     rows = cox.table.filter(estimand="hazard_ratio")
@@ -43,7 +49,7 @@ def write_model(cox: Released, folder: Path) -> None:
         "levels": cox.settings["levels"],
         "baseline": {"days": base["time"].to_list(), "cumulative_hazard": base["estimate"].to_list()},
     }
-    _write(folder / MODEL, model)
+    _write(path, model)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

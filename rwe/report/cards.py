@@ -22,7 +22,7 @@ FORMS = {
     "money": "money",
     "verdict": "money",
 }
-LABELS = ("analysis", "estimand", "population", "group", "stratum", "outcome", "time")
+LABELS = ("id", "analysis", "estimand", "population", "group", "stratum", "outcome", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _notes(page: Page, figure: KeyFigure, row: Row | None, form: str) -> Iterato
     if limits := page.interval(row, form):
         yield page.words("cards.interval", level=page.level(figure.analysis), limits=limits)
     if figure.group == "registry" and row is not None:
-        same = {k: row[k] for k in ("analysis", "population", "stratum", "outcome", "estimand")}
+        same = {k: row[k] for k in ("id", "analysis", "population", "stratum", "outcome", "estimand")}
         times = {"time": row["time"]} if row["time"] is not None else {}
         trial = page.row(**same, **times, group="trial")
         if trial is not None and trial[_column(figure)] is not None:

@@ -107,7 +107,7 @@ def _outcome(page: Page, row: Row) -> str:
 def _stratum(page: Page, row: Row) -> str:
     name, agreement = row["stratum"], page.context.agreement
     if row["analysis"] == "cox" and name:
-        return ": ".join(filter(None, page.term(name)))
+        return ": ".join(filter(None, page.term(name, row["id"])))
     if row["analysis"] == "settlement" and agreement:
         terms = {term.id: page.words(f"term.{term.type}") for term in agreement.terms}
         return terms.get(name, page.words("settlement.total"))

@@ -134,8 +134,11 @@ class Page:
         beside = {"<": -0.5, ">": 0.5}.get(level[:1], 0.0)
         return (math.inf if level == "unknown" else float(bound[0]) + beside if bound else 0.0), level
 
-    def term(self, name: str) -> tuple[str, str]:
-        """Return the variable and the level (or "") that a term of a model names."""
+    def term(self, name: str, model: str = "") -> tuple[str, str]:
+        """Return the variable and the level (or "") that a term names, in the words of its model where it has some."""
+        own = self.context.settings.get(model, {}).get("terms", ())
+        if titles := [term["title"] for term in own if term["term"] == name and term["title"]]:
+            return self.say(Text(**titles[0])), ""
         if name in self.context.terms:
             return self.say(self.context.terms[name]), ""
         variable, level = split_term(name)
@@ -143,7 +146,7 @@ class Page:
         if card and (len(pieces) == 1 or level in card.levels):
             return self.variable(variable), self.level_name(variable, level) if level else ""
         if len(pieces) > 1 and all(split_term(piece)[0] in self.context.variables for piece in pieces):
-            return " × ".join(": ".join(filter(None, self.term(piece))) for piece in pieces), ""
+            return " × ".join(": ".join(filter(None, self.term(piece, model))) for piece in pieces), ""
         return name, ""  # a calculation of a formula is its own name
 
     def group(self, name: str) -> str:

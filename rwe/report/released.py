@@ -39,6 +39,8 @@ def read_context(release: Path) -> Context:
 def read_tables(release: Path) -> pl.DataFrame:
     """Return the rows of all released tables under each other, in the order of the files' names.
 
+    The column ``id`` says of which analysis of the study each row is, as the file's name does.
+
     Raises
     ------
     DataError
@@ -55,7 +57,7 @@ def _table(path: Path) -> pl.DataFrame:
         table = pl.read_json(path, schema=RELEASED)
     except (pl.exceptions.PolarsError, ValueError):
         raise DataError(f"release/{path.name} is not a released table: a JSON list of rows is expected") from None
-    return table
+    return table.with_columns(pl.lit(path.stem.partition("-")[2]).alias("id"))
 
 
 def file_names(release: Path) -> list[str]:

@@ -145,13 +145,17 @@ class Reimbursement(Part):
 
 
 class KeyFigure(Part):
-    """One of the figures that stand at the head of the dossier and on the terminal."""
+    """One of the figures that stand at the head of the dossier and on the terminal.
+
+    `id` names the analysis of the study that gives it, where several give such a figure.
+    """
 
     name: Name
     title: Text
     analysis: str
     estimand: str
     kind: Literal["count", "percent", "difference", "ratio", "days", "money", "verdict"]
+    id: Name | None = None
     population: str | None = None
     group: str | None = None
     stratum: str | None = None
@@ -228,10 +232,18 @@ def names_used(study: Study) -> Iterator[Used]:
     allowed = {"everyone": populations, "trial_like": populations, "by": variables}
     for key, name in study.focus.model_dump(exclude={"milestone"}, exclude_none=True).items():
         yield ("focus", key), name, allowed.get(key, endpoints)
+    yield from _of_analyses(study)
     if study.reimbursement:
         yield ("reimbursement", "population"), study.reimbursement.population, populations
-        for name in filter(None, [study.reimbursement.evidence]):
-            yield ("reimbursement", "evidence"), name, [asked.id for asked in study.analyses]
+
+
+def _of_analyses(study: Study) -> Iterator[Used]:
+    ids = [asked.id for asked in study.analyses]
+    for i, figure in enumerate(study.key_figures):
+        if figure.id:
+            yield ("key_figures", i, "id"), figure.id, ids
+    if study.reimbursement and study.reimbursement.evidence:
+        yield ("reimbursement", "evidence"), study.reimbursement.evidence, ids
 
 
 def _in_criteria(where: Where, criteria: tuple[Criterion, ...], variables: list[str]) -> Iterator[Used]:

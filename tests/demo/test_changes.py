@@ -26,8 +26,9 @@ AGE: Row = {"analysis": "characteristics", "population": "p", "outcome": "age", 
 
 
 def table(*rows: Row) -> pl.DataFrame:
-    blank = {name: "" if name in (*LABELS, "masked") else None for name in RELEASED}
-    return pl.DataFrame([blank | row for row in rows], schema=RELEASED)
+    schema = RELEASED | {"id": pl.String}
+    blank = {name: "" if name in ("id", *LABELS, "masked") else None for name in schema}
+    return pl.DataFrame([blank | row for row in rows], schema=schema)
 
 
 def found(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[Any, ...]]:

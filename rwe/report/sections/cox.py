@@ -20,14 +20,14 @@ def cox(page: Page) -> Section | None:
     rows = page.rows(analysis="cox", estimand="hazard_ratio")
     if not rows:
         return None
-    models = list(dict.fromkeys((row["population"], row["outcome"]) for row in rows))
-    blocks = [block for model in models for block in _model(page, rows, *model)]
+    models = list(dict.fromkeys(row["id"] for row in rows))
+    blocks = [block for model in models for block in _model(page, [row for row in rows if row["id"] == model])]
     return Section("cox", page.words("cox.title"), blocks)
 
 
-def _model(page: Page, rows: list[Row], population: str, endpoint: str) -> Iterator[Block]:
-    own = [row for row in rows if (row["population"], row["outcome"]) == (population, endpoint)]
-    name = page.say(page.context.endpoints[endpoint].title)
+def _model(page: Page, own: list[Row]) -> Iterator[Block]:
+    model, population, endpoint = (str(own[0][label]) for label in ("id", "population", "outcome"))
+    name = page.say(page.context.endpoints[endpoint].title) + _apart(page, own[0])
     title = page.words("cox.figure", endpoint=name, population=population_name(page, population))
     words = ForestWords(
         page.words("cox.axis"),
@@ -36,11 +36,18 @@ def _model(page: Page, rows: list[Row], population: str, endpoint: str) -> Itera
         page.words("cox.higher"),
         _axis_number(page),
     )
-    caption = Caption(f"fig-cox-{endpoint}", title, page.words("cox.description"))
+    caption = Caption(f"fig-cox-{model}", title, page.words("cox.description"))
     yield Figure(title, forest(list(_forest(page, own)), words, caption))
     head = [page.words(f"cox.{column}", level=page.level("cox")) for column in ("term", "ratio", "p")]
-    note = f"{_note(page, population, endpoint)} {_proportional(page, population, endpoint)}".strip()
+    note = f"{_note(page, model)} {_proportional(page, model)}".strip()
     yield Table(page.words("cox.table", endpoint=name), head, list(_lines(page, own)), note)
+
+
+def _apart(page: Page, row: Row) -> str:
+    """Return the name that the study gives a model, where it has another of the same population and endpoint."""
+    alike = {label: row[label] for label in ("analysis", "population", "outcome", "estimand")}
+    several = {other["id"] for other in page.rows(**alike)}
+    return f" ({row['id']})" if len(several) > 1 else ""
 
 
 def _axis_number(page: Page) -> Callable[[float], str]:
@@ -50,7 +57,7 @@ def _axis_number(page: Page) -> Callable[[float], str]:
 
 def _named(page: Page, rows: list[Row]) -> Iterator[tuple[str, Kind, Row | None]]:
     """Yield each term with its name; the levels of a variable that has several stand under its heading."""
-    terms = [page.term(row["stratum"]) for row in rows]
+    terms = [page.term(row["stratum"], row["id"]) for row in rows]
     several = Counter(variable for variable, _ in terms)
     last = ""
     for (variable, level), row in zip(terms, rows, strict=True):
@@ -83,8 +90,8 @@ def _lines(page: Page, rows: list[Row]) -> Iterator[Line]:
         yield Line((name, *cells), kind)
 
 
-def _note(page: Page, population: str, endpoint: str) -> str:
-    row = page.row(analysis="cox", population=population, outcome=endpoint, estimand="concordance")
+def _note(page: Page, model: str) -> str:
+    row = page.row(analysis="cox", id=model, estimand="concordance")
     return page.words(
         "cox.note",
         n=page.value(row, "count", "n"),
@@ -93,9 +100,9 @@ def _note(page: Page, population: str, endpoint: str) -> str:
     )
 
 
-def _proportional(page: Page, population: str, endpoint: str) -> str:
+def _proportional(page: Page, model: str) -> str:
     """Say what the test of proportional hazards found, of all terms together and of those that stand out."""
-    labels = {"population": population, "outcome": endpoint, "estimand": "proportional_hazards"}
+    labels = {"id": model, "estimand": "proportional_hazards"}
     tested = [row for row in page.rows(analysis="cox", **labels) if row["p_value"] is not None]
     whole = [row for row in tested if not row["stratum"]]
     if not whole:
@@ -109,6 +116,6 @@ def _proportional(page: Page, population: str, endpoint: str) -> str:
 
 
 def _tested(page: Page, row: Row) -> str:
-    variable, level = page.term(row["stratum"])
+    variable, level = page.term(row["stratum"], row["id"])
     name = f"{variable}: {level}" if level else variable
     return f"{name} (p {page.numbers.p_equals(row['p_value'])})"

@@ -318,3 +318,25 @@ def test_money_and_dates_follow_the_language() -> None:
     assert [n.money(-1234567.5, "EUR") for n in (en, bg)] == ["−€1,234,567.50", "−1\xa0234\xa0567,50\xa0€"]
     assert [n.date(date(2026, 11, 21)) for n in (en, bg)] == ["21 November 2026", "21 ноември 2026\u202fг."]
     assert bg.instant(datetime(2026, 11, 21, 21, 5, tzinfo=UTC)) == "21 ноември 2026, 21:05 UTC"
+
+
+def test_two_models_of_one_population_and_endpoint_stand_beside_each_other(make_run: Any, base: dict[str, Any]) -> None:
+    """Each under its name in the study, with its own note, test, words of its terms, and anchor of its figure."""
+    figure = {"name": "hr", "kind": "ratio", "title": {"en": "HR", "bg": "HR"}, "analysis": "cox", "id": "cox_small"}
+    figure |= {"estimand": "hazard_ratio", "stratum": "age"}
+    titled = [{"term": "age", "scale": 5.0, "title": {"en": "Age, per 5 years", "bg": "Възраст, на 5 години"}}]
+    run = make_run(key_figures=[figure], settings=base["settings"] | {"cox_small": {"terms": titled}})
+    rows = json.loads((run / "release" / "04-cox.json").read_text("utf-8"))
+    small = [row | {"estimate": 1.23} for row in rows if row["stratum"] == "age" or row["estimand"] == "concordance"]
+    (run / "release" / "08-cox_small.json").write_text(json.dumps(small), "utf-8")
+
+    page = render(run, "en").read_text("utf-8")
+
+    anchors = re.findall(r'\bid="(fig-cox[^"]*)"', page)
+    assert len(set(anchors)) == len(anchors)
+    assert {anchor.split("-")[2] for anchor in anchors} == {"cox", "cox_small"}
+    assert "Recurrence-free survival (cox_small): Cox model" in page
+    assert "Recurrence-free survival (cox): Cox model" in page
+    assert "Age, per 5 years" in page
+    assert "Age, per 10 years" in page
+    assert [card.value for card in key_figures(run, "en")] == ["1.23"]
