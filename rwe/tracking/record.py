@@ -77,13 +77,22 @@ def _text(value: Any) -> str:
 
 
 def metrics(release: Path) -> dict[str, float]:
-    """Return the released estimates by name: the labels that are not empty, and the day where there is one."""
+    """Return the released estimates by name: the labels that are not empty, and the day where there is one.
+
+    Of two analyses whose figures bear the same labels, those of the second stand under its name in the study.
+    """
     paths = [path for path in sorted(release.glob("*.json")) if path.name != CONTEXT]
     if not paths:
         raise DataError("release/ holds no table: the run did not reach its release; run the study again")
-    table = pl.concat(pl.read_json(path, schema=RELEASED) for path in paths)
-    rows = table.filter(pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(LINES))
-    return {_name(row): row["estimate"] for row in rows.iter_rows(named=True)}
+    found: dict[str, float] = {}
+    for path in paths:
+        rows = pl.read_json(path, schema=RELEASED).filter(
+            pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(LINES)
+        )
+        named = {_name(row): row["estimate"] for row in rows.iter_rows(named=True)}
+        own = path.stem.partition("-")[2]
+        found |= {f"{own}/{name.partition('/')[2]}" if name in found else name: value for name, value in named.items()}
+    return found
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -15,8 +15,9 @@ import pytest
 from rwe.disclosure import RELEASED
 from rwe.errors import DataError, SourceUnreachable
 from rwe.provenance import write_manifest
+from rwe.result import tidy
 from rwe.tracking import Tracked, predict, track
-from rwe.tracking.record import read_record
+from rwe.tracking.record import metrics, read_record
 
 MODEL: dict[str, Any] = {
     "terms": ["age", "size=21-50", "size=>50", "hormonal=yes"],
@@ -176,3 +177,12 @@ def test_an_unfinished_run_is_not_tracked(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="did not finish"):
         read_record(tmp_path / "r4")
+
+
+def test_figures_of_two_models_alike_are_both_kept(tmp_path: Path) -> None:
+    labels = {"population": "p", "outcome": "rfs", "estimand": "hazard_ratio", "stratum": "age"}
+    for name, ratio in (("07-cox_rfs", 1.1), ("08-cox_small", 1.3)):
+        table = tidy([labels | {"estimate": ratio}], analysis="cox").with_columns(masked=pl.lit(""))
+        table.write_json(tmp_path / f"{name}.json")
+
+    assert metrics(tmp_path) == {"cox/p.age.rfs.hazard_ratio": 1.1, "cox_small/p.age.rfs.hazard_ratio": 1.3}
