@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from connectors.files_contract import Contract, Delivered, Folder
-from connectors.files_folder import Drop, drops, reachable, root
+from connectors.files_folder import Drop, drops, reachable, root, told
 from connectors.files_idle import idle
 from connectors.files_rows import empty, header, parts
 from connectors.options import options
@@ -143,7 +143,8 @@ class FilesConnector:
     def remarks(self, stream: str) -> Sequence[str]:
         """Return what is said of files that are left where they are: empty, unfinished or of no stream."""
         streams = {name: (self._source.streams[name], contract) for name, contract in self._contracts.items()}
-        return [*idle(self._folder, streams, stream, self._limits)]
+        with told(streams[stream][0].table):  # files come and go
+            return [*idle(self._folder, streams, stream, self._limits)]
 
     def close(self) -> None:
         """Do nothing: files are closed when they are read."""

@@ -51,7 +51,7 @@ class Drop:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Open it for reading; nothing is unpacked to disk."""
-        with _told(self.name):
+        with told(self.name):
             if self.inside is None:
                 with self.path.open("rb") as file:
                     yield file
@@ -80,7 +80,8 @@ class Drop:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def told(name: str) -> Iterator[None]:
+    """Say what is wrong with a file, or the files of a pattern, in errors of ours."""
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, EOFError):
@@ -123,7 +124,7 @@ def drops(folder: Path, pattern: str, contract: Delivered, limits: Folder) -> li
         If a file is a symbolic link, or an archive that is encrypted, would unpack to more than the limits, or
         names places outside itself.
     """
-    with _told(pattern):
+    with told(pattern):
         found = [path for path in sorted(folder.rglob("*")) if _matches(path, folder, pattern)]
     whole = [Drop(path, None, stamp) for path in found if (stamp := settled(path, limits)) is not None]
     if contract.inside is not None:
@@ -180,7 +181,7 @@ def settled(path: Path, limits: Folder) -> tuple[int, int] | None:
 
 
 def _unpacked(drop: Drop, pattern: str, limits: Folder) -> list[Drop]:
-    with _told(drop.name), zipfile.ZipFile(drop.path) as archive:
+    with told(drop.name), zipfile.ZipFile(drop.path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     check_archive(entries, drop.stamp[0], drop.name, limits)
     names = sorted(entry.filename for entry in entries if means(pattern, entry.filename))

@@ -136,7 +136,11 @@ def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
     A time has one spelling, a whole number no point; all else is as it is written.
     """
     kinds: tuple[Kind, ...] = ("timestamp", "text", "integer", "date")
-    return pl.select(pl.coalesce(typed(values, kind, contract)[0].cast(pl.String) for kind in kinds)).to_series()
+    made = pl.Series([None] * len(values), dtype=pl.String)
+    for kind in kinds:
+        if made.null_count():
+            made = made.fill_null(typed(values, kind, contract)[0].cast(pl.String))
+    return made
 
 
 def _check_key(key: pl.Series, name: str, of: Collection[str]) -> None:
