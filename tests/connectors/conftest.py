@@ -23,6 +23,7 @@ from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Source
 from tests.connectors.servers import MariaDb, Missing, Postgres, odbc_driver
+from tests.connectors.tiers import databases
 
 # Nothing is read twice, so that a test can say what exactly comes.
 EXACT = {"overlap_days": 0, "retry_seconds": 1}
@@ -135,7 +136,7 @@ def clinic(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clinic]:
     yield from _clinic(request, tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "postgresql over odbc", "mariadb"])
+@pytest.fixture(params=databases("sqlite", "postgresql", "postgresql over odbc", "mariadb"))
 def any_clinic(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clinic]:
     """Return an empty clinic, once in each database and by each way that is here."""
     yield from _clinic(request, tmp_path)

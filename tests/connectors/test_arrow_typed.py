@@ -138,6 +138,7 @@ def test_a_text_that_is_no_plain_time_is_not_taken(text: str) -> None:
     assert taken(pa.table({"c": values}), {"c": "timestamp"}) is None
 
 
+@pytest.mark.ci
 def test_every_day_of_the_calendar_is_taken_as_it_is() -> None:
     days = pl.select(pl.datetime_range(datetime.min, datetime(9999, 12, 31), "1d", time_unit="us")).to_series()
     written = days.dt.strftime("%Y-%m-%d 12:34:56.5Z")

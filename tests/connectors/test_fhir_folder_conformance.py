@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from connectors.conformance import CHECKS, Row
+from connectors.conformance import Row
 from connectors.fhir import connect
 from rwe.ports import Connector
 from tests.connectors.fhir_clinic import BROKEN, SOURCE, in_order, ndjson, resource, site
+from tests.connectors.tiers import FAST_FIRST
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Folder:
         return connect(site(self.path.as_uri(), page_rows), SOURCE, self.path)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Any], None], tmp_path: Path) -> None:
     (tmp_path / "drop").mkdir()
 

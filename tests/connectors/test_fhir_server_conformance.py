@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from connectors.conformance import CHECKS, Row
+from connectors.conformance import Row
 from connectors.fhir import connect
 from rwe.ports import Connector
 from tests.connectors.faulty_fhir import FaultyServer, faulty_server
 from tests.connectors.fhir_clinic import BROKEN, SOURCE, in_order, resource, site
+from tests.connectors.tiers import FAST_FIRST
 
 
 @dataclass
@@ -45,6 +46,6 @@ def case(tmp_path: Path) -> Iterator[Served]:
         yield Served(server, tmp_path)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Any], None], case: Served) -> None:
     check(case)

@@ -17,10 +17,11 @@ import openpyxl
 import polars as pl
 import pytest
 
-from connectors.conformance import CHECKS, SOURCE
+from connectors.conformance import SOURCE
 from connectors.files import FilesConnector, connect
 from rwe.spec.base import Text
 from rwe.spec.site import Site
+from tests.connectors.tiers import FAST_FIRST
 
 KINDS: dict[str, dict[str, Any]] = {
     "csv": {},
@@ -95,6 +96,6 @@ def _text(kind: str, value: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Any], None], kind: str, tmp_path: Path) -> None:
     check(Ward(tmp_path, kind))

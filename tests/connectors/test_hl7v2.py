@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.conformance import CHECKS, SOURCE
+from connectors.conformance import SOURCE
 from connectors.files import FilesConnector
 from connectors.hl7v2 import connect
 from rwe.errors import DataError, DefinitionError
@@ -20,6 +20,7 @@ from rwe.ports import Batch
 from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Column, Source, Stream
+from tests.connectors.tiers import FAST_FIRST
 
 NAME, NUMBER, HIS = "Тиха", "7523169263", "К-55"
 PERSON = f"PID|1||{HIS}^^^БОЛНИЦА^PI~{NUMBER}^^^GRAO^NI||{NAME}^Искра||19750603000000|F"
@@ -70,7 +71,7 @@ def _visit(row: dict[str, Any]) -> str:
     return "|".join(["ZVS", *("" if text is None else str(text) for text in texts), escaped])
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Any], None], tmp_path: Path) -> None:
     check(Ward(tmp_path))
 

@@ -11,11 +11,12 @@ from uuid import uuid4
 
 import pytest
 
-from connectors.conformance import CHECKS, SOURCE, Case, Fault, Row, visits
+from connectors.conformance import SOURCE, Case, Fault, Row, visits
 from connectors.nhis import NhisConnector, connect
 from rwe.spec.base import Text
 from rwe.spec.site import Site
 from synthetic.nhis import envelope
+from tests.connectors.tiers import FAST_FIRST
 
 PATHS = {name: f"visit/{name}" for name in ("row_id", *SOURCE.streams["visit"].columns) if name != "ward"}
 OPTIONS = {"messages": ["X013"], "paths": PATHS}
@@ -71,6 +72,6 @@ class Drops:
         return self.home / "drops"
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Case], None], tmp_path: Path) -> None:
     check(Drops(tmp_path))

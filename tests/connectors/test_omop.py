@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from connectors.conformance import CHECKS, SOURCE
+from connectors.conformance import SOURCE
 from connectors.omop import OmopConnector, connect
 from connectors.omop_tables import cdm_source
 from rwe.errors import DataError, DefinitionError
@@ -23,6 +23,7 @@ from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Source
 from rwe.store import Store
+from tests.connectors.tiers import FAST_FIRST
 
 # What the conformance suite calls its columns, by fields of the table `observation`.
 FIELDS = {
@@ -87,7 +88,7 @@ class _EmptyBeside(OmopConnector):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAST_FIRST)
 def test_conformance(check: Callable[[Any], None], kind: str, tmp_path: Path) -> None:
     check(Model(tmp_path, kind))
 

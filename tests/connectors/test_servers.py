@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pytest
 import sqlalchemy as sa
 
 from tests.connectors.servers import MariaDb, Postgres
@@ -13,6 +14,7 @@ from tests.connectors.servers import MariaDb, Postgres
 NAME = "Иванов № 5"
 
 
+@pytest.mark.ci
 def test_postgresql_on_tcp_and_odbc_in_two_encodings(postgres_tcp: Postgres) -> None:
     import pyodbc
 
@@ -28,6 +30,7 @@ def test_postgresql_on_tcp_and_odbc_in_two_encodings(postgres_tcp: Postgres) -> 
             assert connection.execute("SELECT name FROM t").fetchval() == NAME
 
 
+@pytest.mark.ci
 def test_mariadb_on_odbc(mariadb: MariaDb) -> None:
     with mariadb.connect(mariadb.database()) as connection:
         connection.execute("CREATE TABLE t (name text)")

@@ -22,6 +22,7 @@ from rwe.ports import Cursor
 from rwe.spec.base import Text
 from rwe.spec.site import Site
 from rwe.spec.source import Column, Source, Stream
+from tests.connectors.tiers import databases
 
 SECRET = "s3cret-marker"
 
@@ -237,7 +238,7 @@ def test_a_database_whose_path_holds_signs_of_urls_is_read(clinic: Any, tmp_path
         assert [batch.rows.height for batch in connector.read("visit", None)] == [2]
 
 
-@pytest.mark.parametrize("any_clinic", ["sqlite over odbc"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("sqlite over odbc"), indirect=True)
 def test_a_sqlite_file_is_not_read_over_odbc(any_clinic: Any) -> None:
     with pytest.raises(DefinitionError, match="over ODBC a SQLite file loses microseconds; give its address as"):
         any_clinic.open().check()
@@ -336,7 +337,7 @@ def test_streams_that_cannot_be_declared() -> None:
         Column(type="text", role="birth_date")
 
 
-@pytest.mark.parametrize("any_clinic", ["postgresql", "postgresql over odbc", "mariadb"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("postgresql", "postgresql over odbc", "mariadb"), indirect=True)
 def test_decimals_that_a_double_would_change_are_refused_by_column_and_count(any_clinic: Any) -> None:
     any_clinic.write(visits(3))
     kind = "DECIMAL(20, 2)"

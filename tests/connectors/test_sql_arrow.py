@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from connectors.conformance import visits
 from connectors.sql_arrow import Fetcher
 from rwe.errors import DataError
+from tests.connectors.tiers import databases
 
 _WAYS = {"sqlite": "adbc-driver-sqlite", "postgresql": "adbc-driver-postgresql", "mariadb": "arrow-odbc"}
 _WAYS["postgresql over odbc"] = "row by row"  # its doubles come as single floats
@@ -96,7 +97,7 @@ def test_without_the_driver_rows_are_read_and_the_session_says_what_to_install(
     assert way.startswith("row by row: install adbc-driver-")
 
 
-@pytest.mark.parametrize("any_clinic", ["postgresql", "postgresql over odbc", "mariadb"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("postgresql", "postgresql over odbc", "mariadb"), indirect=True)
 def test_rows_written_meanwhile_are_not_seen_by_the_second_session_either(any_clinic: Any) -> None:
     """SQLite holds one state only in its write-ahead mode."""
     any_clinic.write(visits(6))
@@ -110,7 +111,7 @@ def test_rows_written_meanwhile_are_not_seen_by_the_second_session_either(any_cl
     assert first.rows.height + sum(batch.rows.height for batch in rest) == 6
 
 
-@pytest.mark.parametrize("any_clinic", ["sqlite", "postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("sqlite", "postgresql", "mariadb"), indirect=True)
 @pytest.mark.parametrize("statement", ["CREATE TABLE rwe_intruder (x INTEGER)", "DELETE FROM visit"])
 def test_the_second_session_cannot_write(any_clinic: Any, statement: str) -> None:
     any_clinic.write(visits(2))

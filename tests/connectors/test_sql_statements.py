@@ -20,6 +20,7 @@ from connectors.sql_pages import Pages
 from connectors.sql_places import Place, floor_of
 from rwe.errors import DataError, DefinitionError
 from rwe.spec.source import Column, Source, Stream
+from tests.connectors.tiers import databases
 
 TEXT = "SELECT row_id, modified_at, patient_no AS who -- a remark: with a colon\nFROM visit WHERE note LIKE '%Нийл%'"
 
@@ -112,7 +113,7 @@ def test_a_statement_that_writes_is_refused_by_the_session(clinic: Any) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM visit").scalar() == 3
 
 
-@pytest.mark.parametrize("any_clinic", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("mariadb"), indirect=True)
 def test_zero_dates_are_counted_and_refused_or_read_as_empty_on_request(any_clinic: Any) -> None:
     any_clinic.write(visits(5))
     any_clinic.run("SET sql_mode = ''", "UPDATE visit SET seen_on = '0000-00-00', seen_at = 0 WHERE row_id < 3")
@@ -209,7 +210,7 @@ def test_an_odbc_source_is_bounded_in_the_words_of_its_database(dbms: str, words
     assert "OFFSET" not in statement
 
 
-@pytest.mark.parametrize("any_clinic", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("any_clinic", databases("mariadb"), indirect=True)
 def test_keys_that_differ_by_case_only_are_all_read(any_clinic: Any) -> None:
     rows = [{**row, "note": note} for row, note in zip(visits(6, tied=6), ["a", "A", "b", "B", "a ", "ä"], strict=True)]
     any_clinic.write(rows)

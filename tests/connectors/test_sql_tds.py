@@ -119,6 +119,7 @@ def clinic(request: pytest.FixtureRequest, server: TdsServer, monkeypatch: pytes
     )
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Any], None], clinic: Clinic) -> None:
     check(clinic)
