@@ -98,6 +98,7 @@ def test_point_10_gzip_that_is_torn_is_fetched_again(server: FaultyServer, tmp_p
     assert len(server.of("file")) == 2
 
 
+@pytest.mark.ci
 def test_point_10_many_tiny_files_through_429_and_502(server: FaultyServer, tmp_path: Path) -> None:
     server.write(*(condition(str(i)) for i in range(200)))
     server.rows_per_file = 1

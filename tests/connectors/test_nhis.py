@@ -314,7 +314,10 @@ ZOO: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ZOO)
+_SLOW = ("many elements", "100 MB")
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.ci] if one in _SLOW else []) for one in ZOO])
 def test_what_cannot_be_read_is_named_and_loses_nothing(clinic: Clinic, name: str) -> None:
     data, reason = ZOO[name]
     clinic.drop("1-before.xml", stay("B", 2, "2024-05-01T09:00:00Z"))
