@@ -72,8 +72,9 @@ class Seen:
         self.quiet = plain["quiet"]
 
     def _grow(self, values: int, nulls: int, levels: Iterable[str] | None, sizes: Mapping[int, int], most: int) -> None:
-        both = None if self.levels is None or levels is None else self.levels | set(levels)
-        self.levels = None if both is None or len(both) > most else both
+        if self.levels is not None and levels is not None:
+            self.levels.update(levels)  # in place: a long list is not copied for each small batch
+        self.levels = None if levels is None or len(self.levels or ()) > most else self.levels
         self.values, self.nulls = self.values + values, self.nulls + nulls
         for size, n in sizes.items():
             self.sizes[size] = self.sizes.get(size, 0) + n

@@ -92,7 +92,7 @@ def commit(folder: Path, seal: Seal, partition_by: str | None) -> str:
 
 def add_line(file: SealedFile, number: int, partition_by: str | None) -> Action:
     """Return the entry of a data file as the Delta log spells it."""
-    # As in the files themselves, statistics are of the commit's number only: minima are someone's values.
+    # Only the commit's number goes into the statistics: minima of clinical columns are someone's values.
     bounds = {"_commit": number}
     stats = {"numRecords": file.rows, "minValues": bounds, "maxValues": bounds, "nullCount": {"_commit": 0}}
     return {
