@@ -58,6 +58,7 @@ def _after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable
     monkeypatch.setattr(owner, name, watched)
 
 
+@pytest.mark.ci
 def test_commits_that_came_after_the_seals_were_read_are_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_commits_that_came_after_the_seals_were_read_are_no_damage(
     assert ours.rows().collect().height == 5
 
 
+@pytest.mark.ci
 def test_commits_that_came_before_the_seals_were_read_are_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +78,7 @@ def test_commits_that_came_before_the_seals_were_read_are_no_damage(
     assert ours.rows().collect().height == 5
 
 
+@pytest.mark.ci
 def test_files_that_an_erasure_replaced_meanwhile_are_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

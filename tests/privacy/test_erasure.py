@@ -247,6 +247,7 @@ class _ErasesMeanwhile:
         self._real.close()
 
 
+@pytest.mark.ci
 def test_who_is_erased_while_a_stream_is_being_opened_does_not_land(home: Path) -> None:
     person = _find(home)
     INVENTED.build(home / "again.db", TABLES, rows=700, people=50)
@@ -260,6 +261,7 @@ def test_who_is_erased_while_a_stream_is_being_opened_does_not_land(home: Path) 
     assert _mentions(home, person) == set()
 
 
+@pytest.mark.ci
 def test_who_is_erased_while_rows_land_is_erased_from_these_too(home: Path) -> None:
     person = _find(home)
     table = Store(home / "store").table("invented/landing/begun")
