@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from rwe.kernels._jit import I4, I8, Flags, flags_in, i4_in, i4_out, i8_in, i8_out, integer, kernel
+import numpy as np
+
+from rwe.kernels._jit import I4, I8, Flags, flags_in, i4_in, i4_in3, i4_out, i8_in, i8_out, integer, kernel
 
 
 @kernel(i4_in, i8_in, integer, integer, integer, integer)
@@ -66,6 +68,13 @@ def find_keys(
             leave[i] = end - 1
         if enter.size:
             enter[i] = begin - 1 if a < begin < end else nowhere
+
+
+@kernel(i8_in, i4_in, flags_in, i4_in3, integer, integer, i4_out)
+def look_up(stratum: I8, time: I4, event: Flags, table: I4, first: int, last: int, leave: I4) -> None:
+    """Fill the keys of rows at risk from the start, from a table by stratum, failure (0, 1) and day."""
+    for i in range(first, last):
+        leave[i] = table[stratum[i], np.int64(event[i]), time[i]]
 
 
 @kernel(i8_in, i4_in, i8_out)

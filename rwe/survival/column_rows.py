@@ -19,7 +19,7 @@ from rwe.kernels.column_pass import column_pass, score_pass
 from rwe.kernels.matrix import room, whole_gram
 from rwe.survival.data import Response
 from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
-from rwe.survival.rows import ENOUGH, MANY, NONE, PARTS, SHARE, Rows, Sums, total
+from rwe.survival.rows import MANY, NONE, PARTS, Rows, Sums, sampled, total
 from rwe.survival.some import some
 from rwe.survival.standard import CACHE, FEW, held, ordered
 
@@ -125,7 +125,7 @@ class ColumnRows:
 
     def sample(self) -> Rows | None:
         """Return each k-th line of rows, where there are many, as a cohort of its own on the scale of all."""
-        every = self.n // max(self.n // SHARE, ENOUGH * self.terms) | 1
+        every = self.n // sampled(self.n, self.terms) | 1
         if self.n < MANY or every < 4:
             return None
         lines = np.arange(0, self.n - RUN + 1, RUN * every, dtype=np.int32)

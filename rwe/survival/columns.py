@@ -10,11 +10,14 @@ import numpy as np
 import polars as pl
 
 from rwe.errors import BrokenRows, DataError, DefinitionError
+from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
+from rwe.kernels.encode import days_of_floats, days_of_integers
 
 LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
 SMALL = 1024  # causes numbered below are coded by a table
+BLOCK = 65_536  # rows encoded at once
 LAST_DAY = 54_787  # 150 years: a longer follow-up is a column in another unit
 
 
@@ -46,7 +49,9 @@ def moments_of(column: pl.Series) -> F8:
 
 
 def days_of(column: pl.Series) -> I4:
-    """Return a column of whole days from 0."""
+    """Return a column of whole days from 0; what is wrong with one that holds others is found out column-wise."""
+    if (days := _all_days(column)) is not None:
+        return days
     number = numeric(column)
     of = number.len()
     if number.dtype == pl.Float64:
@@ -55,6 +60,22 @@ def days_of(column: pl.Series) -> I4:
     refuse(int((number < 0).sum()), of, column.name, "lie before day 0")
     refuse(int((number > LAST_DAY).sum()), of, column.name, "lie beyond 150 years", "give the column in days")
     return np.ascontiguousarray(number.cast(pl.Int32).to_numpy())
+
+
+def _all_days(column: pl.Series) -> I4 | None:
+    """Return a column of numbers as days, in one read; None where one is not."""
+    if column.dtype not in (pl.Int64, pl.Float64) or column.null_count():
+        return None
+    values, days = column.to_numpy(), np.empty(column.len(), np.int32)
+    encode = days_of_floats if column.dtype == pl.Float64 else days_of_integers
+
+    def part(bounds: tuple[int, int]) -> int:
+        rows, block = slice(*bounds), np.empty(bounds[1] - bounds[0], np.uint16)
+        last = encode(values[rows], LAST_DAY, block)
+        days[rows] = block
+        return last
+
+    return days if min(run(part, cuts(days.size, BLOCK)), default=0) >= 0 else None
 
 
 def events_of(column: pl.Series) -> Flags:

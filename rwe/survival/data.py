@@ -250,6 +250,8 @@ def _ticks(frame: pl.DataFrame, time: str, entry: str | None, clock: str) -> tup
     else:
         ticking, ticks = continuous(*(moments_of(column) for column in given))
         days = [np.ascontiguousarray(tick, np.int32) for tick in ticks]
-    leave, enter = days[0], np.full(frame.height, -1, np.int32) if entry is None else days[1]
+    if entry is None:
+        return ticking, days[0], np.full(frame.height, -1, np.int32)
+    leave, enter = days
     refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
     return ticking, leave, enter

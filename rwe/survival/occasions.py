@@ -18,7 +18,7 @@ import numpy as np
 from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
-from rwe.kernels.keys import find_keys
+from rwe.kernels.keys import find_keys, look_up
 from rwe.kernels.partial_likelihood import run_on
 from rwe.survival.data import Response
 
@@ -86,6 +86,10 @@ class Occasions:
             here[self.stratum * span + self.day] = 1
             table = np.cumsum(here, dtype=np.int32)
         leave, enter = np.empty(n, np.int32), np.empty(n if (response.entry >= 0).any() else 0, np.int32)
+        if table.size and not enter.size:
+            found = self._leaving(table, opening, span)
+            run(lambda b: look_up(strata.code, response.time, response.event, found, *b, leave), cuts(n, PART))
+            return leave, enter
 
         def part(bounds: tuple[int, int]) -> None:
             rows = (strata.code, response.time, response.entry, response.event)
@@ -93,6 +97,14 @@ class Occasions:
 
         run(part, cuts(n, PART))
         return leave, enter
+
+    def _leaving(self, table: I4, opening: I8, span: int) -> I4:
+        """Return the keys of rows that are at risk from the start, by stratum, failure and day of leaving."""
+        upto = table.reshape(-1, span)
+        seen = upto > opening[:-1, None]
+        last = np.where(seen, upto - 1, 0)
+        failing = np.where(self.slot[last] >= 0, self.n + self.slot[last], last)
+        return np.ascontiguousarray(np.where(seen, np.stack([last, failing]), self.nowhere).swapaxes(0, 1), np.int32)
 
 
 def occasions(response: Response, *, efron: bool) -> Occasions:

@@ -17,7 +17,7 @@ from rwe.survival.occasions import NOBODY, PART, Occasions
 
 PARTS = 16  # parts at most: tables are held for each
 MANY = 400_000  # rows from which a sample shows the way
-SHARE, ENOUGH = 16, 1000  # one row in so many, at least so many a term
+SHARE, MOST, ENOUGH = 16, 100_000, 1000  # a sample: one row in so many, no more rows than this, at least so many a term
 NONE = np.empty(0)
 
 
@@ -169,7 +169,7 @@ class Rows:
 
     def sample(self) -> Rows | None:
         """Return each k-th row, where there are many; k is odd, so that rows that take turns are all met."""
-        every = self.n // max(self.n // SHARE, ENOUGH * self.terms) | 1
+        every = self.n // sampled(self.n, self.terms) | 1
         worth = self.occasions.n < self.n // SHARE  # else the occasions are the work, however few the rows
         if self.n < MANY or every < 4 or not worth:
             return None
@@ -215,6 +215,11 @@ class Rows:
     def _at(self, key: I4) -> I8:
         """Return the occasion of each key, -1 for nowhere."""
         return np.concatenate([np.arange(self.occasions.n), self.occasions.tied, [-1]])[key]
+
+
+def sampled(n: int, terms: int) -> int:
+    """Return how many of n rows a sample is to hold."""
+    return max(min(n // SHARE, MOST), ENOUGH * terms)
 
 
 def total(arrays: list[F8]) -> F8:

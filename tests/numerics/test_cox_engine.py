@@ -78,8 +78,7 @@ def _many(patch: pytest.MonkeyPatch) -> None:
     """Let a few thousand rows count as many: they are read column by column, and a sample shows the way."""
     for module in (reading, columnar, cox_module):
         patch.setattr(module, "MANY", 2000)
-    for module in (reading, columnar):
-        patch.setattr(module, "ENOUGH", 100)
+    patch.setattr(reading, "ENOUGH", 100)
 
 
 @pytest.mark.parametrize("cache", [10, standard.CACHE])
