@@ -82,6 +82,8 @@ def test_a_second_request_on_a_connection_has_the_same_time_for_its_head(hasty: 
     with connected(hasty) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         first = line.recv(65_536)
+        while not first.endswith(b'{"status":"ok"}'):  # head and body may come in parts
+            first += line.recv(65_536)
         said, seconds = dribbled(line, iter([b"GET /healthz HTTP/1.1\r\nX: ", *[b"y"] * 200]))
 
     assert first.startswith(b"HTTP/1.1 200 ")
