@@ -86,6 +86,14 @@ class Invented(Protocol):
         ...
 
 
+class Network(Protocol):
+    """A network of invented hospitals whose truth is known: the same persons for the same seed."""
+
+    def write(self, folder: Path, patients: int, seed: int, progress: Callable[[float], None], /) -> dict[str, int]:
+        """Write truth and clean records of so many persons into an empty folder; return rows by table."""
+        ...
+
+
 class Served(Protocol):
     """A database server of one hospital that can be told to fail."""
 
@@ -135,6 +143,11 @@ def hospital(name: str) -> Hospital:
 def invented(name: str) -> Invented:
     """Return the hospital of seeded rows registered under `name`."""
     return cast(Invented, _load("rwe.hospitals", name))
+
+
+def network(name: str) -> Network:
+    """Return the hospital network registered under `name`."""
+    return cast(Network, _load("rwe.hospitals", name))
 
 
 def erasers() -> list[Eraser]:

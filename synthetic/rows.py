@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rwe.spec.source import Column, Source, Stream
-from synthetic.people import GIVEN, STEMS
+from synthetic.people import ENDINGS, GIVEN, MEN, MEN_ENDINGS, STEMS
 
 PEOPLE = 1000
 _START = datetime(2012, 1, 1)
@@ -27,8 +27,6 @@ _BIRTHDAYS = 27_397  # prime: 75 years, so that each patient of a stretch this l
 _NUMBERS = 99_999_989  # prime: numbers of patients are a permutation of what is below it
 _TIED = 3
 _WEIGHTS = (2, 4, 8, 5, 10, 9, 7, 3, 6)
-_MEN = ("Борислав", "Красимир", "Любомир", "Щерьо", "Юлиян", "Явор", "Ъгъл", "Жеко", "Цветан", "Чавдар", "Храбър")
-_ENDINGS = {"V": ("ова", "ева", "инова", "ска"), "M": ("ов", "ев", "инов", "ски")}
 _WARDS = ("Онкология", "Хематология", "Пулмология", "Хирургия № 2", "Вътрешно отделение")
 _PATHWAYS = ("P240", "P241", "P248", "A06", "P094")
 _OUTCOMES = ("подобрение", "без промяна", "влошаване", "починал")
@@ -113,10 +111,8 @@ def _patient(rows: _Rows) -> dict[str, pl.Series]:
     serial = ((rows.i // np.uint64(_BIRTHDAYS) * np.uint64(307) + shift) % np.uint64(500)).astype(np.int64)
     male = rows.below("sex", 2).astype(np.bool_)
     sex = pl.select(pl.when(pl.Series(male)).then(pl.lit("M")).otherwise(pl.lit("V"))).to_series()
-    given = pl.select(pl.when(sex == "M").then(rows.pick("man", _MEN)).otherwise(rows.pick("woman", GIVEN)))
-    ending = pl.select(
-        pl.when(sex == "M").then(rows.pick("end", _ENDINGS["M"])).otherwise(rows.pick("end", _ENDINGS["V"]))
-    )
+    given = pl.select(pl.when(sex == "M").then(rows.pick("man", MEN)).otherwise(rows.pick("woman", GIVEN)))
+    ending = pl.select(pl.when(sex == "M").then(rows.pick("end", MEN_ENDINGS)).otherwise(rows.pick("end", ENDINGS)))
     return {
         "patient_no": _number(rows.i),
         "national_no": _national(born, serial, male),

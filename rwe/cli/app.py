@@ -25,6 +25,7 @@ COMMANDS = {
     "extract": "rwe.cli.extract:extract",
     "run": "rwe.cli.study:run",
     "report": "rwe.cli.study:report",
+    "synth": "rwe.cli.synth:synth",
     "doctor": "rwe.cli.doctor:doctor",
 }
 STORE = {

@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command that invents a hospital network whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from rwe.cli.options import Common, Talk
+from rwe.cli.words import word
+
+NETWORK = "network"
+ALL = Common()
+Patients = Annotated[int, Parameter(help=word("help.patients"), validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(help=word("help.synth_seed"))]
+Out = Annotated[Path, Parameter(help=word("help.synth_out"))]
+
+
+def synth(*, out: Out, patients: Patients = 10_000, seed: Seed = 1, _common: Common = ALL, voice: Talk) -> int:
+    """Invent a hospital network: the truth about its patients, their clean records, and what was planted."""
+    from rwe import plugins
+
+    rows = plugins.network(NETWORK).write(out, patients, seed, lambda done: voice.progress("synth", done))
+    voice.event("network", folder=str(out), patients=patients, seed=seed, synthetic=True, tables=rows)
+    voice.table([[table, str(n)] for table, n in rows.items()])
+    voice.say("synth.done", patients=patients, folder=out)
+    return 0

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The network on disk: block by block in the memory of one block, what was planted last."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rwe.chain import on_disk
+from rwe.errors import DefinitionError
+from synthetic.network.blocks import RECORDS, TRUTH, records, truth
+from synthetic.network.persons import MOST
+from synthetic.network.world import PLANTED
+
+BLOCK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of invented hospitals, built to order.
+
+    Parameters
+    ----------
+    name
+        What the user calls it.
+    block
+        Persons made at a time; says how many stand in a file and nothing else.
+    """
+
+    name: str
+    block: int = BLOCK
+
+    def write(
+        self, folder: Path, patients: int, seed: int, progress: Callable[[float], None] = lambda _: None
+    ) -> dict[str, int]:
+        """Write truth and clean records of so many persons.
+
+        Parameters
+        ----------
+        folder
+            Where: empty or not there yet. It gets ``truth/<table>/part-<block>.parquet``,
+            ``records/<table>/part-<block>.parquet`` (tables of `synthetic.network.blocks`), and, once all is there,
+            ``planted.json``.
+        patients, seed
+            Persons have the numbers 0 to `patients` - 1; each is the same however many there are.
+        progress
+            Told what part is done.
+
+        Returns
+        -------
+        dict
+            Rows by table.
+
+        Raises
+        ------
+        DefinitionError
+            If the folder holds something, or `patients` is not from 1 to `MOST`.
+        MachineError
+            If the disk refuses.
+        """
+        if not 1 <= patients <= MOST:
+            raise DefinitionError(f"the network has 1 to {MOST:,} patients: then all invented numbers are used up")
+        rows: Counter[str] = Counter()
+        with on_disk(folder):
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise DefinitionError(f"{folder} is there already; name a folder that is empty or not there yet")
+            for part, first in enumerate(range(0, patients, self.block)):
+                rows.update(_write(folder, part, seed, first, min(self.block, patients - first)))
+                progress(min(first + self.block, patients) / patients)
+            text = json.dumps(_planted(patients, seed, rows), indent=1, ensure_ascii=False, default=str)
+            (folder / "planted.json").write_text(text + "\n", "utf-8")
+        return dict(rows)
+
+
+def _write(folder: Path, part: int, seed: int, first: int, n: int) -> dict[str, int]:
+    found = truth(seed, first, n)
+    tables = found | records(seed, found["courses"])
+    for name, table in tables.items():
+        place = folder / ("truth" if name in TRUTH else "records") / name
+        place.mkdir(parents=True, exist_ok=True)
+        table.rechunk().write_parquet(place / f"part-{part:05d}.parquet")
+    return {name: tables[name].height for name in (*TRUTH, *RECORDS)}
+
+
+def _planted(patients: int, seed: int, rows: dict[str, int]) -> dict[str, Any]:
+    """Return what was planted as plain JSON, each hazard with the model that recovers it."""
+    plain = asdict(PLANTED)
+    for hazard, shown in zip(PLANTED.hazards, plain["hazards"], strict=True):
+        shown["model"] = asdict(hazard.model)
+    for margin, shown in zip(PLANTED.margins, plain["margins"], strict=True):
+        shown["meets"] = PLANTED.meets(margin)
+    return {"synthetic": True, "seed": seed, "patients": patients, "rows": rows, **plain}
+
+
+NETWORK = Network("network")
