@@ -30,7 +30,7 @@ def courses(seed: int, people: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        In the order of `people`. Days count from ``index_day``, the first treatment.
+        By person. Days count from ``index_day``, the first treatment.
 
         - person, disease, icd10, hospital, diagnosed, index_day, age (years), decades (beyond 65), stage, ecog,
           marker (0, 1), arm, atc, newer;

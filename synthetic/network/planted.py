@@ -172,8 +172,6 @@ class Planted:
         By disease and outcome.
     choices, changes, responses, margins
         Confounding, mean changes, shares of responders, margins of two medicines.
-    no_effect
-        Terms planted as nothing: a subgroup in which the medicine does nothing, and the time before a delay.
     first_day, last_day
         First and last day on which persons are treated for the first time.
     cut
@@ -188,7 +186,6 @@ class Planted:
     changes: tuple[Change, ...]
     responses: tuple[Response, ...]
     margins: tuple[Margin, ...]
-    no_effect: tuple[str, ...]
     first_day: date
     last_day: date
     cut: date

@@ -74,7 +74,6 @@ PLANTED = Planted(
         Margin("L01EF02", "breast", "event", "new", trial_hazard_ratio=0.58, highest_hazard_ratio=0.76),
         Margin("L01EB04", "lung", "event", "new", trial_hazard_ratio=0.55, highest_hazard_ratio=0.74),
     ),
-    no_effect=("new_null", EARLY),
     first_day=date(2015, 1, 1),
     last_day=date(2023, 12, 31),
     cut=date(2024, 12, 31),
