@@ -88,10 +88,12 @@ def _write(folder: Path, part: int, seed: int, first: int, n: int) -> dict[str, 
 
 
 def _planted(patients: int, seed: int, rows: dict[str, int]) -> dict[str, Any]:
-    """Return what was planted as plain JSON, each hazard with the model that recovers it."""
+    """Return what was planted as plain JSON, hazards and choices with the models that recover them."""
     plain = asdict(PLANTED)
     for hazard, shown in zip(PLANTED.hazards, plain["hazards"], strict=True):
         shown["model"] = asdict(hazard.model)
+    for choice, shown in zip(PLANTED.choices, plain["choices"], strict=True):
+        shown["model"] = asdict(choice.model)
     for margin, shown in zip(PLANTED.margins, plain["margins"], strict=True):
         shown["meets"] = PLANTED.meets(margin)
     return {"synthetic": True, "seed": seed, "patients": patients, "rows": rows, **plain}

@@ -100,6 +100,7 @@ def assessments(visits: pl.DataFrame, seed: int) -> pl.DataFrame:
             _assessed(first.filter(pl.col("disease") == name), "biomarker", _marker(name), pl.lit(0))
             for name in _MARKERS
         ),
+        _assessed(first.filter(pl.col("second_marker").is_not_null()), "biomarker", pl.col("second_marker"), pl.lit(0)),
         _assessed(first.filter(cancer), "TNM", _word(_TNM), pl.lit(0)),
         _responses(regular.filter(cancer), seed),
         _assessed(visits.filter(cancer & (pl.col("reason") == EVENT)), "RECIST", pl.lit("PD")),
@@ -109,7 +110,7 @@ def assessments(visits: pl.DataFrame, seed: int) -> pl.DataFrame:
         _sugar(regular.filter(pl.col("disease") == "diabetes"), seed),
         _memory(regular.filter(pl.col("disease") == "dementia"), seed),
     ]
-    return pl.concat(parts).sort("person", "day", "kind", maintain_order=True)
+    return pl.concat(parts).sort("person", "day", "kind", "value", maintain_order=True)
 
 
 def _assessed(rows: pl.DataFrame, kind: str, value: pl.Expr, day: pl.Expr | None = None) -> pl.DataFrame:

@@ -33,7 +33,7 @@ def courses(seed: int, people: pl.DataFrame) -> pl.DataFrame:
         By person. Days count from ``index_day``, the first treatment.
 
         - person, disease, icd10, hospital, diagnosed, index_day, age (years), decades (beyond 65), stage, ecog,
-          marker (0, 1), arm, atc, newer;
+          marker (0, 1), second_marker (as found; null where the disease has none), arm, atc, newer;
         - what acts: new (takes the new medicine where it acts), new_null (takes it where it does nothing), delayed;
         - latent days, whatever comes first, null for never: t_event, t_competing, t_progression, t_dropout,
           t_stop (of the first treatment), t_cut (the end of all records);
@@ -70,8 +70,15 @@ def _baseline(seed: int, chance: Chance, people: pl.DataFrame, ill: Disease) -> 
         "stage": stage,
         "ecog": _ecog(chance, stage, ill),
         "marker": chance.happens("marker", ill.marked).astype(np.int64),
+        "second_marker": _second(chance, people.height, ill),
     }
     return pl.DataFrame(columns)
+
+
+def _second(chance: Chance, n: int, ill: Disease) -> pl.Series:
+    if not ill.second:
+        return pl.repeat(None, n, dtype=pl.String, eager=True)
+    return pl.Series(list(ill.second)).gather(chance.one_of("second marker", list(ill.second.values())))
 
 
 def _ecog(chance: Chance, stage: I8, ill: Disease) -> I8:

@@ -28,7 +28,7 @@ class Analyte:
     decimals: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disease:
     """A disease.
 
@@ -48,6 +48,8 @@ class Disease:
         Shares of stages 1, 2, ... and of ECOG 0, 1, ... in stage 1; ECOG is worse in higher stages.
     marked
         Share with the marker.
+    second
+        Shares of the findings of a second marker, which acts on nothing; empty where there is none.
     arms
         The comparator first; then the new medicine, and the one whose effect is delayed, by ATC.
     later
@@ -72,6 +74,7 @@ class Disease:
     stages: tuple[float, ...]
     ecog: tuple[float, ...]
     marked: float
+    second: dict[str, float]
     arms: dict[str, str]
     later: str | None
     visit_days: int
@@ -85,6 +88,8 @@ class Disease:
     panel: tuple[Analyte, Analyte, Analyte]
 
 
+_HER2 = {"HER2 0": 0.45, "HER2 1+": 0.25, "HER2 2+": 0.15, "HER2 3+": 0.15}
+_PD_L1 = {"PD-L1 <1%": 0.35, "PD-L1 1-49%": 0.35, "PD-L1 >=50%": 0.3}
 _HAEMOGLOBIN = Analyte("718-7", 125.0, "g/L", 0)
 _LEUKOCYTES = Analyte("6690-2", 6.5, "10*9/L", 1)
 _CREATININE = Analyte("14682-9", 80.0, "umol/L", 0)
@@ -93,27 +98,31 @@ _LDL = Analyte("22748-8", 2.8, "mmol/L", 2)
 
 DISEASES = (
     Disease(
-        "breast", ("C50.1", "C50.4", "C50.9"), 0.35, 1.0, (60, 11, 35, 90), (0.3, 0.35, 0.22, 0.13),
-        (0.5, 0.35, 0.12, 0.03), 0.8, {COMPARATOR: "L02BG04", NEW: "L01EF02"}, "L01BC06", 84, 1_500, "oncology", "P241",
-        41_250, kills=True, event_codes=("C79.5", "C78.0"), event_nights=0,
+        name="breast", codes=("C50.1", "C50.4", "C50.9"), share=0.35, women=1.0, age=(60, 11, 35, 90),
+        stages=(0.3, 0.35, 0.22, 0.13), ecog=(0.5, 0.35, 0.12, 0.03), marked=0.8, second=_HER2,
+        arms={COMPARATOR: "L02BG04", NEW: "L01EF02"}, later="L01BC06", visit_days=84, stop_days=1_500,
+        ward="oncology", pathway="P241", cents=41_250, kills=True, event_codes=("C79.5", "C78.0"), event_nights=0,
         panel=(_HAEMOGLOBIN, _LEUKOCYTES, _CREATININE),
     ),
     Disease(
-        "lung", ("C34.1", "C34.3", "C34.9"), 0.25, 0.3, (66, 9, 40, 92), (0.1, 0.15, 0.3, 0.45),
-        (0.35, 0.4, 0.2, 0.05), 0.3, {COMPARATOR: "L01XA02", NEW: "L01EB04", DELAYED: "L01FF02"}, "L01CD02", 63, 1_500,
-        "oncology", "P241", 48_700, kills=True, event_codes=("C79.3", "C78.7"), event_nights=0,
-        panel=(_HAEMOGLOBIN, _LEUKOCYTES, _CREATININE),
+        name="lung", codes=("C34.1", "C34.3", "C34.9"), share=0.25, women=0.3, age=(66, 9, 40, 92),
+        stages=(0.1, 0.15, 0.3, 0.45), ecog=(0.35, 0.4, 0.2, 0.05), marked=0.3, second=_PD_L1,
+        arms={COMPARATOR: "L01XA02", NEW: "L01EB04", DELAYED: "L01FF02"}, later="L01CD02", visit_days=63,
+        stop_days=1_500, ward="oncology", pathway="P241", cents=48_700, kills=True, event_codes=("C79.3", "C78.7"),
+        event_nights=0, panel=(_HAEMOGLOBIN, _LEUKOCYTES, _CREATININE),
     ),
     Disease(
-        "diabetes", ("E11.2", "E11.5", "E11.9"), 0.25, 0.5, (62, 10, 40, 88), (0.6, 0.3, 0.1),
-        (0.5, 0.35, 0.12, 0.03), 0.35, {COMPARATOR: "A10BB12", NEW: "A10BK03"}, None, 120, 3_500, "internal", "P078",
-        32_500, kills=False, event_codes=("I21.9", "I63.9"), event_nights=3,
+        name="diabetes", codes=("E11.2", "E11.5", "E11.9"), share=0.25, women=0.5, age=(62, 10, 40, 88),
+        stages=(0.6, 0.3, 0.1), ecog=(0.5, 0.35, 0.12, 0.03), marked=0.35, second={},
+        arms={COMPARATOR: "A10BB12", NEW: "A10BK03"}, later=None, visit_days=120, stop_days=3_500,
+        ward="internal", pathway="P078", cents=32_500, kills=False, event_codes=("I21.9", "I63.9"), event_nights=3,
         panel=(_GLUCOSE, _LDL, _CREATININE),
     ),
     Disease(
-        "dementia", ("G30.1", "G30.9", "F00.1"), 0.15, 0.62, (78, 6.5, 60, 95), (0.5, 0.35, 0.15),
-        (0.25, 0.4, 0.25, 0.1), 0.5, {COMPARATOR: "N06DA02", NEW: "N06DX01"}, None, 150, 2_500, "neurology", "P062",
-        29_800, kills=False, event_codes=("Z59.3",), event_nights=0,
+        name="dementia", codes=("G30.1", "G30.9", "F00.1"), share=0.15, women=0.62, age=(78, 6.5, 60, 95),
+        stages=(0.5, 0.35, 0.15), ecog=(0.25, 0.4, 0.25, 0.1), marked=0.5, second={},
+        arms={COMPARATOR: "N06DA02", NEW: "N06DX01"}, later=None, visit_days=150, stop_days=2_500,
+        ward="neurology", pathway="P062", cents=29_800, kills=False, event_codes=("Z59.3",), event_nights=0,
         panel=(_HAEMOGLOBIN, _GLUCOSE, _CREATININE),
     ),
 )  # fmt: skip

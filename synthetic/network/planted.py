@@ -35,7 +35,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class CoxModel:
     """The Cox model (`rwe.survival.cox`) that recovers a hazard, on the truth's rows whose time is above their entry.
 
     Parameters
@@ -92,10 +92,10 @@ class Hazard:
     delay_days: int = 0
 
     @property
-    def model(self) -> Model:
+    def model(self) -> CoxModel:
         """The model that recovers the effects."""
         columns = dict.fromkeys(effect.term.partition("=")[0] for effect in self.effects)
-        return Model(self.disease, "entry", *COLUMNS[self.outcome], tuple(columns), self.delay_days or None)
+        return CoxModel(self.disease, "entry", *COLUMNS[self.outcome], tuple(columns), self.delay_days or None)
 
     def effect(self, term: str) -> float:
         """Return the log hazard ratio of a term, 0 if it has none."""
@@ -103,16 +103,29 @@ class Hazard:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Confounding by indication: log odds that a person gets a newer medicine.
+class LogisticModel:
+    """The logistic model (`rwe.compare.logistic`) that recovers a choice, on all the truth's rows of the disease.
 
-    A logistic model of ``newer`` on the effects' terms recovers them, on all rows of the disease: those who entered
-    the records late have been selected by what the medicine did.
+    On all, because those who entered the records late have been selected by what the medicine did.
     """
+
+    disease: str
+    outcome: str
+    covariates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Confounding by indication: log odds that a person gets a newer medicine."""
 
     disease: str
     intercept: float
     effects: tuple[Effect, ...]
+
+    @property
+    def model(self) -> LogisticModel:
+        """The model that recovers the effects."""
+        return LogisticModel(self.disease, "newer", tuple(effect.term for effect in self.effects))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import rwe.compare as cp
 import rwe.survival as sv
 from synthetic.network.blocks import records, truth
 from synthetic.network.latent import log_ratio
-from synthetic.network.planted import Choice, Hazard, Model
+from synthetic.network.planted import Choice, CoxModel, Hazard
 from synthetic.network.world import PLANTED
 
 pytestmark = pytest.mark.ci
@@ -31,14 +31,14 @@ def courses(seed: int, n: int = 2_000) -> pl.DataFrame:
     return truth(seed, 0, n)["courses"]
 
 
-def rows_of(course: pl.DataFrame, model: Model) -> pl.DataFrame:
+def rows_of(course: pl.DataFrame, model: CoxModel) -> pl.DataFrame:
     """Return the rows that a model is fitted to."""
     mine = course.filter((pl.col("disease") == model.disease) | (model.disease == ""))
     rows = mine.filter(pl.col(model.time) > pl.col(model.entry))
     return rows if model.split_day is None else split(rows, model, model.split_day)
 
 
-def split(rows: pl.DataFrame, model: Model, day: int) -> pl.DataFrame:
+def split(rows: pl.DataFrame, model: CoxModel, day: int) -> pl.DataFrame:
     """Cut each person's follow-up in two after a day, with a column of ``delayed`` for each part."""
     early = rows.filter(pl.col(model.entry) < day).with_columns(
         pl.col(model.event) & (pl.col(model.time) <= day),
@@ -54,7 +54,7 @@ def split(rows: pl.DataFrame, model: Model, day: int) -> pl.DataFrame:
     return pl.concat([early, late.select(early.columns)], how="vertical_relaxed")
 
 
-def fitted(course: pl.DataFrame, model: Model) -> sv.Cox:
+def fitted(course: pl.DataFrame, model: CoxModel) -> sv.Cox:
     columns = {"time": model.time, "event": model.event, "entry": model.entry, "person": "person"}
     return sv.cox(rows_of(course, model), covariates=list(model.covariates), **columns)
 
@@ -81,7 +81,7 @@ def test_the_sicker_get_the_newer_medicine_as_planted(choice: Choice) -> None:
     within: Counter[str] = Counter()
     for seed in SEEDS:
         rows = courses(seed).filter(pl.col("disease") == choice.disease)
-        found = cp.logistic(rows, outcome="newer", covariates=[effect.term for effect in choice.effects]).coefficients
+        found = cp.logistic(rows, outcome=choice.model.outcome, covariates=choice.model.covariates).coefficients
         for term, estimate, error in found.select("term", "estimate", "std_error").iter_rows():
             within[term] += abs(estimate - wanted[term]) <= 2 * error
 
