@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import polars as pl
@@ -13,9 +13,12 @@ import polars as pl
 from rwe.result import Result, tidy
 from rwe.survival.bootstrap_question import Asked, draws
 from rwe.survival.clock import Clock, ClockName
+from rwe.survival.counts import Tally
 from rwe.survival.data import Levels, Response, names, read, respond
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
+from rwe.survival.gather import gather
 from rwe.survival.resampling import Draws
+from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
 
 Statistic: TypeAlias = Literal["rmst", "survival", "median", "cumulative_incidence"]
@@ -106,7 +109,7 @@ def bootstrap(
     Parameters
     ----------
     frame, time, event, entry, by, clock
-        As in `kaplan_meier`.
+        As in `kaplan_meier`; rows with late entry, weights or clusters must be held in one frame.
     cause, of
         In place of `event`: column of the cause of failure (0: censored), and the cause of interest.
     statistic
@@ -144,21 +147,22 @@ def bootstrap(
     refuse_draws(interval, replicates, seed, conf_level)
     asked = Asked(statistic, at, contrast, of)
     asked.refuse(event=event, cause=cause)
-    columns = [c for role in (event, cause, entry, by, weights, strata, cluster) for c in names(role)]
-    response = respond(
-        read(frame, [time, *columns]), time=time, event=event, cause=cause, entry=entry, by=names(by),
-        weights=weights, strata=names(strata), cluster=cluster, clock=clock,
-    )  # fmt: skip
-    spread = distribution(draws(response, asked), replicates, seed)
-    return _told(response, spread, asked, interval, conf_level, seed)
+    roles = Roles(time, event, cause, entry, names(by), names(strata), weights, clock)
+    rows: Response | Tally
+    if entry is None and weights is None and cluster is None:
+        rows = gather(frame, roles)
+    else:
+        rows = respond(read(frame, [*roles.columns, *names(cluster)]), cluster=cluster, **asdict(roles))
+    spread = distribution(draws(rows, asked), replicates, seed)
+    return _told(rows, spread, asked, interval, conf_level, seed)
 
 
 def _told(
-    response: Response, spread: Distribution[Draws], asked: Asked, interval: Interval, conf_level: float, seed: int
+    rows: Response | Tally, spread: Distribution[Draws], asked: Asked, interval: Interval, conf_level: float, seed: int
 ) -> Bootstrap:
     """Return the distribution as a result, with its table."""
-    shown, contrast = _labels(response.group, asked.contrast), asked.contrast
-    when = None if asked.at is None else response.clock.asked(asked.at, "at").item()
+    shown, contrast = _labels(rows.group, asked.contrast), asked.contrast
+    when = None if asked.at is None else rows.clock.asked(asked.at, "at").item()
     return Bootstrap(
         table=_table(spread, shown, when, interval, conf_level),
         replicates=spread.long(shown),
@@ -167,12 +171,19 @@ def _told(
         interval=interval,
         conf_level=conf_level,
         seed=seed,
-        notes=_notes(spread, response.dropped),
-        _n=(response.time.size, int(response.event.sum())),
-        _labels=tuple(response.group.labels()) if contrast is None else (contrast,),
-        _clock=response.clock,
+        notes=_notes(spread, rows.dropped),
+        _n=_numbers(rows),
+        _labels=tuple(rows.group.labels()) if contrast is None else (contrast,),
+        _clock=rows.clock,
         _frame=spread,
     )
+
+
+def _numbers(rows: Response | Tally) -> tuple[int, int]:
+    """Return how many rows there are, and how many of them fail."""
+    if isinstance(rows, Tally):
+        return int(rows.days.persons[:2].sum()), int(rows.days.persons[1].sum())
+    return rows.time.size, int(rows.event.sum())
 
 
 def _labels(group: Levels, contrast: str | None) -> pl.DataFrame:

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import I8
 from rwe.kernels.resample import INCIDENCE, QUANTILE, RMST, SURVIVAL
 from rwe.survival.clock import Clock
+from rwe.survival.counts import Tally
 from rwe.survival.data import Response
 from rwe.survival.distribution import refuse_other
 from rwe.survival.resampling import Draws, Question, cells_of
@@ -42,12 +43,12 @@ class Asked:
             )
 
 
-def draws(response: Response, asked: Asked) -> Draws:
+def draws(rows: Response | Tally, asked: Asked) -> Draws:
     """Return the cells that are drawn again, and what is asked of them."""
-    if asked.contrast is not None and response.group.n != 2:
-        raise DefinitionError(f"a contrast needs two groups; the column given as by holds {response.group.n}")
-    question = _question(response.clock, KINDS[asked.statistic], asked.at)
-    cells = cells_of(response, _status(response, asked.of), question.tick.size)
+    if asked.contrast is not None and rows.group.n != 2:
+        raise DefinitionError(f"a contrast needs two groups; the column given as by holds {rows.group.n}")
+    question = _question(rows.clock, KINDS[asked.statistic], asked.at)
+    cells = cells_of(rows, _wanted(rows.causes, asked.of), question.tick.size)
     estimate = cells.estimate(question)
     if np.isnan(estimate).any():
         short = f"{int(np.isnan(estimate).sum())} of {estimate.size} groups"
@@ -69,10 +70,10 @@ def _question(clock: Clock, kind: int, at: float | None) -> Question:
     return Question(ask, tick, np.ascontiguousarray(clock.widths(horizon)[:days]), 0.5)
 
 
-def _status(response: Response, of: int | str | None) -> I8:
-    status = response.event.astype(np.int64)
+def _wanted(causes: tuple[Any, ...], of: int | str | None) -> int:
+    """Return the code of the cause of interest; 0, which no failure has, where causes are not told apart."""
     if of is None:
-        return np.asarray(status)
-    if of not in response.causes:
-        raise DefinitionError(f"of = {of!r} is none of the {len(response.causes)} causes in the column given as cause")
-    return np.asarray(status + (response.cause == response.causes.index(of) + 1), np.int64)
+        return 0
+    if of not in causes:
+        raise DefinitionError(f"of = {of!r} is none of the {len(causes)} causes in the column given as cause")
+    return causes.index(of) + 1

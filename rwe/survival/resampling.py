@@ -13,6 +13,7 @@ from rwe.errors import DataError
 from rwe.execute import run
 from rwe.kernels._jit import F8, I4, I8
 from rwe.kernels.resample import answer, left_out, replicates, tabulate
+from rwe.survival.counts import Tally
 from rwe.survival.data import Response
 
 BLOCK = 16  # replicates a thread takes at once
@@ -132,21 +133,19 @@ class Draws:
         return np.asarray(pair[:, None], np.float64)
 
 
-def cells_of(response: Response, status: I8, days: int) -> Cells:
-    """Fold the rows of a response for resampling within groups and strata.
+def cells_of(rows: Response | Tally, wanted: int, days: int) -> Cells:
+    """Fold rows, or what was counted of them, for resampling within groups and strata.
 
     Parameters
     ----------
-    status
-        0 censored, 1 failed, 2 failed of the cause of interest.
+    wanted
+        Code of the cause of interest, or 0.
     days
         Ticks that matter; what happens on the last of them or later is told as censored on the last, unless
         follow-up is no longer than that.
     """
-    pool, n_groups = _pools(response), response.group.n
-    plain = response.weight is None and response.cluster is None and not (response.entry >= 0).any()
-    found = _counted(response, pool, status) if plain else _listed(response, pool, status)
-    if days < response.n_days:
+    found = _counted(rows, wanted) if isinstance(rows, Tally) else _listed(rows, wanted)
+    if days < rows.clock.n:
         late = pl.col("leave") >= days - 1
         found = found.with_columns(
             leave=pl.col("leave").clip(upper_bound=days - 1),
@@ -154,11 +153,14 @@ def cells_of(response: Response, status: I8, days: int) -> Cells:
             status=pl.when(late).then(0).otherwise("status"),
         )
     found = found.group_by(KEYS).agg(pl.col("mass").sum()).sort(KEYS)
-    unit_keys = ["pool", "cluster"] if response.cluster is not None else KEYS
+    return _cells(found, rows.group.n, days, clustered=isinstance(rows, Response) and rows.cluster is not None)
+
+
+def _cells(found: pl.DataFrame, n_groups: int, days: int, *, clustered: bool) -> Cells:
+    unit_keys = ["pool", "cluster"] if clustered else KEYS
     unit = found.select(pl.struct(unit_keys).rle_id().cast(pl.Int64))[unit_keys[0]].to_numpy()
-    mass = found["mass"].to_numpy()
-    weight = found["weight"].to_numpy()
-    if response.cluster is not None:
+    mass, weight = found["mass"].to_numpy(), found["weight"].to_numpy()
+    if clustered:
         weight, mass = weight * mass, np.ones(int(unit[-1]) + 1, np.int64)
     first = np.flatnonzero(np.diff(unit, prepend=-1))
     pools, of_row = _layout(found["pool"].to_numpy()[first], mass)
@@ -185,23 +187,28 @@ def _spans(cluster: I8, pool: I8) -> int:
     return int((high > low).sum())
 
 
-def _counted(response: Response, pool: I8, status: I8) -> pl.DataFrame:
-    """Return cells from the day table: no row is looked at twice."""
-    persons = response.fold(pool * 2 + (status == 2), int(pool.max() + 1) * 2).persons[:2]
+def _counted(rows: Tally, wanted: int) -> pl.DataFrame:
+    """Return cells of rows that carry no weight and enter at the start; status 2 is the cause of interest."""
+    persons = rows.days.persons[:2]
     failed, cell, leave = np.nonzero(persons)
-    columns = {"pool": cell // 2, "group": cell // 2 % response.group.n, "leave": leave}
-    columns["status"] = np.where(failed == 1, 1 + cell % 2, 0)
+    pool, code = np.divmod(cell, rows.n_codes)
+    columns = {"pool": pool, "group": pool % rows.group.n, "leave": leave}
+    columns["status"] = np.where(failed == 1, 1 + ((code == wanted) & (wanted > 0)), 0)
     frame = pl.DataFrame(columns | {"mass": persons[failed, cell, leave]})
     return frame.with_columns(cluster=pl.lit(0), enter=pl.lit(-1), weight=pl.lit(1.0)).cast(
         dict.fromkeys(["cluster", "enter"], pl.Int64)
     )
 
 
-def _listed(response: Response, pool: I8, status: I8) -> pl.DataFrame:
-    cluster = np.zeros(pool.size, np.int64) if response.cluster is None else response.cluster
-    columns = {"pool": pool, "cluster": cluster, "group": response.group.code, "status": status}
-    columns |= {"leave": response.time.astype(np.int64), "enter": response.entry.astype(np.int64)}
-    return pl.DataFrame(columns | {"weight": response.weights, "mass": np.ones(pool.size, np.int64)})
+def _listed(rows: Response, wanted: int) -> pl.DataFrame:
+    pool = _pools(rows)
+    status = rows.event.astype(np.int64)
+    if rows.cause is not None and wanted:
+        status += rows.cause == wanted
+    cluster = np.zeros(pool.size, np.int64) if rows.cluster is None else rows.cluster
+    columns = {"pool": pool, "cluster": cluster, "group": rows.group.code, "status": status}
+    columns |= {"leave": rows.time.astype(np.int64), "enter": rows.entry.astype(np.int64)}
+    return pl.DataFrame(columns | {"weight": rows.weights, "mass": np.ones(pool.size, np.int64)})
 
 
 def _layout(pool: I8, mass: I8) -> tuple[I8, I4]:
