@@ -194,33 +194,39 @@ def _survey(outcome: Outcome, plan: Design, frame: Any, *, sample: bool) -> Surv
     return survey(frame, outcome, plan, sample=sample)
 
 
-def _rows(model: Model, frame: Any, *, bare: bool = False) -> Iterator[ColumnRows]:
+def _each(model: Model, use: Callable[[ColumnRows], Answer], frame: Any, *, bare: bool = False) -> Iterator[Answer]:
+    """Yield what is made of each batch; a batch is let go before the next is read, so that one is held at a time."""
     columns = model.outcome.columns + ([] if bare else list(model.plan.columns))
-    for batch in batches(frame, columns, BATCH):
-        try:
-            yield model.rows(batch, bare=bare)
-        except NoValidAnswer:  # a batch of rows of weight 0
-            continue
+    made = map(partial(_used, model, use, bare=bare), batches(frame, columns, BATCH))
+    return (one for one in made if one is not None)
+
+
+def _used(model: Model, use: Callable[[ColumnRows], Answer], batch: pl.DataFrame, *, bare: bool) -> Answer | None:
+    try:
+        rows = model.rows(batch, bare=bare)
+    except NoValidAnswer:  # a batch of rows of weight 0
+        return None
+    return use(rows)
 
 
 def _sums(model: Model, beta: F8, hazard: F8, frame: Any, *, gram: bool) -> Sums:
     p = beta.size
     empty = Sums(np.zeros((model.occasions.nowhere + 1, p + 1)), np.zeros((p, p) if gram else (0, 0)), 0.0)
-    found = (rows.sums(beta, hazard, gram=gram) for rows in _rows(model, frame))
+    found = _each(model, lambda rows: rows.sums(beta, hazard, gram=gram), frame)
     return merge(add, itertools.chain([empty], found))
 
 
 def _leads(model: Model, beta: F8, hazard: F8, frame: Any) -> Leads:
     empty = Leads(np.zeros(model.occasions.nowhere + 1), np.zeros(beta.size), 0.0)
-    return merge(add, itertools.chain([empty], (rows.leads(beta, hazard) for rows in _rows(model, frame))))
+    return merge(add, itertools.chain([empty], _each(model, lambda rows: rows.leads(beta, hazard), frame)))
 
 
 def _weigh(model: Model, frame: Any) -> F8:
-    found = (rows.weigh() for rows in _rows(model, frame, bare=True))
+    found = _each(model, ColumnRows.weigh, frame, bare=True)
     return merge(np.add, itertools.chain([np.zeros(model.occasions.nowhere + 1)], found))
 
 
 def _squares(model: Model, best: Point, frame: Any) -> F8:
     p = best.beta.size
-    found = (squares(None, rows.rows, best) for rows in _rows(model, frame))
+    found = _each(model, lambda rows: squares(None, rows.rows, best), frame)
     return merge(np.add, itertools.chain([np.zeros((p, p))], found))

@@ -38,7 +38,8 @@ def batches(frame: Any, columns: Sequence[str], rows: int = BATCH) -> Iterator[p
     if isinstance(frame, str | Path) and Path(frame).is_file():
         with reading(columns):
             for first, n in _stretches(Path(frame), rows):
-                yield found.to_native().slice(first, n).collect(engine="streaming")
+                # whole groups: the streaming engine takes more than twice the processor time of the plain one
+                yield found.to_native().slice(first, n).collect(engine="in-memory")
         return
     if isinstance(frame, pl.DataFrame):
         yield from frame.select(list(dict.fromkeys(columns))).iter_slices(rows)

@@ -166,7 +166,7 @@ def survey(frame: Any, outcome: Outcome, plan: Design, *, sample: bool) -> Surve
         If rows break the contract of a column.
     """
     look = partial(attempt, partial(_surveyed, outcome=outcome, plan=plan, sample=sample))
-    read = (look(batch) for batch in batches(frame, [*outcome.columns, *plan.columns], BATCH))
+    read = map(look, batches(frame, [*outcome.columns, *plan.columns], BATCH))  # a batch is let go before the next
     return joined(outcome.whole.sound(read, rows_of))
 
 
