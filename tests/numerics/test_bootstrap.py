@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 
 from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.execute import Parts
 from rwe.kernels.draws import generator, multinomial
 
 NAMES: dict[str, Any] = {"time": "t", "event": "e"}
@@ -270,3 +272,19 @@ def test_a_median_that_is_not_reached_or_0_has_no_number(interval: Any, contrast
 def test_refusals(given: dict[str, Any], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         sv.bootstrap(_cohort(40).with_columns(e=pl.col("e") & (pl.col("t") < 30)), **NAMES, **given)
+
+
+@pytest.mark.parametrize(
+    "more", [{"statistic": "rmst", "event": "e"}, {"statistic": "cumulative_incidence", "cause": "c", "of": 2}]
+)
+def test_files_and_parts_give_the_bits_of_a_frame(more: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    n, cause = 3000, rng.integers(0, 3, 3000)
+    frame = pl.DataFrame({"t": rng.integers(1, 900, n), "c": cause, "e": cause > 0, "g": rng.integers(0, 2, n)})
+    asked: dict[str, Any] = {"time": "t", "by": "g", "contrast": "difference", "at": 400, "replicates": 40} | more
+    frame.write_parquet(tmp_path / "rows.parquet")
+
+    held = sv.bootstrap(frame, **asked)
+
+    for other in (tmp_path / "rows.parquet", frame.lazy(), Parts([frame[:1000], frame[1000:]])):
+        assert sv.bootstrap(other, **asked).replicates.equals(held.replicates)
