@@ -77,7 +77,7 @@ def cumulative_incidence(
     n_risk, n_leave = (of.w_risk, of.w_leave) if found.weighted else (of.n_risk, of.n_leave)
     numbers = {"n_risk": n_risk[g, day], "n_event": n_leave[g, c + 1, day], "n_censor": n_leave[g, 0, day]}
     values = limits(found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)
-    head = {"cause": pl.Series([counted.causes[k] for k in c]), "time": found.clock.times(day)}
+    head = {"cause": pl.Series(counted.causes).gather(c), "time": found.clock.times(day)}
     table = counted.group.spread(g, head | numbers | values)
     notes = _notes(counted.dropped, found) + never_censored(counted.causes, int(found.counts.n_leave[:, 0].sum()))
     return CumulativeIncidence(table, conf_level, conf_type, variance, counted.causes, notes, counted.group, found)
