@@ -48,6 +48,14 @@ def test_a_person_is_the_same_whoever_else_is_made(course: pl.DataFrame, clean: 
         assert_frame_equal(table, clean[name].filter(pl.col("person").is_between(700, 740)))
 
 
+def test_one_person_leaves_the_same_columns_as_many(course: pl.DataFrame, clean: dict[str, pl.DataFrame]) -> None:
+    for one in course.head(12).iter_slices(1):
+        alone = records(SEED, one)
+
+        assert {name: table.schema for name, table in alone.items()} == {n: table.schema for n, table in clean.items()}
+        assert sum(table.height for table in alone.values()) > 0 or not one["observed"].item()
+
+
 def test_neighbouring_seeds_share_nobody(course: pl.DataFrame) -> None:
     other = truth(SEED + 1, 0, 3_000)["courses"]
 
