@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """OMOP CDM 5.4: the common model that every hospital is brought to."""
 
-from rwe.cdm.model import Cdm
+from rwe.cdm.model import SITE, Cdm
 from rwe.cdm.tables import BUCKETS, PROVENANCE, TABLES
 
-__all__ = ["BUCKETS", "PROVENANCE", "TABLES", "Cdm"]
+__all__ = ["BUCKETS", "PROVENANCE", "SITE", "TABLES", "Cdm"]

@@ -12,6 +12,8 @@ import polars as pl
 from rwe.cdm.tables import TABLES
 from rwe.errors import DataError
 
+SITE = "_site"  # the column that tells the hospital of a row, where the tables of several may be read together
+
 
 @dataclass(frozen=True, slots=True)
 class Cdm:
@@ -20,7 +22,7 @@ class Cdm:
     Parameters
     ----------
     tables
-        Lazy tables by OMOP name, with the columns of `rwe.cdm.TABLES`.
+        Lazy tables by OMOP name, with the columns of `rwe.cdm.TABLES`; with `SITE` too where hospitals are together.
     accounting
         What became of the source rows: stream, record, rule, outcome, n (`rwe.harmonise`).
     """

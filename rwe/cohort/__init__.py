@@ -3,5 +3,6 @@
 """From the common model to people with a day zero, a baseline, endpoints and an attrition."""
 
 from rwe.cohort.build import Cohort, build_cohort
+from rwe.cohort.examples import differences
 
-__all__ = ["Cohort", "build_cohort"]
+__all__ = ["Cohort", "build_cohort", "differences"]

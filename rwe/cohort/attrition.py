@@ -1,56 +1,84 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who remains after each criterion, and how many each one took away."""
+"""Who remains after each criterion, and how many each one took away: persons and index records, whole and by group."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
+from rwe.cohort.criteria import Test
 from rwe.errors import NoValidAnswer
-from rwe.result import tidy
-from rwe.spec.study import Criterion
 
-Step = tuple[str, pl.Expr]
-
-
-def keep(criterion: Criterion, endpoints: Sequence[str]) -> pl.Expr:
-    """Return the test of a criterion; a missing value fails it."""
-    if criterion.known:
-        return pl.all_horizontal(pl.col(v).is_not_null() for v in criterion.known)
-    if criterion.min_follow_up is not None:
-        return pl.all_horizontal(pl.col(f"{e}_days") >= criterion.min_follow_up for e in endpoints).fill_null(
-            value=False
-        )
-    value = pl.col(criterion.variable or "")
-    if criterion.one_of:
-        return value.is_in(criterion.one_of).fill_null(value=False)
-    above = value >= criterion.at_least if criterion.at_least is not None else pl.lit(value=True)
-    below = value <= criterion.at_most if criterion.at_most is not None else pl.lit(value=True)
-    return (above & below).fill_null(value=False)
+Row = dict[str, Any]
+STOP = "_stop"
 
 
-def apply(frame: pl.DataFrame, steps: Sequence[Step], population: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return those who pass every step, and the tidy count after each.
+def walk(people: pl.DataFrame, steps: Sequence[Test]) -> pl.Series:
+    """Return for each person the number of the first step that is not passed; ``len(steps)`` where all are."""
+    failed = [pl.when(~test.fill_null(value=False)).then(pl.lit(i)) for i, (_, test) in enumerate(steps)]
+    return people.select(pl.coalesce(*failed, pl.lit(len(steps))).cast(pl.Int64).alias(STOP)).to_series()
+
+
+def persons(stops: pl.Series, steps: Sequence[Test], population: str) -> list[Row]:
+    """Return the persons that each step takes away and leaves.
 
     Raises
     ------
     NoValidAnswer
         If a step leaves nobody: the message names it.
     """
-    rows = []
-    for name, test in steps:
-        left = frame.filter(test)
+    rows, left = [], stops.len()
+    for i, (name, _) in enumerate(steps):
+        before, left = left, int((stops > i).sum())
         rows += [
-            {"outcome": name, "estimand": "excluded", "n": frame.height - left.height},
-            {"outcome": name, "estimand": "remaining", "n": left.height},
+            {"outcome": name, "estimand": "excluded", "n": before - left},
+            {"outcome": name, "estimand": "remaining", "n": left},
         ]
-        if not left.height:
-            before = ", ".join(f"{row['outcome']} {row['n']}" for row in rows if row["estimand"] == "remaining")
+        if not left:
+            said = ", ".join(f"{row['outcome']} {row['n']}" for row in rows if row["estimand"] == "remaining")
             raise NoValidAnswer(
-                f"population '{population}': criterion '{name}' leaves nobody of {frame.height} "
-                f"(remaining after each: {before}); look at the variable it tests and at what was rejected or unmapped"
+                f"population '{population}': criterion '{name}' leaves nobody of {before} "
+                f"(remaining after each: {said}); look at the variable it tests and at what was rejected or unmapped"
             )
-        frame = left
-    return frame, tidy(rows, analysis="attrition", population=population) if rows else tidy([])
+    return rows
+
+
+def by_group(people: pl.DataFrame, stops: pl.Series, steps: Sequence[Test], groups: Sequence[str]) -> pl.DataFrame:
+    """Return persons and index records after each step, for everyone and by the values of each of `groups`.
+
+    Columns ``group`` (``""``, or ``<column>=<value>``), ``outcome``, ``estimand`` (``remaining``, ``excluded``,
+    ``remaining_records``, ``excluded_records``), ``n``. The first line is ``index``: everyone with an index date.
+    The groups of one column add up to everyone at every step.
+    """
+    counted = people.select("index_records", *groups).with_columns(stops.alias(STOP))
+    parts = [_lines(counted, pl.lit(""), steps)]
+    for column in groups:
+        value = pl.col(column).cast(pl.String).fill_null("unknown")
+        parts.append(_lines(counted, pl.format(f"{column}={{}}", value), steps))
+    return pl.concat(parts)
+
+
+def _lines(counted: pl.DataFrame, group: pl.Expr, steps: Sequence[Test]) -> pl.DataFrame:
+    names = pl.DataFrame({STOP: range(-1, len(steps)), "outcome": ["index", *(name for name, _ in steps)]})
+    tally = counted.group_by(group.alias("group"), STOP).agg(n=pl.len().cast(pl.Int64), records=pl.sum("index_records"))
+    whole = tally.group_by("group").agg(pl.sum("n").alias("all"), pl.sum("records").alias("all_records"))
+    lines = (
+        whole.join(names, how="cross")
+        .join(tally, on=["group", STOP], how="left")
+        .sort("group", STOP)
+        .with_columns(pl.col("n", "records").fill_null(0))
+        .with_columns(
+            (pl.col("all") - pl.col("n").cum_sum().over("group")).alias("remaining"),
+            (pl.col("all_records") - pl.col("records").cum_sum().over("group")).alias("remaining_records"),
+        )
+        .rename({"n": "excluded", "records": "excluded_records"})
+    )
+    kinds = ["excluded", "remaining", "excluded_records", "remaining_records"]
+    return (
+        lines.unpivot(kinds, index=["group", STOP, "outcome"], variable_name="estimand", value_name="n")
+        .sort("group", STOP, pl.col("estimand").replace_strict({k: i for i, k in enumerate(kinds)}))
+        .select("group", "outcome", "estimand", pl.col("n").cast(pl.Int64))
+    )

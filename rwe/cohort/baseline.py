@@ -4,55 +4,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
-from rwe.spec.study import Variable
-
-Read = Callable[[str], pl.DataFrame]
-
-
-def baseline(index: pl.DataFrame, variables: dict[str, Variable], read: Read) -> pl.DataFrame:
-    """Add each variable to `index` (``person_id``, ``index_date``, ``year_of_birth``)."""
-    return reduce(lambda frame, item: _add(frame, item[0], item[1], read), variables.items(), index)
+from rwe.cohort.records import Derived, Read, nearest, since_index
+from rwe.spec.population import Variable
 
 
-def _add(frame: pl.DataFrame, name: str, variable: Variable, read: Read) -> pl.DataFrame:
+def baseline(variables: Mapping[str, Variable], index: pl.DataFrame, read: Read) -> list[Derived]:
+    """Return each variable; beside one that is read from a record the column ``_<name>/gap``, the day of that record.
+
+    Of ``exists`` the gap is that of the first record in the window.
+    """
+    return [_one(name, variable, index, read) for name, variable in variables.items()]
+
+
+def _one(name: str, variable: Variable, index: pl.DataFrame, read: Read) -> Derived:
     if variable.kind == "age":
         # Only the year of birth is kept, so age is the difference of years: right to within one year.
-        return frame.with_columns((pl.col("index_date").dt.year() - pl.col("year_of_birth")).cast(pl.Int64).alias(name))
-    near = _nearest(frame, read(variable.record or ""), variable.window)
-    joined = frame.join(near.select("person_id", "concept", "number", "level"), on="person_id", how="left")
-    value = _VALUE[variable.kind](variable)
-    return joined.with_columns(value.alias(name)).drop("concept", "number", "level")
-
-
-def _nearest(index: pl.DataFrame, records: pl.DataFrame, window: tuple[int, int]) -> pl.DataFrame:
-    """Return each person's record nearest to the index date within `window` days of it."""
-    gap = (pl.col("day") - pl.col("index_date")).dt.total_days()
-    return (
-        records.join(index.select("person_id", "index_date"), on="person_id")
-        .with_columns(gap.alias("gap"))
-        .filter(pl.col("gap").is_between(*window))
-        .sort("person_id", pl.col("gap").abs(), "gap", "concept", "number", "level")
-        .unique("person_id", keep="first", maintain_order=True)
+        age = (pl.col("index_date").dt.year() - pl.col("_year_of_birth")).cast(pl.Int64)
+        return Derived([age.alias(name)])
+    rows, gap = since_index(read(variable.record or ""), index), f"_{name}/gap"
+    if variable.kind == "exists":
+        found = rows.filter(pl.col("gap").is_between(*variable.window)).group_by("person_id")
+        exists = pl.when(pl.col(gap).is_not_null()).then(pl.lit("yes")).otherwise(pl.lit("no"))
+        return Derived([exists.alias(name)], [found.agg(pl.col("gap").min().alias(gap))])
+    value = f"_{name}/value"
+    held = nearest(rows, variable.window).select(
+        "person_id", _VALUE[variable.kind](variable).alias(value), pl.col("gap").alias(gap)
     )
+    return Derived([pl.col(value).alias(name)], [held])
 
 
-def _level(variable: Variable) -> pl.Expr:
-    names = {concept: level for level, concepts in variable.levels.items() for concept in concepts}
-    coded = pl.coalesce("level", "concept")
-    return coded.replace_strict(names, default=None, return_dtype=pl.String)
-
-
-def _exists(_: Variable) -> pl.Expr:
-    return pl.when(pl.col("concept").is_not_null()).then(pl.lit("yes")).otherwise(pl.lit("no"))
+def level_of(levels: Mapping[str, Sequence[int]]) -> pl.Expr:
+    """Return the level that a record names: by its value, or by its own concept where it has none."""
+    names = {concept: level for level, concepts in levels.items() for concept in concepts}
+    return pl.coalesce("level", "concept").replace_strict(names, default=None, return_dtype=pl.String)
 
 
 _VALUE: dict[str, Callable[[Variable], pl.Expr]] = {
     "number": lambda _: pl.col("number"),
-    "level": _level,
-    "exists": _exists,
+    "level": lambda variable: level_of(variable.levels),
 }

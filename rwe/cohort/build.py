@@ -4,22 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, reduce
 
 import polars as pl
 
 from rwe.cdm import Cdm
-from rwe.cohort import attrition
+from rwe.cohort import attrition, time_zero
 from rwe.cohort.baseline import baseline
-from rwe.cohort.endpoint import endpoint
-from rwe.cohort.records import last_seen, records
+from rwe.cohort.criteria import Test, criteria
+from rwe.cohort.endpoint import endpoints
+from rwe.cohort.follow_up import follow_up
+from rwe.cohort.intervals import intervals
+from rwe.cohort.outcomes import outcomes
+from rwe.cohort.records import Read, records
 from rwe.errors import NoValidAnswer
 from rwe.result import Result, tidy
+from rwe.spec.base import Where
 from rwe.spec.study import Study
 
-Read = Callable[[str], pl.DataFrame]
+_NOTHING = Result(tidy([]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +34,46 @@ class Cohort:
     Parameters
     ----------
     subjects
-        One row a person: ``person_id``, ``index_date``, baseline variables, ``<endpoint>_days``
-        (whole days from the index date), ``<endpoint>_event`` and ``in_<population>``.
+        One row a person: ``person_id``, ``site`` (hospital of the index record), ``index_date``, ``index_records``
+        (such records in the period), ``entry_days`` where entry is late, baseline variables, ``<endpoint>_days``
+        (whole days from the index date), ``<endpoint>_event``, ``<endpoint>_reason`` (why follow-up ended), what is
+        measured, intervals, and ``in_<population>``.
     attrition
         Persons remaining after and excluded by each criterion, for each population.
+    by_group
+        Persons and index records after each criterion, by hospital and arm; for tracing inside the zone.
+    time_zero
+        Whom what looks past day zero concerns (`rwe.cohort.time_zero.audit`).
     """
 
     subjects: pl.DataFrame
     attrition: Result
+    by_group: Result = field(default=_NOTHING)
+    time_zero: Result = field(default=_NOTHING)
 
     def of(self, population: str) -> pl.DataFrame:
         """Return the people of one population."""
         return self.subjects.filter(pl.col(f"in_{population}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Everyone with an index date, judged: ``in_<population>`` says who belongs where.
+
+    Parameters
+    ----------
+    people
+        As `Cohort.subjects`, with the columns that those were made from, whose names begin with ``_``.
+    steps
+        The tests of each population, in their order.
+    stops
+        For each population the number of the first test that each person failed.
+    """
+
+    people: pl.DataFrame
+    tests: Mapping[Where, Test]
+    steps: Mapping[str, list[Test]]
+    stops: Mapping[str, pl.Series]
 
 
 def build_cohort(cdm: Cdm, study: Study) -> Cohort:
@@ -51,54 +84,84 @@ def build_cohort(cdm: Cdm, study: Study) -> Cohort:
     NoValidAnswer
         If nobody has the index record, or a criterion leaves nobody.
     """
-
-    @cache
-    def read(name: str) -> pl.DataFrame:
-        return records(cdm, study.records[name], study.as_of)
-
-    everyone = cdm.table("person").select("person_id", "year_of_birth").collect()
-    people = _with_endpoints(_index(everyone, study, read), cdm, study, read)
-    people = baseline(people, study.baseline, read).drop("year_of_birth", "last_seen").sort("person_id")
-    shared = [("event_free_at_index", pl.col("_event_free"))]
-    shared += [(c.name, attrition.keep(c, [*study.endpoints])) for c in study.eligibility]
-    start = tidy(
-        [
-            {"outcome": "everyone", "estimand": "remaining", "n": everyone.height},
-            {"outcome": "index", "estimand": "excluded", "n": everyone.height - people.height},
-            {"outcome": "index", "estimand": "remaining", "n": people.height},
-        ],
-        analysis="attrition",
-    )
-    subjects, counts = people, []
-    for name, population in study.populations.items():
-        steps = shared + [(c.name, attrition.keep(c, [*study.endpoints])) for c in population.criteria]
-        members, table = attrition.apply(people, steps, name)
-        counts += [start.with_columns(pl.lit(name).alias("population")), table]
-        subjects = subjects.with_columns(pl.col("person_id").is_in(members["person_id"].implode()).alias(f"in_{name}"))
-    eligible = subjects.filter(pl.any_horizontal(pl.col(f"in_{p}") for p in study.populations)).drop("_event_free")
-    return Cohort(eligible, Result(pl.concat(counts), {"as_of": str(study.as_of)}))
-
-
-def _index(everyone: pl.DataFrame, study: Study, read: Read) -> pl.DataFrame:
-    """Return the people with an index record in the period, and the day of the first."""
-    first = (
-        read(study.index.record)
-        .filter(pl.col("day").is_between(study.index.start, study.index.end))
-        .group_by("person_id")
-        .agg(pl.col("day").min().alias("index_date"))
-    )
-    if first.is_empty():
+    everyone = cdm.table("person").select(pl.len()).collect().item()
+    found = select(cdm, study)
+    if found.people.is_empty():
         raise NoValidAnswer(
             f"nobody has the index record '{study.index.record}' between {study.index.start} and {study.index.end}; "
             "check its concepts in the study file and what was rejected or unmapped"
         )
-    return everyone.join(first, on="person_id", validate="1:1")
+    start = [
+        {"outcome": "everyone", "estimand": "remaining", "n": everyone},
+        {"outcome": "index", "estimand": "excluded", "n": everyone - found.people.height},
+        {"outcome": "index", "estimand": "remaining", "n": found.people.height},
+    ]
+    tables = [
+        tidy([*start, *attrition.persons(found.stops[name], steps, name)], analysis="attrition", population=name)
+        for name, steps in found.steps.items()
+    ]
+    groups = ["site", *([study.focus.by] if study.focus.by else [])]
+    grouped = [
+        tidy(attrition.by_group(found.people, found.stops[name], steps, groups), analysis="attrition", population=name)
+        for name, steps in found.steps.items()
+    ]
+    eligible = found.people.filter(pl.any_horizontal(pl.col(f"in_{name}") for name in study.populations))
+    return Cohort(
+        eligible.select(pl.exclude(r"^_.*$")),
+        Result(pl.concat(tables), {"as_of": str(study.as_of)}),
+        Result(pl.concat(grouped), {"as_of": str(study.as_of)}),
+        time_zero.audit(found.people, study, found.tests),
+    )
 
 
-def _with_endpoints(people: pl.DataFrame, cdm: Cdm, study: Study, read: Read) -> pl.DataFrame:
-    people = people.join(last_seen(cdm, study.as_of), on="person_id", how="left", validate="1:1")
-    for name, spec in study.endpoints.items():
-        people = endpoint(people, name, spec, read, lambda r: study.records[r].table == "death")
+def select(cdm: Cdm, study: Study) -> Selection:
+    """Judge everyone who has an index record; nobody need remain."""
+
+    @cache
+    def read(name: str) -> pl.LazyFrame:
+        return records(cdm, study.records[name], study.as_of)
+
+    index = _index(cdm, study, read)
+    judged = criteria(cdm, study, index, read)
+    parts = [
+        follow_up(cdm, study, index),
+        *baseline(study.baseline, index, read),
+        judged.derived,
+        *endpoints(study, index, read),
+        *outcomes(study, index, read),
+        *intervals(study, read),
+        time_zero.treated(study, index, read),
+    ]
+    frames = pl.collect_all([frame for part in parts for frame in part.frames], engine="streaming")
+    people = reduce(lambda left, right: left.join(right, on="person_id", how="left", validate="1:1"), frames, index)
+    people = people.with_columns(column for part in parts for column in part.columns).sort("person_id")
+    steps = {name: [*_from_the_start(study), *judged.steps(name)] for name in study.populations}
+    stops = {name: attrition.walk(people, tests) for name, tests in steps.items()}
+    members = [(stops[name] == len(tests)).alias(f"in_{name}") for name, tests in steps.items()]
+    return Selection(people.with_columns(members), judged.tests, steps, stops)
+
+
+def _index(cdm: Cdm, study: Study, read: Read) -> pl.DataFrame:
+    """Return the people with an index record in the period: the day and hospital of the first, and how many."""
+    known = cdm.table("person").select("person_id", pl.col("year_of_birth").alias("_year_of_birth"))
+    first = (
+        read(study.index.record)
+        .filter(pl.col("day").is_between(study.index.start, study.index.end))
+        .group_by("person_id")
+        .agg(
+            pl.col("site").filter(pl.col("day") == pl.col("day").min()).min(),
+            pl.col("day").min().alias("index_date"),
+            pl.len().cast(pl.Int64).alias("index_records"),
+        )
+    )
+    return known.join(first, on="person_id", validate="1:1").collect(engine="streaming")
+
+
+def _from_the_start(study: Study) -> list[Test]:
+    """Return the tests that every study makes of its people."""
     # An event before day zero is an error of time zero, never a survival time below nought.
-    free = pl.all_horizontal(pl.col(f"{e}_days") >= 0 for e in study.endpoints).fill_null(value=False)
-    return people.with_columns(free.alias("_event_free"))
+    tests = [("event_free_at_index", pl.all_horizontal(pl.col(f"{e}_days") >= 0 for e in study.endpoints))]
+    if study.index.entry == "observation":
+        entered = [pl.col(f"{e}_days") > pl.col("entry_days") for e in study.endpoints]
+        tests.append(("entered", pl.all_horizontal(entered)))
+    return tests

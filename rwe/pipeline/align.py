@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rwe.cdm import TABLES, Cdm
+from rwe.cdm import SITE, TABLES, Cdm
 from rwe.harmonise import harmonise
 from rwe.pipeline.extract import landing_table
 from rwe.pipeline.planning import Source
@@ -50,11 +50,13 @@ def _cdm_table(store: Store, site: str, name: str) -> Table:
 
 
 def together(parts: Iterable[Aligned]) -> Cdm:
-    """Return the common model of all hospitals; a person seen in several stands once."""
+    """Return the common model of all hospitals, each row with its `SITE`; a person seen in several stands once."""
     found = list(parts)
-    if len(found) == 1:
-        return found[0].cdm
-    tables = {name: pl.concat([part.cdm.table(name) for part in found]) for name in TABLES}
-    for name in ("person", "death"):
+    tables = {name: pl.concat([_named(part, name) for part in found]) for name in TABLES}
+    for name in ("person", "death") if len(found) > 1 else ():
         tables[name] = tables[name].sort("person_id", "_source_commit").unique("person_id", keep="first")
     return Cdm(tables, pl.concat([part.cdm.accounting for part in found]))
+
+
+def _named(part: Aligned, table: str) -> pl.LazyFrame:
+    return part.cdm.table(table).with_columns(pl.lit(part.site).alias(SITE))

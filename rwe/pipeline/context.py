@@ -22,7 +22,7 @@ from rwe.reimbursement import Agreement
 from rwe.report import context as card
 from rwe.result import Result, tidy
 from rwe.spec.base import Text
-from rwe.spec.study import Variable
+from rwe.spec.population import Variable
 from rwe.store import Store
 
 OUTCOMES = ("accepted", "rejected", "merged", "unmapped", "repaired")

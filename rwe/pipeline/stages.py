@@ -44,10 +44,12 @@ def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
 
 
 def write_select(folder: Path, cohort: Cohort) -> None:
-    """Write the people and the exact attrition."""
+    """Write the people, the exact attrition, whole and by hospital and arm, and the audit of time zero."""
     into = stage(folder, "select")
     write_table(into / "subjects.parquet", cohort.subjects)
     write_table(into / "attrition.csv", cohort.attrition.table)
+    write_table(into / "attrition_by_group.csv", cohort.by_group.table)
+    write_table(into / "time_zero.csv", cohort.time_zero.table)
 
 
 def write_result(folder: Path, name: str, stage_name: str, result: Result) -> None:

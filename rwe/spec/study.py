@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -12,119 +11,11 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rwe.errors import DefinitionError, Problem
-from rwe.spec.base import Int, Name, Part, Real, Text, Where, locate, nearest, placed, read
-
-Window = tuple[Int, Int]
-Used = tuple[Where, str, list[str]]
-Table = Literal[
-    "condition_occurrence",
-    "death",
-    "drug_exposure",
-    "episode",
-    "measurement",
-    "observation",
-    "procedure_occurrence",
-    "visit_occurrence",
-]
-
-
-class Record(Part):
-    """What the study calls a kind of record, in the terms of the common model."""
-
-    table: Table
-    concepts: tuple[Int, ...] = ()
-
-
-class Index(Part):
-    """The day that starts a person's clock: the first such record in the period."""
-
-    record: Name
-    start: date
-    end: date
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Index:
-        if self.end < self.start:
-            raise ValueError("end lies before start")
-        return self
-
-
-class Variable(Part):
-    """A baseline variable, read from records within `window` days around the index date.
-
-    ``age`` is years from the year of birth; ``number`` the nearest numeric value; ``level`` the
-    nearest coded value, named by `levels`; ``exists`` is ``yes`` where there is such a record and
-    ``no`` where there is none. `cuts` are inclusive upper bounds that class a number for tables.
-    """
-
-    title: Text
-    kind: Literal["age", "number", "level", "exists"]
-    record: Name | None = None
-    window: Window = (0, 0)
-    levels: dict[str, tuple[Int, ...]] = Field(default_factory=dict)
-    names: dict[str, Text] = Field(default_factory=dict)
-    unit: Text | None = None
-    cuts: tuple[Real, ...] = ()
-
-    @model_validator(mode="after")
-    def _complete(self) -> Variable:
-        if self.kind != "age" and self.record is None:
-            raise ValueError("needs a record to be read from")
-        if self.kind == "level" and not self.levels:
-            raise ValueError("needs levels: the concepts that each level stands for")
-        if self.window[0] > self.window[1]:
-            raise ValueError("window must run from the earlier to the later day")
-        return self
-
-
-class Criterion(Part):
-    """One line of eligibility, counted in the attrition."""
-
-    name: Name
-    title: Text
-    known: tuple[Name, ...] = ()
-    variable: Name | None = None
-    at_least: Real | None = None
-    at_most: Real | None = None
-    one_of: tuple[str, ...] = ()
-    min_follow_up: Int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _one_test(self) -> Criterion:
-        bounds = self.at_least is not None or self.at_most is not None
-        if bool(self.known) + bounds + bool(self.one_of) + (self.min_follow_up is not None) != 1:
-            raise ValueError("needs exactly one test: known, at_least/at_most, one_of or min_follow_up")
-        if (bounds or self.one_of) and self.variable is None:
-            raise ValueError("names no variable to test")
-        return self
-
-
-class Population(Part):
-    """A named part of the eligible people: the criteria beyond the study's own."""
-
-    title: Text
-    criteria: tuple[Criterion, ...] = ()
-
-
-class Endpoint(Part):
-    """Time from index to the first of `events`, else to the last day known without one.
-
-    ``last_seen`` is the last day the person was known alive; a record name is the last such record
-    (a recurrence check). `after_check` says what a death later than the last check counts as when
-    no other event came first: ``event`` at its date, or ``censor`` at the check.
-    """
-
-    title: Text
-    definition: Text
-    events: tuple[Name, ...] = Field(min_length=1)
-    check: Name | None = None
-    after_check: Literal["event", "censor"] = "event"
-
-    @model_validator(mode="after")
-    def _check_known(self) -> Endpoint:
-        if self.after_check == "censor" and self.check is None:
-            raise ValueError("after_check: censor needs the check record it censors at")
-        return self
+from rwe.spec.base import Day, Int, Name, Part, Text, Where, locate, nearest, placed, read
+from rwe.spec.endpoint import Endpoint, Interval, Outcome
+from rwe.spec.population import Criterion, Index, Population, Record, Variable, once
+from rwe.spec.study_names import columns, names_used
+from rwe.spec.time_zero import refusals
 
 
 class AnalysisSpec(Part):
@@ -179,8 +70,25 @@ class Focus(Part):
     check_endpoint: Name | None = None
 
 
+class LookAhead(Part):
+    """Variables and criteria that look past the index date, and why that does no harm to this question."""
+
+    names: tuple[Name, ...] = Field(min_length=1)
+    why: Text
+
+
 class Study(Part):
-    """The whole study file."""
+    """The whole study file.
+
+    Parameters
+    ----------
+    lost_after
+        Who was last seen more days than this before the data cut counts as lost, the others as followed to the end.
+    looks_ahead
+        What may look past the index date (`rwe.spec.time_zero`).
+    examples
+        File of example patients and what becomes of them (`rwe.spec.examples`), tried before real data are touched.
+    """
 
     study: Name
     version: str
@@ -197,6 +105,11 @@ class Study(Part):
     eligibility: tuple[Criterion, ...] = ()
     populations: dict[Name, Population] = Field(min_length=1)
     endpoints: dict[Name, Endpoint] = Field(min_length=1)
+    outcomes: dict[Name, Outcome] = Field(default_factory=dict)
+    intervals: dict[Name, Interval] = Field(default_factory=dict)
+    lost_after: Day = 365
+    looks_ahead: tuple[LookAhead, ...] = ()
+    examples: str | None = None
     trial: str | None = None
     analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
     reimbursement: Reimbursement | None = None
@@ -211,47 +124,17 @@ class Study(Part):
             raise ValueError(f"id used twice: {', '.join(twice)}")
         return value
 
+    @field_validator("eligibility")
+    @classmethod
+    def _names_once(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        return once(value)
 
-def names_used(study: Study) -> Iterator[Used]:
-    """Yield each name the study file uses, with its place and the names it may be."""
-    records, variables = [*study.records], [*study.baseline]
-    populations, endpoints = [*study.populations], [*study.endpoints]
-    yield ("index", "record"), study.index.record, records
-    for name, variable in study.baseline.items():
-        if variable.record:
-            yield ("baseline", name, "record"), variable.record, records
-    yield from _in_criteria(("eligibility",), study.eligibility, variables)
-    for name, population in study.populations.items():
-        yield from _in_criteria(("populations", name, "criteria"), population.criteria, variables)
-    for name, endpoint in study.endpoints.items():
-        for i, event in enumerate((*endpoint.events, *filter(None, [endpoint.check]))):
-            place = ("events", i) if i < len(endpoint.events) else ("check",)
-            yield ("endpoints", name, *place), event, records
-    for i, asked in enumerate(study.analyses):
-        yield ("analyses", i, "population"), asked.population, populations
-    allowed = {"everyone": populations, "trial_like": populations, "by": variables}
-    for key, name in study.focus.model_dump(exclude={"milestone"}, exclude_none=True).items():
-        yield ("focus", key), name, allowed.get(key, endpoints)
-    yield from _of_analyses(study)
-    if study.reimbursement:
-        yield ("reimbursement", "population"), study.reimbursement.population, populations
-
-
-def _of_analyses(study: Study) -> Iterator[Used]:
-    ids = [asked.id for asked in study.analyses]
-    for i, figure in enumerate(study.key_figures):
-        if figure.id:
-            yield ("key_figures", i, "id"), figure.id, ids
-    if study.reimbursement and study.reimbursement.evidence:
-        yield ("reimbursement", "evidence"), study.reimbursement.evidence, ids
-
-
-def _in_criteria(where: Where, criteria: tuple[Criterion, ...], variables: list[str]) -> Iterator[Used]:
-    for i, criterion in enumerate(criteria):
-        if criterion.variable:
-            yield (*where, i, "variable"), criterion.variable, variables
-        for k, name in enumerate(criterion.known):
-            yield (*where, i, "known", k), name, variables
+    @model_validator(mode="after")
+    def _columns_once(self) -> Study:
+        named = columns(self)
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            raise ValueError(f"two things of the study would both be called {', '.join(twice)}; rename one")
+        return self
 
 
 def load_study(path: Path) -> Study:
@@ -267,6 +150,7 @@ def load_study(path: Path) -> Study:
         nearest(path, where, name, allowed) for where, name, allowed in names_used(study) if name not in allowed
     ]
     problems += _missing_files(path, study)
+    problems += placed(path, refusals(study))
     if problems:
         raise DefinitionError(problems)
     return study
@@ -275,6 +159,7 @@ def load_study(path: Path) -> Study:
 def _missing_files(path: Path, study: Study) -> list[Problem]:
     named: list[tuple[Where, str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
     named += [(("trial",), study.trial)] if study.trial else []
+    named += [(("examples",), study.examples)] if study.examples else []
     named += [(("reimbursement", "agreement"), study.reimbursement.agreement)] if study.reimbursement else []
     return [fault for where, name in named for fault in _missing_file(path, where, name)]
 
