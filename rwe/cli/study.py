@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ def demo(*, dry_run: DryRun = False, common: Common = ALL, voice: Talk) -> int:
 
 
 def check(*studies: Study, _common: Common = ALL, voice: Talk) -> int:
-    """Check studies and every file they name; say all faults at once."""
+    """Check studies and every file they name; say all faults at once, and what may mislead."""
     if not studies:
         raise DefinitionError(word("error.no_study"))
     from rwe import pipeline
@@ -44,6 +45,9 @@ def check(*studies: Study, _common: Common = ALL, voice: Talk) -> int:
     if problems := [problem for study in studies for problem in pipeline.check(study)]:
         raise DefinitionError(problems)
     for study in studies:
+        for remark in pipeline.remarks(study):
+            voice.event("remark", **asdict(remark))
+            voice.say("check.remark", text=remark)
         voice.event("checked", study=str(study))
         voice.say("check.good", study=study)
     return 0

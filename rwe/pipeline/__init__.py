@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rwe.pipeline.order import run
-    from rwe.pipeline.planning import Plan, check, load_plan
+    from rwe.pipeline.planning import Plan, check, load_plan, remarks
     from rwe.pipeline.show import plan, report
     from rwe.pipeline.summary import KeyFigure, RunSummary
 
-__all__ = ["KeyFigure", "Plan", "RunSummary", "check", "load_plan", "plan", "report", "run"]
-_HOME = dict.fromkeys(("Plan", "check", "load_plan"), "planning")
+__all__ = ["KeyFigure", "Plan", "RunSummary", "check", "load_plan", "plan", "remarks", "report", "run"]
+_HOME = dict.fromkeys(("Plan", "check", "load_plan", "remarks"), "planning")
 _HOME |= (
     {"run": "order"} | dict.fromkeys(("KeyFigure", "RunSummary"), "summary") | dict.fromkeys(("plan", "report"), "show")
 )

@@ -23,7 +23,7 @@ from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
-from rwe.pipeline.planning import Plan, load_plan
+from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.plugins import Inputs
@@ -90,6 +90,7 @@ def run(
         with recorded(catalogue, run_id, plan, folder.relative_to(home)) as record:
             work = _Work(plan, home, folder, run_id, started, progress)
             taken, aligned, notices = work.gather()
+            notices = [*map(str, remarks(study_path)), *notices]
             reads = [read for part in taken for read in part.reads]
             aside = {f"{r.site}/{r.stream}": r.fault for r in reads if r.fault}
             record.exit_code = DataError.exit_code if aside else 0

@@ -15,11 +15,13 @@ from rwe import plugins
 from rwe.disclosure import Policy
 from rwe.errors import DefinitionError, Problem, RweError
 from rwe.plugins import Analysis
+from rwe.spec import time_zero
 from rwe.spec.agreement import Agreement, load_agreement
-from rwe.spec.base import Part, locate, nearest, part, placed
+from rwe.spec.base import Part, locate, nearest, part, placed, read
+from rwe.spec.examples import Examples
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
-from rwe.spec.names import ARM, ENDPOINT, POPULATION, TRIAL_ENDPOINT, VARIABLE, Context
+from rwe.spec.names import ARM, ENDPOINT, INTERVAL, OUTCOME, POPULATION, TRIAL_ENDPOINT, VARIABLE, Context
 from rwe.spec.site import Site, load_site
 from rwe.spec.study import AnalysisSpec, Study, load_study
 from rwe.spec.trial import TrialFile, load_trial_file
@@ -117,11 +119,14 @@ def load_plan(path: Path) -> Plan:
         agreement = attempt(partial(_agreement, agreement_file, names, contract.population), ("reimbursement",))
     asks = [partial(_asked, path, study, i, spec, names) for i, spec in enumerate(study.analyses)]
     asked = [attempt(ask, ("analyses", i)) for i, ask in enumerate(asks)]
+    example_file = locate(study.examples, path) if study.examples else None
+    if example_file and not faults:
+        attempt(partial(_tried, example_file, study), ("examples",))
     if faults:
         raise DefinitionError(faults)
     found = tuple(s for s in sources if s)
     files = [path, *(f for f, _ in sites), *(f for s in found for f in s.mapping.files)]
-    files += [f for f in (trial_file, agreement_file) if f]
+    files += [f for f in (trial_file, agreement_file, example_file) if f]
     return Plan(study, found, trial_file, agreement, tuple(a for a in asked if a), tuple(files))
 
 
@@ -133,7 +138,18 @@ def _source(file: Path) -> Source:
 def _names(study: Study, trial: TrialFile | None) -> Context:
     """Return what the names of agreement and analyses may be; nothing of a trial that could not be read."""
     known = {VARIABLE: [*study.baseline], POPULATION: [*study.populations], ENDPOINT: [*study.endpoints]}
+    known |= {OUTCOME: [*study.outcomes], INTERVAL: [*study.intervals]}
     return known | ({TRIAL_ENDPOINT: [*trial.endpoints], ARM: [*trial.arms]} if trial else {})
+
+
+def _tried(file: Path, study: Study) -> Examples:
+    """Bring the example patients through the cohort's code; where it gives another answer, the definition is wrong."""
+    from rwe.cohort import differences
+
+    examples = read(file, Examples)
+    if found := differences(study, examples):
+        raise DefinitionError(placed(file, found))
+    return examples
 
 
 def _agreement(file: Path, names: Context, settled: str) -> Agreement:
@@ -168,3 +184,8 @@ def check(path: Path) -> list[Problem]:
     except DefinitionError as exc:
         return list(exc.problems) or [_at(path, (), exc)]
     return []
+
+
+def remarks(path: Path) -> list[Problem]:
+    """Return what in a study without faults may mislead: what looks past day zero and has no reason beside it."""
+    return placed(path, time_zero.remarks(load_study(path)))

@@ -40,7 +40,8 @@ class RunSummary:
     previous, changes
         The run before of the same study (None where there is none to compare with), and what differs from it.
     notices
-        What a person should know: repairs of the store, columns that came, a tracking server that was away.
+        What a person should know: what of the study may mislead, repairs of the store, columns that came, a tracking
+        server that was away.
     aside
         Why a stream was not read to its end, by ``site/stream``; the run stands on what had landed before.
     """

@@ -159,9 +159,9 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _short_study(configs: Path) -> None:
-    """Write the study without trial, agreement and key figures, which has the same people and endpoints."""
+    """Write the study without trial, agreement, examples and key figures, which has the same people and endpoints."""
     study = yaml.safe_load((configs / FULL).read_text("utf-8"))
-    for part in ("trial", "reimbursement", "key_figures"):
+    for part in ("trial", "reimbursement", "examples", "key_figures"):
         del study[part]
     options = {"endpoints": ["os", "rfs"], "milestones": [365], "tau": 365}
     study["analyses"] = [{"id": "survival", "analysis": "survival", "population": "registry", "options": options}]
@@ -351,6 +351,19 @@ def test_one_national_number_under_two_patient_numbers_is_one_person_or_refused(
     assert ward.attrition("everyone", "remaining") == people
     assert (ward.released() == undisturbed) is (people == PATIENTS)
     ward.names_nobody(done)
+
+
+def test_a_run_says_what_looks_past_day_zero_without_a_reason(ward: Ward, undisturbed: Tables) -> None:
+    reasoned = "- names:\n  - menopause\n  - size\n  - grade\n"
+    ward.edit(SHORT, f"{reasoned}  - nodes\n", reasoned)
+    done = ward.run()
+
+    assert done.code == 0
+    assert "nodes: may be read after treatment began" in done.events["notice"]["text"]
+    audit = pl.read_csv(ward.newest() / "3-select" / "time_zero.csv").filter(outcome="nodes")
+    concerned = dict(audit.select("estimand", "n").iter_rows())
+    assert concerned == {"measured_after_index": 0, "left_within_reach": 0, "treated_before_measured": 0}
+    assert ward.released() == undisturbed
 
 
 def test_a_cohort_of_nobody_has_no_answer_and_says_who_was_left_when(ward: Ward, undisturbed: Tables) -> None:

@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from rwe import pipeline
+from rwe.cli.app import main
 from rwe.pipeline.planning import load_plan
 from rwe.plugins import hospital
 
 CONFIGS = hospital("breast").study.parents[1]
 COVARIATES = "covariates: [hormonal, chemotherapy, age, menopause, size, grade, nodes, pgr, er]"
 STUDY, AGREEMENT = "studies/breast_hormonal.yaml", "agreements/hormonal_breast.yaml"
+EXAMPLES = "examples/breast_hormonal_patients.yaml"
+HAS_RECORDS = "records: {of: [hormonal], window: [0, 90], at_least: 1}"
 
 
 @pytest.fixture
@@ -102,6 +106,32 @@ def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
             "population: registry",
             "records.population: the study settles population 'treated'; write the same here",
         ),
+        (
+            EXAMPLES,
+            "rfs_days: 730, rfs_event: true, rfs_reason",
+            "rfs_days: 731, rfs_event: true, rfs_reason",
+            "relapsed_under_therapy.expect.values.rfs_days: expected 731, the definition gives 730",
+        ),
+        (EXAMPLES, "- [nodes, 1985-03-11, 4]", "- [nodse, 1985-03-11, 4]", "the study has no record 'nodse'; it has"),
+        (EXAMPLES, "populations: [", "popultions: [", "popultions: unknown key; did you mean 'populations'?"),
+        (
+            STUDY,
+            "../examples/breast",
+            "../examples/brest",
+            "examples: no such file '../examples/brest_hormonal_patients.yaml'",
+        ),
+        (
+            STUDY,
+            "names: [hormonal, chemo",
+            "names: [hormonall, chemo",
+            "names.0: unknown name 'hormonall'; did you mean",
+        ),
+        (
+            STUDY,
+            "min_follow_up: 1\n",
+            f"min_follow_up: 1\n  - {{name: given, title: {{en: x, bg: x}}, {HAS_RECORDS}}}\n",
+            "eligibility.2.records: given: counts records up to 90 days after the index date",
+        ),
     ],
 )
 def test_a_name_that_nothing_bears_is_placed(configs: Path, file: str, old: str, new: str, said: str) -> None:
@@ -117,3 +147,36 @@ def test_an_agreement_may_ask_for_a_larger_smallest_cell_never_for_a_smaller(con
     assert load_plan(configs / STUDY).policy.threshold == 49
     assert edited(configs, AGREEMENT, "min_cell: 50", "min_cell: 2") == []
     assert load_plan(configs / STUDY).policy.threshold == 12
+
+
+def test_a_definition_that_changed_meets_its_examples(configs: Path) -> None:
+    given = edited(
+        configs,
+        STUDY,
+        "kind: exists, record: hormonal, window: [0, 90]",
+        "kind: exists, record: hormonal, window: [0, 91]",
+    )
+
+    late = "therapy_a_day_too_late.expect"
+    assert [fault.split(": ", 2)[1:] for fault in given] == [
+        [
+            f"patients.{late}.populations",
+            "expected [registry, node_positive], the definition gives [registry, node_positive, treated]",
+        ],
+        [f"patients.{late}.values.hormonal", "expected no, the definition gives yes"],
+    ]
+
+
+def test_what_looks_past_day_zero_without_a_reason_is_remarked(
+    configs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.remarks(configs / STUDY) == []
+    assert edited(configs, STUDY, "names: [hormonal, chemotherapy]", "names: [chemotherapy]") == []
+
+    assert main(["check", str(configs / STUDY), "--json"]) == 0
+
+    said = capsys.readouterr()
+    remark, checked = map(json.loads, said.out.splitlines()[:2])
+    assert (remark["event"], checked["event"]) == ("remark", "checked")
+    assert remark["where"] == "baseline.hormonal.window"
+    assert "splits people by what happens up to 90 days after the index date" in said.err
