@@ -37,10 +37,9 @@ class Characteristics:
 
     def run(self, inputs: Inputs, options: Options) -> Result:
         """Describe each variable in each group; with two groups, their standardised difference too."""
-        people = inputs.people
         variables = options.variables or tuple(v for v in inputs.study.baseline if v != options.by)
         _known(inputs, (*variables, *([options.by] if options.by else [])))
-        groups = {"overall": people} | _split(people, options.by)
+        groups = inputs.groups(options.by)
         rows = [row for v in variables for name, part in groups.items() for row in _describe(part, v, name)]
         if options.by and len(groups) == 3:
             _, low, high = groups.values()
@@ -56,13 +55,6 @@ class Characteristics:
 def _known(inputs: Inputs, variables: tuple[str, ...]) -> None:
     if unknown := sorted(set(variables) - set(inputs.study.baseline)):
         raise DefinitionError(f"characteristics: unknown baseline variables {unknown}; add them to `baseline`")
-
-
-def _split(people: pl.DataFrame, by: str | None) -> dict[str, pl.DataFrame]:
-    if by is None:
-        return {}
-    parts = people.drop_nulls(by).sort(by).partition_by(by, as_dict=True, maintain_order=True)
-    return {f"{by}={level}": part for (level,), part in parts.items()}
 
 
 def _describe(people: pl.DataFrame, variable: str, group: str) -> Iterator[Row]:

@@ -103,6 +103,7 @@ class CoxModel:
             scaled,
             time=time,
             event=event,
+            entry=inputs.entry,
             covariates=options.covariates or None,
             formula=options.formula,
             strata=options.strata,
@@ -119,7 +120,7 @@ class CoxModel:
             parts.append(_counted(model.proportional_hazards().to_result(**labels).table, fitted.table))
         others = [tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")]
         if _one_curve(model, options):
-            others.append(_baseline(people, time, event, model.baseline()))
+            others.append(_baseline(people, time, event, inputs.entry, model.baseline()))
         rest = pl.concat(others).with_columns(pl.lit(text).alias(name) for name, text in labels.items())
         settings: dict[str, Any] = {
             "terms": [_term(name, options) for name in model.design.names],
@@ -168,9 +169,9 @@ def _per_term(table: pl.DataFrame, people: pl.DataFrame, event: str, design: Des
     return own.select(table.columns)
 
 
-def _baseline(people: pl.DataFrame, time: str, event: str, hazard: pl.DataFrame) -> pl.DataFrame:
+def _baseline(people: pl.DataFrame, time: str, event: str, entry: str | None, hazard: pl.DataFrame) -> pl.DataFrame:
     """Return the cumulative baseline hazard on each day somebody left, with those at risk and the events so far."""
-    left = rwe.survival.kaplan_meier(people, time=time, event=event).table
+    left = rwe.survival.kaplan_meier(people, time=time, event=event, entry=entry).table
     rows = left.sort("time").join_asof(hazard.sort("time"), on="time", strategy="backward")
     rows = rows.select(
         "time",

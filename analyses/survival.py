@@ -66,7 +66,7 @@ class Survival:
 def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
     people, time, event = inputs.people, f"{endpoint}_days", f"{endpoint}_event"
     labels = {"population": inputs.population, "outcome": endpoint}
-    how: dict[str, Any] = {"time": time, "event": event, "by": options.by}
+    how: dict[str, Any] = {"time": time, "event": event, "by": options.by, "entry": inputs.entry}
     km = rwe.survival.kaplan_meier(people, **how, conf_level=options.conf_level)
     years = _years(people[time])
     curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)

@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 import rwe
-from rwe.errors import NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result
 from rwe.spec.base import Day, Name, Part, Real
@@ -71,6 +71,8 @@ class TrialComparison:
 
 
 def _trial(inputs: Inputs, options: Options) -> TrialBaseline:
+    if inputs.entry:
+        raise DefinitionError("trial_comparison does not take late entry; let index.entry be index for this study")
     if inputs.trial is None:
         raise NoValidAnswer("trial_comparison needs a trial: name one under `trial` in the study file")
     trial = inputs.trial

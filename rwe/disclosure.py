@@ -120,7 +120,7 @@ def _in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     part would then tell the few by which they differ.
     """
     # what a sum owed rests on stays as exact as the sum, from which it can be computed
-    of_persons = pl.col("estimand").is_in(("survival", "milestone")) & (pl.col("analysis") != "settlement")
+    of_persons = pl.col("estimand").is_in(("survival", "milestone", "response")) & (pl.col("analysis") != "settlement")
     of_persons &= pl.col("_size") > 0
     unit = policy.rounding / pl.col("_size")
 
@@ -194,10 +194,13 @@ def _rounded(count: pl.Expr, policy: Policy) -> pl.Expr:
 
 def _moments(frame: pl.DataFrame) -> pl.DataFrame:
     """Shorten means and spreads: a long mean of whole numbers is a fraction whose denominator is the exact count."""
-    value = pl.col("estimate")
-    short = pl.when(value.abs() < 10).then(value.round_sig_figs(3)).otherwise(value.round(1))
-    moment = pl.col("estimand").is_in(("mean", "sd"))
-    return frame.with_columns(pl.when(moment).then(short).otherwise(value).alias("estimate"))
+    moment = pl.col("estimand").is_in(("mean", "sd", "mean_change"))
+
+    def shortened(value: pl.Expr) -> pl.Expr:
+        short = pl.when(value.abs() < 10).then(value.round_sig_figs(3)).otherwise(value.round(1))
+        return pl.when(moment).then(short).otherwise(value)
+
+    return frame.with_columns(shortened(pl.col(c)) for c in ("estimate", "conf_low", "conf_high"))
 
 
 def _proportions(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -42,6 +42,19 @@ class Inputs:
         """The people of the analysis' population, one row each."""
         return self.cohort.of(self.population)
 
+    @property
+    def entry(self) -> str | None:
+        """The column of the day after which a person is at risk, where the study's entry is late."""
+        return "entry_days" if self.study.index.entry == "observation" else None
+
+    def groups(self, by: str | None) -> dict[str, pl.DataFrame]:
+        """Return the people as ``overall``, and by the levels of a baseline variable as ``<by>=<level>``."""
+        people = self.people
+        if by is None:
+            return {"overall": people}
+        parts = people.drop_nulls(by).sort(by).partition_by(by, as_dict=True, maintain_order=True)
+        return {"overall": people, **{f"{by}={level}": part for (level,), part in parts.items()}}
+
 
 class Analysis(Protocol):
     """A named analysis that a study file may ask for."""
