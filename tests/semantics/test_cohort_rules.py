@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from rwe.cdm import SITE
 from rwe.cohort import build_cohort, differences
+from rwe.pipeline.align import Aligned, together
 from rwe.spec.examples import Examples
 from rwe.spec.study import Study
 from rwe.spec.time_zero import findings, refusals, remarks
@@ -297,6 +298,20 @@ def _site(table: str) -> pl.Expr:
         if table == "person"
         else pl.when(even).then(pl.lit("west")).otherwise(pl.lit("east")).alias(SITE)
     )
+
+
+def test_rows_of_several_hospitals_bear_their_hospital_and_persons_stand_once() -> None:
+    cdm = model()
+    tables = {name: frame.with_columns(_source_commit=pl.lit(1)) for name, frame in cdm.tables.items()}
+    parts = [Aligned(site, model(**tables), pl.DataFrame(), {}) for site in ("east", "west")]
+
+    both, one = together(parts), together(parts[1:])
+
+    assert both.table("person").collect().height == cdm.table("person").collect().height
+    surgeries = both.table("procedure_occurrence").collect()
+    assert surgeries.group_by(SITE).len().sort(SITE).rows() == [("east", 6), ("west", 6)]
+    assert build_cohort(both, study()).subjects["site"].unique().to_list() == ["east"]  # of one day the first by name
+    assert build_cohort(one, study()).subjects["site"].unique().to_list() == ["west"]
 
 
 def test_eligibility_that_is_known_later_is_refused_unless_a_reason_stands() -> None:

@@ -8,11 +8,14 @@ import math
 from typing import Any
 
 import polars as pl
+import pytest
 from numpy.testing import assert_allclose
 
-from analyses import follow_up, outcomes, survival
+from analyses import cox, follow_up, outcomes, survival, trial_comparison
+from rwe import survival as sv
 from rwe.cohort import Cohort
 from rwe.disclosure import protect
+from rwe.errors import DefinitionError
 from rwe.plugins import Analysis, Inputs
 from rwe.result import SCHEMA, Result
 from rwe.spec.study import Study
@@ -128,3 +131,22 @@ def test_late_entry_reaches_the_estimators() -> None:
 
     # two are at risk on day 5, two on day 10: without late entry it would be three
     assert_allclose(table.filter(estimand="milestone")["estimate"].item(), 1 / 2, err_msg="S(7)")
+
+
+def test_late_entry_reaches_the_cox_model_and_is_refused_beside_a_trial() -> None:
+    index = {"record": "drug", "start": d("2010-01-01"), "end": d("2012-12-31"), "entry": "observation"}
+    late = asked(index=index, baseline=STUDY.model_dump()["baseline"], endpoints={"e": endpoint(events=["death"])})
+    days = range(20, 100, 4)
+    people = pl.DataFrame({"e_days": days, "entry_days": [day // 3 * (day % 8 == 0) for day in days]}).with_columns(
+        e_event=pl.col("e_days") % 20 != 0,
+        arm=pl.when(pl.col("e_days") % 3 == 0).then(pl.lit("yes")).otherwise(pl.lit("no")),
+    )
+
+    found = run(cox.ANALYSIS, people, late, endpoint="e", covariates=["arm"]).table.filter(estimand="hazard_ratio")
+
+    direct = sv.cox(
+        people, time="e_days", event="e_event", entry="entry_days", covariates=["arm"], reference={"arm": "no"}
+    ).to_result()
+    assert found["estimate"].to_list() == direct.table.filter(estimand="hazard_ratio")["estimate"].to_list()
+    with pytest.raises(DefinitionError, match="trial_comparison does not take late entry"):
+        run(trial_comparison.ANALYSIS, people, late, endpoint="e", margins=["arm"])
