@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,12 +19,13 @@ from rwe.store import Store, Table
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """One hospital in the common model, and the newest landing commit of each of its streams."""
+    """One hospital in the common model, and newest commits: of its streams' landing, and of the model's `tables`."""
 
     site: str
     cdm: Cdm
     rejected: pl.DataFrame
     commits: dict[str, int]
+    tables: dict[str, int]
 
 
 def align(source: Source, store: Store) -> Aligned:
@@ -42,11 +43,19 @@ def align(source: Source, store: Store) -> Aligned:
     for name, table in tables.items():
         table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)
     cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting)
-    return Aligned(site, cdm, made.rejected, commits)
+    return Aligned(site, cdm, made.rejected, commits, {name: table.commit for name, table in tables.items()})
 
 
 def _cdm_table(store: Store, site: str, name: str) -> Table:
     return store.table(f"{site}/cdm/{name}", partition_by="bucket")
+
+
+def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | None:
+    """Return the common model of a hospital at earlier commits of its tables, None where nothing came since."""
+    if commits.keys() != part.tables.keys() or commits == part.tables:
+        return None
+    tables = {name: _cdm_table(store, part.site, name).current(commit) for name, commit in commits.items()}
+    return Cdm(tables, pl.DataFrame())
 
 
 def together(parts: Iterable[Aligned]) -> Cdm:

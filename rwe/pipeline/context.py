@@ -18,6 +18,7 @@ from rwe.disclosure import Policy, Released, protect
 from rwe.errors import DefinitionError
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.planning import Plan
+from rwe.pipeline.quality import Assessed, gate_cards, scorecards
 from rwe.reimbursement import Agreement
 from rwe.report import context as card
 from rwe.result import Result, tidy
@@ -34,6 +35,7 @@ def context(
     released: Mapping[str, Released],
     aligned: Iterable[Aligned],
     store: Store,
+    assessed: Assessed,
     run_id: str,
     started: datetime,
 ) -> card.Context:
@@ -57,6 +59,8 @@ def context(
         policy=card.PolicyCard(**asdict(plan.policy)),
         methods=_methods(settings, _levels(released)),
         quality=tuple(_quality(sites, plan.policy)),
+        scorecard=scorecards(assessed.cards, plan.policy),
+        gates=gate_cards(assessed.gates, plan.asked),
         provenance=_provenance(plan, sites, store, run_id, started),
         settings=settings,
     )

@@ -24,6 +24,7 @@ from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
 from rwe.pipeline.planning import Plan, load_plan, remarks
+from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.plugins import Inputs
@@ -95,9 +96,11 @@ def run(
             aside = {f"{r.site}/{r.stream}": r.fault for r in reads if r.fault}
             record.exit_code = DataError.exit_code if aside else 0
             record.commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
-            work.answer(together(aligned), aligned)
+            work.answer(together(aligned), aligned, work.assess(aligned))
             dossier = work.report(lang)
             changes = work.compare(previous, lang, notices)
+            if previous:
+                notices += drifts(aligned, work.store, work.folder, home / previous.folder)
             work.seal(record.commits, taken)
             notices += work.track(track)
     return RunSummary(
@@ -148,27 +151,39 @@ class _Work:
         remarks = [f"{r.site}/{r.stream}: {text}" for part in taken for r in part.reads for text in r.remarks]
         return taken, aligned, [*store.notices, *remarks]
 
-    def answer(self, cdm: Cdm, aligned: list[Aligned]) -> None:
+    def assess(self, aligned: list[Aligned]) -> Assessed:
+        """Put the checks of quality to the records of each hospital, and say how the gates of the study stand."""
+        self.progress("assess")
+        assessed = assess_sites(aligned, self.plan.study.gates, self.started.date())
+        stages.write_quality(self.folder, assessed.cards)
+        return assessed
+
+    def answer(self, cdm: Cdm, aligned: list[Aligned], assessed: Assessed) -> None:
         """Select, analyse, compare, reimburse and release."""
         self.progress("select")
         cohort = build_cohort(cdm, self.plan.study)
         stages.write_select(self.folder, cohort)
         trial = load_trial(self.plan.trial) if self.plan.trial else None
-        results = {"attrition": cohort.attrition, **self._analyses(cohort, trial)}
+        results = {"attrition": cohort.attrition, **self._analyses(cohort, trial, assessed)}
         if self.plan.agreement and self.plan.study.reimbursement:
             evidence = results.get(self.plan.study.reimbursement.evidence or "")
             results["settlement"] = self._settle(cdm, cohort, self.plan.agreement, evidence)
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into, self.plan.policy)
-        fitted = [asked.spec.id for asked in self.plan.asked if asked.spec.analysis == "cox"]
+        fitted = [
+            asked.spec.id for asked in self.plan.asked if asked.spec.analysis == "cox" and asked.spec.id in results
+        ]
         write_models({name: released[name] for name in fitted}, into)
-        words = context(self.plan, trial, released, aligned, self.store, self.run_id, self.started)
+        words = context(self.plan, trial, released, aligned, self.store, assessed, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 
-    def _analyses(self, cohort: Cohort, trial: TrialBaseline | None) -> dict[str, Result]:
+    def _analyses(self, cohort: Cohort, trial: TrialBaseline | None, assessed: Assessed) -> dict[str, Result]:
+        """Run every analysis but those that a gate withholds: an estimate nobody may use is not made."""
         results = {}
         for asked in self.plan.asked:
+            if assessed.withheld(asked.spec.id):
+                continue
             self.progress(f"analyse {asked.spec.id}")
             inputs = Inputs(self.plan.study, cohort, asked.spec.population, trial)
             result = asked.analysis.run(inputs, asked.options)

@@ -117,6 +117,7 @@ def load_plan(path: Path) -> Plan:
     agreement = None
     if contract and agreement_file:
         agreement = attempt(partial(_agreement, agreement_file, names, contract.population), ("reimbursement",))
+    faults += _gates(path, study)
     asks = [partial(_asked, path, study, i, spec, names) for i, spec in enumerate(study.analyses)]
     asked = [attempt(ask, ("analyses", i)) for i, ask in enumerate(asks)]
     example_file = locate(study.examples, path) if study.examples else None
@@ -161,6 +162,20 @@ def _agreement(file: Path, names: Context, settled: str) -> Agreement:
         differs = f"the study settles population '{settled}'; write the same here"
         raise DefinitionError(placed(file, [(("records", "population"), differs)]))
     return agreement
+
+
+def _gates(path: Path, study: Study) -> list[Problem]:
+    """Return the gates that name a check, table or field of which nothing is asked."""
+    if not study.gates:
+        return []
+    from rwe.quality import misplaced
+
+    return [
+        nearest(path, ("gates", i, key), str(getattr(gate, key)), allowed, "nothing is asked of")
+        for i, gate in enumerate(study.gates)
+        if (fault := misplaced(gate))
+        for key, allowed in [fault]
+    ]
 
 
 def _asked(path: Path, study: Study, i: int, spec: AnalysisSpec, names: Context) -> Asked:

@@ -16,15 +16,21 @@ from rwe.cohort import Cohort
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.extract import Extracted
 from rwe.pipeline.files import write_table
+from rwe.quality import Scorecard
 from rwe.reimbursement import Settlement
 from rwe.result import Result
 
 NAMES = ("extract", "harmonise", "select", "analyse", "compare", "reimburse")
 
 
+def stage_path(folder: Path, name: str) -> Path:
+    """Return where the folder of a stage is."""
+    return folder / f"{NAMES.index(name) + 1}-{name}"
+
+
 def stage(folder: Path, name: str) -> Path:
     """Return the folder of a stage, made."""
-    path = folder / f"{NAMES.index(name) + 1}-{name}"
+    path = stage_path(folder, name)
     path.mkdir(exist_ok=True)
     return path
 
@@ -41,6 +47,32 @@ def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
         write_table(into / f"{part.site}-accounting.csv", part.cdm.accounting)
         write_table(into / f"{part.site}-rejected.csv", part.rejected)
         _json(into / f"{part.site}-commits.json", part.commits)
+        _json(into / f"{part.site}-tables.json", part.tables)
+
+
+def write_quality(folder: Path, cards: Mapping[str, Scorecard]) -> None:
+    """Write the verdict on every check, hospital by hospital."""
+    into = stage(folder, "harmonise")
+    for site, card in cards.items():
+        write_table(into / f"{site}-checks.csv", card.lines)
+
+
+def write_drift(folder: Path, site: str, result: Result) -> None:
+    """Write what differs from the extract of the run before."""
+    write_table(stage(folder, "harmonise") / f"{site}-drift.csv", result.table)
+
+
+def read_commits(folder: Path, site: str) -> dict[str, int]:
+    """Return the commits of a hospital's tables of the common model that a run read; none where it did not say."""
+    path = stage_path(folder, "harmonise") / f"{site}-tables.json"
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def read_rejected(folder: Path, site: str) -> pl.DataFrame:
+    """Return which source rows of a hospital a run refused, by which rule; none where it did not say."""
+    path = stage_path(folder, "harmonise") / f"{site}-rejected.csv"
+    schema = dict.fromkeys(("stream", "record", "_key", "rule"), pl.String())
+    return pl.read_csv(path, schema=schema) if path.is_file() else pl.DataFrame(schema=schema)
 
 
 def write_select(folder: Path, cohort: Cohort) -> None:

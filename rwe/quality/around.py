@@ -12,6 +12,27 @@ from rwe.quality.rules import BIRTH, DEATH, IN_VISIT, MIDYEAR, VISIT_END, VISIT_
 
 SEX = "_sex"
 Tables = Mapping[str, pl.LazyFrame]
+_READ: Mapping[str, Mapping[str, pl.DataType]] = {
+    "person": {
+        **dict.fromkeys(("person_id", "year_of_birth", "month_of_birth", "day_of_birth"), pl.Int64()),
+        "birth_datetime": pl.Datetime(),
+        "gender_concept_id": pl.Int64(),
+    },
+    "death": {"person_id": pl.Int64(), "death_date": pl.Date()},
+}
+
+
+def read_people(tables: Tables) -> Tables:
+    """Read once what every table is joined to, births, sexes and deaths; a field that is missing is unknown of all."""
+    found = {}
+    for name, fields in _READ.items():
+        if name not in tables:
+            continue
+        rows = tables[name]
+        there = rows.collect_schema().names()
+        lacking = [pl.lit(None, dtype=kind).alias(field) for field, kind in fields.items() if field not in there]
+        found[name] = rows.with_columns(lacking).select(*fields).collect(engine="streaming").lazy()
+    return found
 
 
 def with_people(rows: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from rwe.cdm import Cdm
 from rwe.errors import DataError
 from rwe.quality import concepts, lookups, people, rules
-from rwe.quality.around import Tables, with_people, with_visits
+from rwe.quality.around import Tables, read_people, with_people, with_visits
 from rwe.quality.checks import Check
 from rwe.quality.scorecard import Counted, Scorecard, Seen, scorecard
 from rwe.spec.omop import dated_by
@@ -55,7 +55,7 @@ def assess(
     by_table: dict[str, list[Check]] = {}
     for check in checks:
         by_table.setdefault(check.table, []).append(check)
-    given = {**(reference or {}), **cdm.tables}
+    given = {**(reference or {}), **cdm.tables, **read_people(cdm.tables)}
     held = {table: _pass(table, asked, cdm.tables, given) for table, asked in by_table.items() if table in cdm.tables}
     return scorecard(by_table, {table: one.read(as_of) for table, one in held.items()})
 
@@ -93,7 +93,7 @@ class _Pass:
         rows = self.rows
         if any(map(rules.people_asked, self.counted)):
             rows = with_people(rows, self.given)
-        if any(map(rules.visits_asked, self.counted)):
+        if any(rules.table_asked(check) == "visit_occurrence" for check in self.counted):
             rows = with_visits(rows, self.given)
         pairs = [rules.pair(check, self.kinds[check.field], today) for check in self.counted]
         sums = [pl.len().alias("rows"), self._lag(today).alias("lag")]
@@ -146,7 +146,7 @@ def _needs(check: Check) -> str:
         return lookups.target(check)[0]
     if check.name == "plausibleGenderUseDescendants":
         return concepts.ANCESTOR
-    return "visit_occurrence" if rules.visits_asked(check) else ""
+    return rules.table_asked(check)
 
 
 def _fields(check: Check) -> set[str]:

@@ -71,11 +71,6 @@ def dqd_checks() -> tuple[Check, ...]:
     return tuple(check for kind in _sheet("Check_Descriptions") for check in _checks(kind))
 
 
-def check_names() -> tuple[str, ...]:
-    """Return the types of check that are asked, in the order of the dashboard."""
-    return tuple(dict.fromkeys(check.name for check in dqd_checks()))
-
-
 def _checks(kind: dict[str, str]) -> Iterator[Check]:
     level = cast(Level, kind["checkLevel"].lower())
     for row in _sheet(f"{level.capitalize()}_Level"):

@@ -45,9 +45,11 @@ def people_asked(check: Check) -> bool:
     return of_person or check.name in ("plausibleAfterBirth", "plausibleBeforeDeath", "plausibleDuringLife")
 
 
-def visits_asked(check: Check) -> bool:
-    """Tell whether it needs the days of the row's visit."""
-    return check.name == "withinVisitDates"
+def table_asked(check: Check) -> str:
+    """Return the table of visits or deaths that a check cannot be put without, ``""`` for any other."""
+    if check.name in ("plausibleBeforeDeath", "plausibleDuringLife"):
+        return "death"
+    return "visit_occurrence" if check.name == "withinVisitDates" else ""
 
 
 def _all(broken: pl.Expr) -> Pair:

@@ -14,6 +14,7 @@ from rwe.quality.checks import CATEGORIES, Check
 from rwe.result import Result, tidy
 
 PASSED, FAILED, NOT_APPLICABLE = STATUSES = ("passed", "failed", "not_applicable")
+_NO_ROWS = ("cdmTable", "cdmField", "sourceValueCompleteness")  # which count tables, fields and codes
 Counted = tuple[int, int]  # rows that break the rule, rows asked
 
 LINES: dict[str, pl.DataType] = {
@@ -57,6 +58,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """How fresh a table is: its rows, and the days from its newest records to the day of the assessment."""
+
+    rows: int
+    lag_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """The checks of one hospital: counts only, no row of a person.
 
@@ -64,12 +73,12 @@ class Scorecard:
     ----------
     lines
         One row a check, with the columns of `LINES`; ``reason`` says why one is not applicable.
-    lag_days
-        By table, days from the newest records (the 99th of 100) to the day of the assessment.
+    feeds
+        By table that has dates, how fresh it is; of 100 records the 99th stands for the newest.
     """
 
     lines: pl.DataFrame
-    lag_days: Mapping[str, int] = field(default_factory=dict)
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
 
     @property
     def failed(self) -> pl.DataFrame:
@@ -80,8 +89,10 @@ class Scorecard:
         """Return the scorecard as the one tidy table, ``population`` being the hospital.
 
         ``check`` rows have one check each: ``n`` rows asked, ``n_event`` that break the rule, their share, and the
-        threshold in percent as ``statistic``. ``scorecard`` rows have the number of checks by category and verdict,
-        days since the newest records by table, and the share of rows and of codes that are mapped.
+        threshold in percent as ``statistic``; where tables, fields or codes are counted instead of records, the share
+        alone, because ``n`` is what disclosure control takes for persons. ``scorecard`` rows have the number of
+        checks by category and verdict, days since the newest records by table, and the share of rows and of codes
+        that are mapped.
         """
         rows = [*self._checks(), *self._categories(), *self._lags(), *self._coverage()]
         return Result(tidy(rows, population=site), {"checks": self.lines.height})
@@ -94,8 +105,9 @@ class Scorecard:
             if line["status"] == NOT_APPLICABLE:
                 yield labels
                 continue
-            counts = {"n": line["rows"], "n_event": line["violated"], "statistic": line["threshold"]}
-            yield labels | counts | {"estimate": _share(line["violated"], line["rows"])}
+            share = {"estimate": _share(line["violated"], line["rows"]), "statistic": line["threshold"]}
+            rows = {} if line["check"] in _NO_ROWS else {"n": line["rows"], "n_event": line["violated"]}
+            yield labels | share | rows
 
     def _categories(self) -> Iterator[dict[str, Any]]:
         counts = dict(self.lines.group_by("category", "status").agg(n=pl.len()).select(_PAIR, "n").iter_rows())
@@ -105,8 +117,9 @@ class Scorecard:
                 yield labels | {"estimate": float(counts.get(f"{category} {status}", 0))}
 
     def _lags(self) -> Iterator[dict[str, Any]]:
-        for table, days in self.lag_days.items():
-            yield {"analysis": "scorecard", "group": table, "estimand": "lag_days", "estimate": float(days)}
+        for table, fresh in self.feeds.items():
+            labels = {"analysis": "scorecard", "group": table, "estimand": "lag_days"}
+            yield labels | {"n": fresh.rows, "estimate": float(fresh.lag_days)}
 
     def _coverage(self) -> Iterator[dict[str, Any]]:
         """Yield the share of rows, and of distinct source codes, that have a standard concept."""
@@ -115,7 +128,8 @@ class Scorecard:
         for line in mapped.iter_rows(named=True):
             n, good = line["rows"], line["rows"] - line["violated"]
             labels = {"analysis": "scorecard", "group": line["table"], "stratum": line["field"], "estimand": "mapped"}
-            yield labels | {"outcome": kinds[line["check"]], "n": n, "n_event": good, "estimate": _share(good, n)}
+            rows = {} if line["check"] in _NO_ROWS else {"n": n, "n_event": good}
+            yield labels | {"outcome": kinds[line["check"]], "estimate": _share(good, n)} | rows
 
 
 _PAIR = pl.format("{} {}", "category", "status")
@@ -128,8 +142,8 @@ def _share(n: int, of: int) -> float:
 def scorecard(asked: Mapping[str, Iterable[Check]], seen: Mapping[str, Seen]) -> Scorecard:
     """Return the verdicts on the checks of each table, in the order asked."""
     lines = [_line(check, seen.get(table)) for table, checks in asked.items() for check in checks]
-    lags = {table: was.lag_days for table, was in seen.items() if was.lag_days is not None}
-    return Scorecard(pl.DataFrame(lines, schema=LINES), lags)
+    feeds = {table: Feed(was.rows, was.lag_days) for table, was in seen.items() if was.lag_days is not None}
+    return Scorecard(pl.DataFrame(lines, schema=LINES), feeds)
 
 
 def _line(check: Check, seen: Seen | None) -> dict[str, Any]:

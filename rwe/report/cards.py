@@ -90,7 +90,9 @@ def _verdict(page: Page, figure: KeyFigure) -> str:
 
 
 def _notes(page: Page, figure: KeyFigure, row: Row | None, form: str) -> Iterator[str]:
-    """Yield the limits, the trial's value, the amount of a verdict or the verdict of an amount."""
+    """Yield why a figure is withheld or marked, its limits, the trial's value, the amount of a verdict or reverse."""
+    for gate in page.red_gates(figure.analysis, row["id"] if row else figure.id):
+        yield page.words(f"quality.{gate.action}_note", reason=page.say(gate.reason))
     if limits := page.interval(row, form):
         yield page.words("cards.interval", level=page.level(figure.analysis), limits=limits)
     if figure.group == "registry" and row is not None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from rwe.report.scorecards import GateCard, QualityCard
 from rwe.spec.base import Name, Part, Text
 from rwe.spec.study import Focus, KeyFigure
 
@@ -183,5 +184,7 @@ class Context(Part):
     policy: PolicyCard
     methods: Methods
     quality: tuple[QualityRow, ...]
+    scorecard: QualityCard = QualityCard()
+    gates: tuple[GateCard, ...] = ()
     provenance: Provenance
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -8,11 +8,20 @@ from collections.abc import Iterator
 
 from rwe.report.page import Page
 from rwe.report.sections.comparison import found
+from rwe.report.sections.scorecard import check_name
 
 
 def findings(page: Page) -> list[str]:
-    """Return the findings of the comparison and of the settlement, each a sentence or two."""
-    return [*_compared(page), *_settled(page)]
+    """Return what the gates withhold or mark, the findings of the comparison and of the settlement, in sentences."""
+    return [*_gated(page), *_compared(page), *_settled(page)]
+
+
+def _gated(page: Page) -> Iterator[str]:
+    for gate in page.context.gates:
+        if gate.verdict == "red":
+            facts = {"analyses": ", ".join(gate.analyses), "check": check_name(page, gate)}
+            facts |= {"sites": page.site_names(gate.sites), "reason": page.say(gate.reason)}
+            yield page.words(f"finding.{gate.action}", **facts)
 
 
 def _compared(page: Page) -> Iterator[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from rwe.errors import DataError
 from rwe.report.context import Context
 from rwe.report.numbers import Numbers
 from rwe.report.released import file_names, read_context, read_tables
+from rwe.report.scorecards import GateCard
 from rwe.report.words import Words, load_words
 from rwe.spec.base import Text
 
@@ -106,6 +108,19 @@ class Page:
         limits = self.interval(row, form)
         value = self.value(row, form)
         return Markup("{} <span class=ci>({})</span>").format(value, limits) if limits else value
+
+    def site_names(self, names: Iterable[str]) -> str:
+        """Return the titles of hospitals."""
+        titles = {site.name: self.say(site.title) for site in self.context.sites}
+        return ", ".join(titles.get(name, name) for name in names)
+
+    def red_gates(self, analysis: str, name: str | None = None) -> list[GateCard]:
+        """Return the gates whose check failed and on which an analysis rests; `name` is its id where one is meant."""
+        return [
+            gate
+            for gate in self.context.gates
+            if gate.verdict == "red" and (name in gate.analyses if name else analysis in gate.analyses.values())
+        ]
 
     def level(self, analysis: str) -> str:
         """Return the level of confidence of an analysis with its sign, for example 95%."""

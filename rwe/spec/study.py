@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from rwe.errors import DefinitionError, Problem
 from rwe.spec.base import Day, Int, Name, Part, Text, Where, locate, nearest, placed, read
@@ -25,6 +25,21 @@ class AnalysisSpec(Part):
     analysis: Name
     population: Name
     options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Gate(Part):
+    """A check of the records on which estimates rest: where it fails they are withheld, or marked with the reason.
+
+    `check`, `table` and `field` name it as the Data Quality Dashboard does; it fails where any such check of any
+    hospital fails. `analyses` are ids; all of the study where none is named.
+    """
+
+    check: Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z]*$")]
+    table: Name | None = None
+    field: Name | None = None
+    action: Literal["withhold", "mark"]
+    analyses: tuple[Name, ...] = ()
+    reason: Text
 
 
 class Reimbursement(Part):
@@ -112,6 +127,7 @@ class Study(Part):
     examples: str | None = None
     trial: str | None = None
     analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
+    gates: tuple[Gate, ...] = ()
     reimbursement: Reimbursement | None = None
     focus: Focus
     key_figures: tuple[KeyFigure, ...] = ()

@@ -92,6 +92,9 @@ def _in_endpoint(at: Where, endpoint: Endpoint) -> Iterator[tuple[Where, str]]:
 
 def _of_analyses(study: Study) -> Iterator[Used]:
     ids = [asked.id for asked in study.analyses]
+    for i, gate in enumerate(study.gates):
+        for k, name in enumerate(gate.analyses):
+            yield ("gates", i, "analyses", k), name, ids
     for i, figure in enumerate(study.key_figures):
         if figure.id:
             yield ("key_figures", i, "id"), figure.id, ids

@@ -207,9 +207,17 @@ def test_every_cell_of_every_table_is_its_released_figure(book: Any, dossiers: d
     for table, (expected, ordered) in zip(found, TABLES, strict=False):
         cells, wanted = table.cells, expected(book, w)
         assert (cells if ordered else sorted(cells)) == (wanted if ordered else sorted(wanted)), table.caption
-    rules, read, *names = found[len(TABLES) :]
+    rules, checks, feeds, coded, read, *names = found[len(TABLES) :]
     repaired = [row for row in book.context["quality"] if row["outcome"] not in ("accepted",)]
     assert [line[-1] for line in rules.lines] == [w.count(row["n"]) for row in repaired]
+    told = book.context["scorecard"]
+    counts = ("passed", "failed", "not_applicable")
+    assert [line[-3:] for line in checks.lines[1:]] == [
+        [w.count(card[name]) for name in counts] for card in told["checks"]
+    ]
+    assert [line[-1] for line in feeds.lines] == [w.count(card["lag_months"]) for card in told["feeds"]]
+    shares = [[w.number(100 * card[name], 1) + _percent(lang) for name in ("rows", "codes")] for card in told["coded"]]
+    assert [line[-2:] for line in coded.lines] == shares
     assert read.cells == data_read(book, w)
     assert len(names) == 4  # definitions, seals, settings and files: hashes and names
     assert sum(len(row) for table in found[: len(TABLES) + 2] for row in table.cells) > 600

@@ -245,6 +245,9 @@ KNOWN = {
     r"(methods|settings\.\w+)\.conf_level|settings\.\w+\.(rho|gamma|terms\.\d+\.scale)": "how it was estimated",
     r"settings\.cox_rfs\.loglik(_null)?": "fit of the model",
     r"provenance\.data\.[\w/]+\.commit": "how often a stream was landed",
+    r"scorecard\.checks\.\d+\.(passed|failed|not_applicable)": "how many checks there are",
+    r"scorecard\.(failed|coded)\.\d+\.(share|rows|codes|threshold)": "shares of released counts, and thresholds",
+    r"scorecard\.feeds\.\d+\.lag_months": "whole months since the newest records",
 }
 COUNTS = r"quality\.\d+\.n|provenance\.data\.[\w/]+\.rows"
 

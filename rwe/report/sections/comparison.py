@@ -24,6 +24,8 @@ def comparison(page: Page) -> Section | None:
     trial = page.context.trial
     if trial is None:
         return None
+    if not page.rows("trial_comparison"):
+        return _withheld(page)
     missing = [_missing(page, name, reason) for name, reason in trial.missing.items()]
     blocks: list[Block] = [
         Prose([page.say(trial.title)]),
@@ -33,6 +35,13 @@ def comparison(page: Page) -> Section | None:
         Prose(missing),
     ]
     return Section("comparison", page.words("comparison.title"), blocks)
+
+
+def _withheld(page: Page) -> Section:
+    """Return the chapter of a comparison that a gate holds back: the reason stands where the figures would."""
+    gates = page.red_gates("trial_comparison")
+    reasons = [page.words(f"quality.{gate.action}_note", reason=page.say(gate.reason)) for gate in gates]
+    return Section("comparison", page.words("comparison.title"), [Prose(reasons)])
 
 
 def found(page: Page, stratum: str, group: str, estimand: str, time: int | None = None, **other: str) -> Row | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from rwe.report.blocks import Block, Line, Prose, Section, Table
 from rwe.report.context import QualityRow
 from rwe.report.page import NONE, Page
+from rwe.report.sections.scorecard import scorecard
 
 TOTALS = ("accepted", "rejected", "merged")
 
@@ -17,6 +18,7 @@ def quality(page: Page) -> Section:
     """Return the chapter."""
     rows = page.context.quality
     blocks: list[Block] = [Prose([page.words("quality.lead")]), _streams(page, rows), *_by_rule(page, rows)]
+    blocks += scorecard(page)
     return Section("quality", page.words("quality.title"), blocks)
 
 

@@ -16,6 +16,7 @@ import pytest
 from rwe.disclosure import RELEASED
 from rwe.report import LANGUAGES, Context, render
 from rwe.result import SCHEMA, tidy
+from tests.semantics.report.gates import gate
 
 Row = dict[str, Any]
 DAYS = tuple(round(365.25 * year) for year in range(13))
@@ -283,6 +284,25 @@ def context() -> Row:
             {"stream": "pathology", "record": "measurement", "rule": "unit_unknown", "outcome": "unmapped", "n": 15},
             {"stream": "pathology", "record": "measurement", "rule": "decimal_comma", "outcome": "repaired", "n": 20},
             {"stream": "pathology", "record": "", "rule": "twice", "outcome": "merged", "n": 20},
+        ],
+        "scorecard": {
+            "checks": [
+                {"site": "rotterdam", "category": "conformance", "passed": 280, "failed": 1, "not_applicable": 167},
+                {"site": "rotterdam", "category": "plausibility", "passed": 81, "failed": 1, "not_applicable": 586},
+            ],
+            "failed": [
+                {"site": "rotterdam", "check": "isForeignKey", "table": "measurement", "field": "unit_concept_id",
+                 "concept": "", "share": 0.0125, "threshold": 0.0},
+                {"site": "rotterdam", "check": "plausibleUnitConceptIds", "table": "measurement",
+                 "field": "measurement_concept_id", "concept": "3006315", "share": None, "threshold": 5.0},
+            ],
+            "feeds": [{"site": "rotterdam", "table": "measurement", "lag_months": 14},
+                      {"site": "rotterdam", "table": "death", "lag_months": None}],
+            "coded": [{"site": "rotterdam", "table": "drug_exposure", "field": "drug", "rows": 0.875, "codes": 0.5}],
+        },
+        "gates": [
+            gate("plausibleAfterBirth", "withhold", "green", []),
+            gate("isForeignKey", "mark", "not_asked", []),
         ],
         "provenance": {
             "run_id": "breast-20261121T2100Z", "started": "2026-11-21T21:00:00Z", "code": "0.1.0 (3f1c2ab)",

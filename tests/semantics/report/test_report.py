@@ -20,6 +20,7 @@ from rwe.report.numbers import Numbers
 from rwe.report.page import open_page
 from rwe.report.render import TEMPLATES, html
 from rwe.report.words import load_words
+from tests.semantics.report.gates import gate
 
 Make = Callable[..., Path]
 Pages = dict[str, str]
@@ -172,6 +173,44 @@ def test_a_study_without_trial_agreement_and_model_still_has_a_dossier(make_run:
 
     assert {"population", "survival", "methods", "provenance"} <= set(page.attributes("id"))
     assert not {"comparison", "balance", "cox", "settlement"} & set(page.attributes("id"))
+
+
+def test_the_scorecards_stand_in_the_chapter_of_quality(dossiers: dict[str, str]) -> None:
+    said = Page(dossiers["en"]).words().replace("\xa0", " ")
+
+    assert "Conformance 280 1 167" in said
+    assert "Points to nothing (measurement.unit_concept_id) 1.3% 0.0%" in said
+    assert "(measurement.measurement_concept_id) [3006315] [<13] 5.0%" in said
+    assert "measurement 14" in said
+    assert "drug_exposure.drug 87.5% 50.0%" in said
+    assert "Before birth (measurement) The check is passed." in said
+    assert "could not be put" in said
+
+
+def test_a_withheld_comparison_says_why_where_its_figures_would_stand(make_run: Make) -> None:
+    closed = gate("plausibleAfterBirth", "withhold", "red", ["rotterdam"], against_trial="trial_comparison")
+    run = make_run(gates=[closed])
+    for name in ("02-balance", "07-trial_comparison"):
+        (run / "release" / f"{name}.json").unlink()
+
+    page = read(run)
+
+    said = page.words()
+    assert "Withheld (against_trial): Because of plausibleAfterBirth. Check that failed: Before birth" in said
+    assert {"comparison", "quality"} <= set(page.attributes("id"))
+    notes = [card.notes for card in key_figures(run, "en") if card.value == "—"]
+    assert notes
+    assert {note[0] for note in notes} == {"withheld: Because of plausibleAfterBirth."}
+
+
+def test_a_marked_estimate_keeps_its_figures_beside_the_reason(make_run: Make) -> None:
+    # the released tables of these tests are named as their analyses are
+    marked = gate("isForeignKey", "mark", "red", ["rotterdam"], trial_comparison="trial_comparison")
+
+    cards = {card.name: card for card in key_figures(make_run(gates=[marked]), "en")}
+
+    assert any("with a reservation: Because of isForeignKey." in card.notes for card in cards.values())
+    assert "—" not in {card.value for card in cards.values()}
 
 
 def test_key_figures_come_in_every_kind(make_run: Make, all_figures: list[dict[str, Any]]) -> None:
