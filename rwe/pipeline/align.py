@@ -54,7 +54,12 @@ def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | 
     """Return the common model of a hospital at earlier commits of its tables, None where nothing came since."""
     if commits.keys() != part.tables.keys() or commits == part.tables:
         return None
-    tables = {name: _cdm_table(store, part.site, name).current(commit) for name, commit in commits.items()}
+    tables = {
+        name: part.cdm.table(name)
+        if commit == part.tables[name]
+        else _cdm_table(store, part.site, name).current(commit)
+        for name, commit in commits.items()
+    }
     return Cdm(tables, pl.DataFrame())
 
 

@@ -171,9 +171,7 @@ class _Work:
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into, self.plan.policy)
-        fitted = [
-            asked.spec.id for asked in self.plan.asked if asked.spec.analysis == "cox" and asked.spec.id in results
-        ]
+        fitted = [a.spec.id for a in self.plan.asked if a.spec.analysis == "cox" and a.spec.id in results]
         write_models({name: released[name] for name in fitted}, into)
         words = context(self.plan, trial, released, aligned, self.store, assessed, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")

@@ -50,7 +50,7 @@ def assess_sites(aligned: Iterable[Aligned], gates: Iterable[Gate], today: date)
 
 
 def drifts(aligned: Iterable[Aligned], store: Store, folder: Path, before: Path) -> list[str]:
-    """Write how the records of each hospital differ from those of the run before; say which columns are another thing.
+    """Write how the records of each hospital differ from those of the run before; say who changed, what drifts.
 
     Parameters
     ----------
@@ -64,6 +64,9 @@ def drifts(aligned: Iterable[Aligned], store: Store, folder: Path, before: Path)
             continue
         found = drift(Extract(was, read_rejected(before, part.site)), Extract(part.cdm, part.rejected))
         write_drift(folder, part.site, found)
+        people = dict(found.table.filter(estimand="people", group="").select("outcome", "n").iter_rows())
+        counts = f"{people['entered']} entered, {people['left']} left, {people['changed']} changed"
+        said.append(f"{part.site}: since run {before.name} of the people {counts}")
         said += [
             f"{part.site}: {table}.{column} is distributed otherwise than in run {before.name} (PSI {psi:.2f})"
             for table, column, psi in large(found)
@@ -73,7 +76,7 @@ def drifts(aligned: Iterable[Aligned], store: Store, folder: Path, before: Path)
 
 def scorecards(cards: Mapping[str, Scorecard], policy: Policy) -> card.QualityCard:
     """Return what a report is told of the scorecards: every count and share as everything that leaves is counted."""
-    released = {site: protect(one.result(site), policy).table for site, one in cards.items()}
+    released = {site: protect(one.to_result(site), policy).table for site, one in cards.items()}
     return card.QualityCard(
         checks=tuple(c for site, table in released.items() for c in _checks(site, table)),
         failed=tuple(c for site, table in released.items() for c in _failed(site, table, cards[site].failed)),

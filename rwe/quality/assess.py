@@ -120,7 +120,10 @@ class _Pass:
         for some in self.listed.values():
             kinds, below = next(frames), concepts.families(some, self.given)
             found |= {check: concepts.count(check, kinds, below) for check in some}
-        return found | {check: next(frames).row(0) for check in self.persons}
+        for check in self.persons:
+            violated, asked = next(frames).row(0)
+            found[check] = (violated, asked)
+        return found
 
 
 def _pass(table: str, asked: Sequence[Check], held: Tables, given: Tables) -> _Pass:

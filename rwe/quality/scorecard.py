@@ -85,7 +85,7 @@ class Scorecard:
         """The lines of the checks that failed."""
         return self.lines.filter(pl.col("status") == FAILED)
 
-    def result(self, site: str) -> Result:
+    def to_result(self, site: str) -> Result:
         """Return the scorecard as the one tidy table, ``population`` being the hospital.
 
         ``check`` rows have one check each: ``n`` rows asked, ``n_event`` that break the rule, their share, and the

@@ -15,6 +15,7 @@ from rwe.spec.omop import omop_fields
 
 NEW, GONE = "new", "gone_or_merged"
 _PERSON = ("person_id", "_source", "_source_key")
+_CHANGE = {"person_id": pl.Int64, "table": pl.String, "kind": pl.String}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ def turnover(before: Extract, after: Extract) -> Iterator[dict[str, Any]]:
     kept = was.join(now, on="person_id", how="semi")
     yield from _why("entered", now.join(was, on="person_id", how="anti"), before.rejected, NEW)
     yield from _why("left", was.join(now, on="person_id", how="anti"), after.rejected, GONE)
-    changes = pl.concat(_changes(name, before, after) for name in TABLES)
+    tables = [name for name in TABLES if before.cdm.table(name) is not after.cdm.table(name)]
+    changes = pl.concat([pl.DataFrame(schema=_CHANGE), *(_changes(name, before, after) for name in tables)])
     changes = changes.join(kept, on="person_id", how="semi")
     changed = changes["person_id"].n_unique()
     yield _line("changed", changed)

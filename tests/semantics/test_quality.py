@@ -200,7 +200,7 @@ def test_the_scorecard_adds_up_by_category_and_tells_codes_and_age_of_the_feed()
     rows = [drug(date(2026, 1, 30), drug_concept_id=c, drug_source_value=v) for c, v in ((0, "a"), (5, "b"), (5, "b"))]
     card = assess(cdm(drug_exposure=rows), dqd_checks(), as_of=TODAY)
 
-    table = card.result("north").table
+    table = card.to_result("north").table
 
     counts = table.filter(estimand="checks")
     assert counts["estimate"].sum() == 1336 == card.lines.height
