@@ -138,4 +138,5 @@ def _share(row: Row) -> float | None:
     """Return a share of released counts: an exact share of a rounded whole would tell the exact part."""
     if row["masked"]:
         return None
-    return round(row["n_event"] / row["n"] if row["n"] else row["estimate"], 3)
+    share: float = row["n_event"] / row["n"] if row["n"] else row["estimate"]
+    return round(share, 3)

@@ -67,8 +67,8 @@ def _columns(before: Cdm, after: Cdm) -> Iterator[Row]:
         labels = {"group": field.table, "stratum": field.name, "n": counts["after"].sum()}
         ordered = field.kind in ("float", "date") or not field.name.endswith(("_concept_id", "_source_value"))
         yield labels | {"estimand": "psi", "estimate": _psi(counts, ordered=ordered)}
-        if ordered:
-            yield labels | {"estimand": "ks", "estimate": _ks(counts)}
+        if ordered and (distance := _ks(counts)) is not None:
+            yield labels | {"estimand": "ks", "estimate": distance}
 
 
 def _compared(field: OmopField) -> bool:
