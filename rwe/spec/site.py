@@ -60,6 +60,9 @@ class Site(Part):
         there are deleted here; never where left out. ``rwe extract --compare-keys`` does it at once.
     delete_share
         The largest share of a stream's rows that such a comparison may delete; more needs a person.
+    vocabulary
+        Folder of a vocabulary as Athena gives it, unpacked, relative to this file: with it records go where the
+        domain of their concept belongs, and studies may ask for descendants. Its licence is the reader's own.
     options
         What else this kind of source must know, for example the group to export; the connector's own grammar,
         and never a secret.
@@ -76,6 +79,7 @@ class Site(Part):
     timeout_seconds: Annotated[Int, Field(ge=1, le=3_600)] = 60
     compare_keys_every: Annotated[Int, Field(ge=1)] | None = None
     delete_share: Annotated[Real, Field(ge=0, le=1)] = 0.05
+    vocabulary: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -107,4 +111,7 @@ def load_site(path: Path) -> Site:
         With every fault at its line and column; a literal password in `url` is one.
     """
     site = read(path, Site)
-    return site.model_copy(update={"mapping": str(locate(site.mapping, path))})
+    found = {"mapping": str(locate(site.mapping, path))}
+    if site.vocabulary:
+        found["vocabulary"] = str(locate(site.vocabulary, path))
+    return site.model_copy(update=found)

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from connectors.athena import TABLES, read_athena
+from rwe.cdm.athena import TABLES, read_athena
 from rwe.errors import DataError, DefinitionError
 from rwe.spec.omop import cdm_fields
 
