@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "rwe.cli.study:demo",
     "check": "rwe.cli.study:check",
     "extract": "rwe.cli.extract:extract",
+    "harmonise": "rwe.cli.harmonise:harmonise",
     "run": "rwe.cli.study:run",
     "report": "rwe.cli.study:report",
     "synth": "rwe.cli.synth:synth",

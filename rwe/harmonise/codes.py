@@ -4,47 +4,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from rwe.spec.mapping import ConceptRule
+from rwe.spec.mapping import Mapping as SourceMapping
+from rwe.spec.measures import Measure
+from rwe.spec.vocabulary import PLAIN, Vocabulary
 
 UNMAPPED = 0  # OMOP: a code without a concept keeps its row, with concept 0 and its source value
 _NOW = date(2099, 12, 31)  # OMOP's last day of what is valid today; the day of records that have none
+_SCHEMA = {
+    "vocabulary": pl.String,
+    "code": pl.String,
+    "concept": pl.Int64,
+    "valid_from": pl.Date,
+    "valid_to": pl.Date,
+    "domain": pl.String,
+}
 
 
-def concept_table(rules: Sequence[ConceptRule]) -> pl.DataFrame:
-    """Return the map as a frame: ``vocabulary``, ``code``, ``concept_id``, ``valid_from``, ``valid_to``."""
-    schema = {
-        "vocabulary": pl.String,
-        "code": pl.String,
-        "concept_id": pl.Int64,
-        "valid_from": pl.Date,
-        "valid_to": pl.Date,
-    }
-    rows = [(r.vocabulary, r.code, r.concept_id, r.valid_from, r.valid_to) for r in rules]
-    return pl.DataFrame(rows, schema=schema, orient="row")
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the words of a hospital mean.
 
-
-def look_up(frame: pl.DataFrame, field: str, vocabulary: str, day: str, concepts: pl.DataFrame) -> pl.DataFrame:
-    """Replace the codes in `field` by the concepts they stood for on `day`.
-
-    A code without one becomes concept 0. `day` is a column of dates, or ``""`` for records without a
-    date, which are read as of today.
+    Parameters
+    ----------
+    concepts
+        The map: ``vocabulary``, ``code`` as it is compared, ``concept``, ``valid_from``, ``valid_to``, ``domain``
+        of the concept (null where not known).
+    vocabularies
+        How codes are written.
+    measures
+        Standard units and limits by concept.
     """
-    known = concepts.filter(pl.col("vocabulary") == vocabulary).drop("vocabulary")
-    asked = frame.select("_key", pl.col(field).alias("code"), (pl.col(day) if day else pl.lit(_NOW)).alias("day"))
-    # At most one row a code and day: the map was refused if two of its periods overlapped.
-    found = (
-        asked.join(known, on="code")
+
+    concepts: pl.DataFrame
+    vocabularies: Mapping[str, Vocabulary]
+    measures: Mapping[int, Measure]
+
+
+def meanings(mapping: SourceMapping, domains: Mapping[int, str]) -> Meanings:
+    """Return what a mapping says of codes and measures; `domains` are those of OMOP by concept, as far as known."""
+    vocabularies = mapping.source.vocabularies
+    rows = [
+        (
+            rule.vocabulary,
+            vocabularies.get(rule.vocabulary, PLAIN).spelled(rule.code),
+            rule.concept_id,
+            rule.valid_from,
+            rule.valid_to,
+            domains.get(rule.concept_id),
+        )
+        for rule in mapping.concepts
+    ]
+    return Meanings(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), vocabularies, mapping.measures)
+
+
+def found(codes: pl.DataFrame, name: str, known: Meanings) -> pl.DataFrame:
+    """Return what codes stood for.
+
+    Parameters
+    ----------
+    codes
+        Pairs of ``code``, as the source has it, and ``day``.
+    name
+        The vocabulary they are of.
+
+    Returns
+    -------
+    pl.DataFrame
+        ``code``, ``day``, ``concept``, ``domain``, and ``steps``: 0 for the code itself, 1, 2, ... for a parent
+        whose meaning it takes. Several lines a pair only where a code of this vocabulary may have many concepts.
+    """
+    vocabulary = known.vocabularies.get(name, PLAIN)
+    spelled = _spellings(codes["code"].unique().to_list(), vocabulary)
+    lines = known.concepts.filter(pl.col("vocabulary") == name)
+    held = (
+        codes.join(spelled, on="code")
+        .join(lines, left_on="spelled", right_on="code")
         .filter(pl.col("day").is_between("valid_from", "valid_to"))
-        .select("_key", "concept_id")
     )
-    concept = pl.when(pl.col(field).is_not_null()).then(pl.coalesce("concept_id", pl.lit(UNMAPPED, dtype=pl.Int64)))
+    nearest = pl.col("steps") == pl.col("steps").min().over("code", "day")
     return (
-        frame.join(found, on="_key", how="left", maintain_order="left", validate="1:1")
-        .with_columns(concept.alias(field))
-        .drop("concept_id")
+        held.filter(nearest).select("code", "day", "concept", "domain", "steps").unique().sort("code", "day", "concept")
     )
+
+
+def _spellings(codes: list[str], vocabulary: Vocabulary) -> pl.DataFrame:
+    """Return each code with its own spelling and those of the parents it falls back to, by steps."""
+    rows = []
+    for code in codes:
+        own = vocabulary.spelled(code)
+        rows += [(code, text, steps) for steps, text in enumerate([own, *vocabulary.parents(own)])]
+    return pl.DataFrame(rows, schema={"code": pl.String, "spelled": pl.String, "steps": pl.Int64}, orient="row")
+
+
+def asked(field: str, day: str) -> tuple[pl.Expr, pl.Expr]:
+    """Return the code in `field` and the day it is read as of: a column of dates, or ``""`` for records without one."""
+    return pl.col(field).alias("code"), (pl.col(day) if day else pl.lit(_NOW)).alias("day")

@@ -31,9 +31,15 @@ def row_ids(site: str, stream: str, keys: pl.Series) -> pl.Series:
     return pl.Series("_row_id", [_hash(head + key) for key in keys], dtype=pl.Int64)
 
 
-def event_id(record: str) -> pl.Expr:
-    """Return the id of the row that `record` makes from a source row."""
-    return pl.col("_row_id").xor(pl.lit(_hash(record), dtype=pl.Int64))
+def event_id(record: str, parts: int = 1) -> pl.Expr:
+    """Return the id of the row that `record` makes from a source row; of each of `parts`, where ``_part`` counts them.
+
+    The first part has the id that the record has alone, so that links to it hold.
+    """
+    if parts == 1:
+        return pl.col("_row_id").xor(pl.lit(_hash(record), dtype=pl.Int64))
+    own = {part: _hash(f"{record}\x1f{part}" if part else record) for part in range(parts)}
+    return pl.col("_row_id").xor(pl.col("_part").replace_strict(own, return_dtype=pl.Int64))
 
 
 def bucket(person_id: pl.Expr) -> pl.Expr:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rwe.harmonise.records import NOTES, Made
+from rwe.harmonise.records import Made
+from rwe.harmonise.remarks import NOTES
 from rwe.spec.omop import omop_fields
 from rwe.spec.source import Stream
 
@@ -71,7 +72,7 @@ def resolve(rows: pl.DataFrame, made: Made) -> People:
     kept = ledger.filter(pl.col("rule").is_null()).select(pl.col("_key").alias("_source_key"))
     notes = pl.concat([made.notes, _without_number(rows, ledger)])
     return People(
-        Made(made.rows.join(kept, on="_source_key", how="semi"), ledger, notes),
+        Made(made.rows.join(kept, on="_source_key", how="semi"), ledger, notes, made.codes),
         tokens.unique("person_token", keep="first", maintain_order=True),
     )
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from rwe.cdm import TABLES
-from rwe.harmonise.codes import UNMAPPED, look_up
+from rwe.harmonise import measured, remarks
+from rwe.harmonise.codes import Meanings
 from rwe.harmonise.ids import bucket, event_id
+from rwe.harmonise.translate import coded, translate
 from rwe.harmonise.values import Reading, held, reading
 from rwe.spec.mapping import FieldRule
 from rwe.spec.omop import dated_by, omop_fields
@@ -31,17 +33,23 @@ LEDGER = {
     "day": pl.Date,
     "rule": pl.String,
 }
-NOTES = {"stream": pl.String, "record": pl.String, "_key": pl.String, "rule": pl.String, "outcome": pl.String}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One kind of record that a stream feeds: its rules, and the columns they read."""
+    """One kind of record that a stream feeds: its rules, and the columns they read.
+
+    Parameters
+    ----------
+    elsewhere
+        Domains whose concepts other records of the stream make of the same codes.
+    """
 
     stream: str
     name: str
     rules: tuple[FieldRule, ...]
     columns: Mapping[str, Column]
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def table(self) -> str:
@@ -65,15 +73,18 @@ class Made:
     ledger
         One line a source row, in the shape of `LEDGER`: ``rule`` is null where the row made a record.
     notes
-        What was done to rows that were made (unmapped codes, inferred values), in the shape of `NOTES`.
+        What was done to rows that were made (unmapped codes, inferred values), in the shape of `remarks.NOTES`.
+    codes
+        How often codes without a concept stood in them, in the shape of `remarks.CODES`.
     """
 
     rows: pl.DataFrame
     ledger: pl.DataFrame
     notes: pl.DataFrame
+    codes: pl.DataFrame
 
 
-def make(rows: pl.DataFrame, record: Record, concepts: pl.DataFrame) -> Made:
+def make(rows: pl.DataFrame, record: Record, known: Meanings) -> Made:
     """Make a record from each of `rows`.
 
     Parameters
@@ -83,17 +94,33 @@ def make(rows: pl.DataFrame, record: Record, concepts: pl.DataFrame) -> Made:
         ``_rule``, the verdict on the row as a whole: where it is not null no record is made.
     record
         The rules to apply.
-    concepts
-        The map of codes (`rwe.harmonise.codes.concept_table`).
+    known
+        What codes, units and measures mean.
     """
     person = pl.col("_person").alias("person_id")
     open_rows = rows.filter(pl.col("_rule").is_null())
     drafts = open_rows.select("_key", "_commit", "_row_id", person, _verdict(record), *_values(record))
-    drafts = _translate(drafts, record, concepts)
-    drafts, made = _conform(drafts, record)
+    drafts = translate(drafts, record.rules, known, record.elsewhere)
+    if record.table == measured.TABLE:
+        units_read = any(rule.how == "unit" for rule in record.rules)
+        drafts = measured.standardise(drafts, known, units_read=units_read)
+    drafts, made = _conform(_dated(drafts, record), record)
     closed = verdicts(rows.filter(pl.col("_rule").is_not_null()))
-    lines = pl.concat([drafts.select("_key", "_commit", "person_id", "rule", "day"), closed], how="diagonal")
-    return Made(made, ledger(lines, record.stream, record.name, record.table), _notes(drafts, record))
+    lines = pl.concat([_first(drafts).select("_key", "_commit", "person_id", "rule", "day"), closed], how="diagonal")
+    fields = [(field, rule.argument) for field, rule in coded(record.rules).items()]
+    return Made(
+        made,
+        ledger(lines, record.stream, record.name, record.table),
+        remarks.notes(drafts, record.stream, record.name),
+        remarks.codes(drafts, record.stream, record.name, fields),
+    )
+
+
+def _first(drafts: pl.DataFrame) -> pl.DataFrame:
+    """Return one line a source row: of one that made several, the first that nothing kept out."""
+    if not (drafts["_part"] > 0).any():
+        return drafts
+    return drafts.sort("_key", pl.col("rule").is_not_null(), "_part").unique("_key", keep="first", maintain_order=True)
 
 
 def verdicts(rows: pl.DataFrame) -> pl.DataFrame:
@@ -131,11 +158,15 @@ def _applies(rule: FieldRule, record: Record) -> pl.Expr:
 
 def _values(record: Record) -> list[pl.Expr]:
     read = {rule.field: r.value for rule, r in record.readings}
+    beside = {name: value for _, r in record.readings for name, value in r.beside.items()}
     given = {r.field: _GIVEN[r.how](r, read) for r in record.rules if r.how in _GIVEN}
-    sources = {source_value(r): read[r.field] for r in record.rules if r.how == "code"}
+    sources = {source_value(r): read[r.field] for r in record.rules if r.how in ("code", "unit")}
     fields = omop_fields()[record.table]
     kept = {name: value for name, value in sources.items() if name in fields and name not in read | given}
-    return [value.alias(name) for name, value in (read | given | kept).items()]
+    inferred = {f"{r.field}_inferred": pl.lit(value=True) for r in record.rules if r.how == "inferred"}
+    told = inferred | {name: when for _, r in record.readings for name, when in r.remarks.items()}
+    values = [value.alias(name) for name, value in (read | beside | given | kept).items()]
+    return [*values, *(remarks.said(name, when) for name, when in told.items())]
 
 
 def _constant(rule: FieldRule) -> pl.Expr:
@@ -160,11 +191,8 @@ def source_value(rule: FieldRule) -> str:
     return rule.field.removesuffix("_concept_id") + "_source_value"
 
 
-def _translate(drafts: pl.DataFrame, record: Record, concepts: pl.DataFrame) -> pl.DataFrame:
+def _dated(drafts: pl.DataFrame, record: Record) -> pl.DataFrame:
     day = dated_by(record.table)
-    for rule in record.rules:
-        if rule.how == "code":
-            drafts = look_up(drafts, rule.field, rule.argument, day, concepts)
     return drafts.with_columns((pl.col(day) if day else pl.lit(None, dtype=pl.Date)).alias("day"))
 
 
@@ -174,17 +202,19 @@ def _conform(drafts: pl.DataFrame, record: Record) -> tuple[pl.DataFrame, pl.Dat
     Whether ids are unique is no property of a row and is left to the end: a person sent twice is two rows here.
     """
     schema = TABLES[record.table]
-    filled = drafts.filter(pl.col("rule").is_null()).with_columns(_engine_columns(record))
+    parts = 1 + int(drafts.select(pl.col("_part").max().fill_null(0)).item())
+    filled = drafts.filter(pl.col("rule").is_null()).with_columns(_engine_columns(record, parts))
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.columns().items() if n not in filled.columns]
     made = filled.with_columns(absent).select(schema.column_names())
     failure = schema.filter(made).failure
     if not len(failure):
         return drafts, made
     details = failure.details()
-    broken = details.select(pl.col("_source_key").alias("_key"), _first_broken(details).alias("_broken")).drop_nulls()
-    drafts = drafts.join(broken, on="_key", how="left", maintain_order="left", validate="1:1")
-    kept = made.join(broken, left_on="_source_key", right_on="_key", how="anti")
-    return drafts.with_columns(pl.coalesce("rule", "_broken").alias("rule")).drop("_broken"), kept
+    broken = details.select(pl.col("_key").alias("_made"), _first_broken(details).alias("_broken")).drop_nulls()
+    drafts = drafts.with_columns(_made_key(record).alias("_made"))
+    drafts = drafts.join(broken, on="_made", how="left", maintain_order="left", validate="1:1")
+    kept = made.join(broken, left_on="_key", right_on="_made", how="anti")
+    return drafts.with_columns(pl.coalesce("rule", "_broken").alias("rule")).drop("_broken", "_made"), kept
 
 
 def _first_broken(details: pl.DataFrame) -> pl.Expr:
@@ -194,31 +224,19 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
     return pl.coalesce(*(pl.when(pl.col(n) == "invalid").then(pl.lit(n)) for n in rules), pl.lit(None, dtype=pl.String))
 
 
-def _engine_columns(record: Record) -> list[pl.Expr]:
+def _made_key(record: Record) -> pl.Expr:
+    """Return the key of a row of the common model: that of its source row, and the number of a further part."""
+    key = pl.concat_str(pl.lit(f"{record.stream}/{record.name}/"), "_key")
+    return pl.when(pl.col("_part") == 0).then(key).otherwise(pl.concat_str(key, pl.lit("/"), "_part"))
+
+
+def _engine_columns(record: Record, parts: int) -> list[pl.Expr]:
     key = [f.name for f in omop_fields()[record.table].values() if f.primary_key and f.name != "person_id"]
     return [
-        *(event_id(record.name).alias(name) for name in key),
-        pl.concat_str(pl.lit(f"{record.stream}/{record.name}/"), "_key").alias("_key"),
+        *(event_id(record.name, parts).alias(name) for name in key),
+        _made_key(record).alias("_key"),
         pl.lit(record.stream).alias("_source"),
         pl.col("_key").alias("_source_key"),
         pl.col("_commit").alias("_source_commit"),
         bucket(pl.col("person_id")).alias("bucket"),
     ]
-
-
-def _notes(drafts: pl.DataFrame, record: Record) -> pl.DataFrame:
-    """Return what was done to each row: codes that have no concept, values that were inferred."""
-    codes = [pl.col(r.field) == UNMAPPED for r in record.rules if r.how == "code"]
-    noted = [("code_unmapped", "unmapped", drafts.filter(pl.any_horizontal(codes)))] if codes else []
-    noted += [(f"{r.field}_inferred", "repaired", drafts) for r in record.rules if r.how == "inferred"]
-    frames = [
-        rows.select(
-            pl.lit(record.stream).alias("stream"),
-            pl.lit(record.name).alias("record"),
-            "_key",
-            pl.lit(rule).alias("rule"),
-            pl.lit(outcome).alias("outcome"),
-        )
-        for rule, outcome, rows in noted
-    ]
-    return pl.concat([pl.DataFrame(schema=NOTES), *frames])

@@ -12,10 +12,12 @@ import polars as pl
 from rwe.cdm import TABLES, Cdm
 from rwe.errors import DataError
 from rwe.harmonise import accounting, vital
-from rwe.harmonise.codes import concept_table
+from rwe.harmonise.codes import Meanings, meanings
 from rwe.harmonise.ids import person_ids, row_ids
 from rwe.harmonise.people import People, is_again, resolve
-from rwe.harmonise.records import NOTES, Made, Record, ledger, make, verdicts
+from rwe.harmonise.records import Made, Record, ledger, make, verdicts
+from rwe.harmonise.remarks import CODES, NOTES
+from rwe.harmonise.translate import place
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.omop import omop_fields
 
@@ -32,10 +34,15 @@ class Harmonised:
         The tables, with the accounting.
     rejected
         What was refused: ``stream``, ``record`` (``""`` for a whole row), ``_key``, ``rule``.
+    codes
+        How the codes of each field were understood: ``stream``, ``record``, ``field``, ``vocabulary``, ``code``
+        (``""`` for all that have a concept), ``n`` rows, and their ``share`` of the rows with a code there. Counted
+        on rows that made a record, before the rules that look at all records of a person.
     """
 
     cdm: Cdm
     rejected: pl.DataFrame
+    codes: pl.DataFrame
 
     @property
     def accounting(self) -> pl.DataFrame:
@@ -47,7 +54,9 @@ class Harmonised:
         return self.cdm.table(table).with_columns(_op=pl.lit("upsert")).collect()
 
 
-def harmonise(landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, site: str) -> Harmonised:
+def harmonise(
+    landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, site: str, domains: Mapping[int, str] | None = None
+) -> Harmonised:
     """Bring the rows of one hospital into OMOP CDM 5.4.
 
     Parameters
@@ -58,27 +67,36 @@ def harmonise(landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, site:
         What the rows mean (`rwe.spec.mapping.load_mapping`).
     site
         Name of the hospital; a part of the ids of events.
+    domains
+        Domains of OMOP by concept, as far as a vocabulary says them: a record goes only where its concept belongs.
 
     Raises
     ------
     DataError
         If a stream is missing, a key stands twice, tokens collide, or the account does not add up.
     """
-    concepts = concept_table(mapping.concepts)
+    known = meanings(mapping, domains or {})
     streams = {name: _rows(landing, name, site) for name in mapping.source.streams}
-    people = _people(streams[mapping.person[0]], mapping, concepts)
+    people = _people(streams[mapping.person[0]], mapping, known)
     parts = [people.made]
     for name, rows in streams.items():
-        parts += _stream(rows, name, people, mapping, concepts)
+        parts += _stream(rows, name, people, mapping, known)
     lines = vital.judge(pl.concat(part.ledger for part in parts), people.ids)
-    parts += (periods := _periods(streams[mapping.person[0]], lines, mapping, concepts))
+    parts += (periods := _periods(streams[mapping.person[0]], lines, mapping, known))
     lines = accounting.close(pl.concat([lines, *(part.ledger for part in periods)]))
     account = accounting.account(lines, pl.concat(part.notes for part in parts))
     accounting.check(account, {name: rows.height for name, rows in streams.items()})
     tables = _linked(_tables(parts, lines), mapping)
     _check(tables)
     cdm = Cdm({name: table.lazy() for name, table in tables.items()}, account)
-    return Harmonised(cdm, accounting.rejected(lines))
+    return Harmonised(cdm, accounting.rejected(lines), _shares(pl.concat(part.codes for part in parts)))
+
+
+def _shares(codes: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts of codes with their share of all rows that have a code in the same field, most first."""
+    whole = ["stream", "record", "field", "vocabulary"]
+    share = (pl.col("n") / pl.col("n").sum().over(whole)).alias("share")
+    return codes.with_columns(share).sort(*whole, pl.col("code") != "", -pl.col("n"), "code")
 
 
 def _rows(landing: Mapping[str, pl.LazyFrame], stream: str, site: str) -> pl.DataFrame:
@@ -91,33 +109,32 @@ def _rows(landing: Mapping[str, pl.LazyFrame], stream: str, site: str) -> pl.Dat
     return rows.with_columns(row_ids(site, stream, rows["_key"]))
 
 
-def _people(rows: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) -> People:
+def _people(rows: pl.DataFrame, mapping: SourceMapping, known: Meanings) -> People:
     stream, name = mapping.person
     if "national_token" not in rows.columns:
         rows = rows.with_columns(national_token=pl.lit(None, dtype=pl.String))
     nameless = pl.when(pl.col("person_token").is_null()).then(pl.lit("missing_required"))
     rows = rows.with_columns(person_ids(rows, stream), nameless.alias("_rule"))
-    return resolve(rows, make(rows, _record(mapping, stream, name), concepts))
+    return resolve(rows, make(rows, _record(mapping, stream, name), known))
 
 
 def _record(mapping: SourceMapping, stream: str, name: str) -> Record:
-    return Record(stream, name, mapping.records(stream)[name], mapping.stream(stream).columns)
+    records = mapping.records(stream)
+    return Record(stream, name, records[name], mapping.stream(stream).columns, place(records, name))
 
 
-def _stream(
-    rows: pl.DataFrame, stream: str, people: People, mapping: SourceMapping, concepts: pl.DataFrame
-) -> list[Made]:
+def _stream(rows: pl.DataFrame, stream: str, people: People, mapping: SourceMapping, known: Meanings) -> list[Made]:
     """Return the verdicts on the rows of a stream, and every record made of them but person and period."""
     rows = rows.join(people.tokens, on="person_token", how="left", maintain_order="left", validate="m:1")
     again = pl.when(is_again(mapping.stream(stream))).then(pl.lit("duplicate_row"))
     rows = rows.with_columns(pl.coalesce(people.verdict(), again).alias("_rule"))
     lines = people.made.ledger if stream == mapping.person[0] else verdicts(rows)
-    whole = Made(pl.DataFrame(), ledger(lines, stream), pl.DataFrame(schema=NOTES))
+    whole = Made(pl.DataFrame(), ledger(lines, stream), pl.DataFrame(schema=NOTES), pl.DataFrame(schema=CODES))
     records = [_record(mapping, stream, name) for name in mapping.records(stream)]
-    return [whole, *(make(rows, r, concepts) for r in records if r.table not in ("person", PERIOD))]
+    return [whole, *(make(rows, r, known) for r in records if r.table not in ("person", PERIOD))]
 
 
-def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, concepts: pl.DataFrame) -> list[Made]:
+def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, known: Meanings) -> list[Made]:
     """Return the observation periods: they rest on all records of a person, so they are made last."""
     stream, person = mapping.person
     names = [name for name, rules in mapping.records(stream).items() if rules[0].table == PERIOD]
@@ -129,19 +146,20 @@ def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, co
     rows = rows.with_columns(
         pl.coalesce("_rule", unseen).alias("_rule"), pl.coalesce("_last_commit", "_commit").alias("_commit")
     )
-    return [make(rows, _record(mapping, stream, name), concepts) for name in names]
+    return [make(rows, _record(mapping, stream, name), known) for name in names]
 
 
 def _tables(parts: list[Made], lines: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the rows of the common model whose lines were accepted in the end."""
     accepted = lines.filter(pl.col("rule").is_null(), pl.col("record") != "")
-    keys = accepted.select(pl.concat_str("stream", "record", "_key", separator="/").alias("_key"), "table")
-    tables = {}
-    for name in TABLES:
-        filled = [p.rows for p in parts if p.rows.width and p.ledger["table"].first() == name]
-        made = pl.concat([TABLES[name].create_empty(), *filled])
-        tables[name] = made.join(keys.filter(pl.col("table") == name), on="_key", how="semi")
-    return tables
+    whose = accepted.partition_by("stream", "record", as_dict=True)
+    tables = {name: [TABLES[name].create_empty()] for name in TABLES}
+    for part in (part for part in parts if part.rows.height):
+        stream, record, table = part.ledger.select("stream", "record", "table").row(0)
+        keys = whose.get((stream, record))
+        if keys is not None:
+            tables[table].append(part.rows.join(keys, left_on="_source_key", right_on="_key", how="semi"))
+    return {name: pl.concat(frames) for name, frames in tables.items()}
 
 
 def _linked(tables: dict[str, pl.DataFrame], mapping: SourceMapping) -> dict[str, pl.DataFrame]:

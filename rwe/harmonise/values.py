@@ -3,21 +3,23 @@
 """How one source column is read into one field: the value, and what makes it unreadable.
 
 Nothing is coerced: text that is not exactly a number or a date is a fault with a name, so that a
-``<0.01`` or a decimal comma is counted and never becomes a number by guessing.
+``<0.01`` is counted and never becomes a number by guessing. Results as laboratories write them are
+read by `rwe.harmonise.results`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from rwe.harmonise.results import result
 from rwe.spec.mapping import FieldRule
 from rwe.spec.omop import omop_fields
 from rwe.spec.source import Column
 
-_NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
+_NUMBER = {mark: rf"^[+-]?[0-9]+([{mark}][0-9]+)?$" for mark in (".", ",")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,18 @@ class Reading:
     value
         What goes into the field; null where it cannot be read.
     rule
-        Name of the fault of a row that holds something unreadable.
+        Name of the fault of a row that holds something unreadable; ``""`` where all that it holds can be kept.
+    beside
+        Other fields that are read from the same column.
+    remarks
+        What is to be said of the row, by name, and when.
     """
 
     raw: pl.Expr
     value: pl.Expr
     rule: str = ""
+    beside: Mapping[str, pl.Expr] = field(default_factory=dict)
+    remarks: Mapping[str, pl.Expr] = field(default_factory=dict)
 
     @property
     def fault(self) -> pl.Expr:
@@ -70,12 +78,22 @@ def _text_date(raw: pl.Expr, rule: FieldRule, _column: Column) -> Reading:
 
 
 def _number(raw: pl.Expr, rule: FieldRule, column: Column) -> Reading:
-    plain = pl.when(raw.str.contains(_NUMBER)).then(raw) if column.type == "text" else raw
+    plain = _digits(raw, column) if column.type == "text" else raw
     number = plain.cast(pl.Float64, strict=False)
     whole = omop_fields()[rule.table][rule.field].kind == "integer"
     fits = number.is_finite() & (number == number.floor()) if whole else number.is_finite()
     value = pl.when(fits).then(number).cast(pl.Int64 if whole else pl.Float64, strict=False)
     return Reading(raw, value, "number_unparseable")
+
+
+def _digits(raw: pl.Expr, column: Column) -> pl.Expr:
+    return pl.when(raw.str.contains(_NUMBER[column.decimal])).then(raw.str.replace(",", ".", literal=True))
+
+
+def _result(raw: pl.Expr, _rule: FieldRule, column: Column) -> Reading:
+    said = result(raw, column.decimal)
+    beside = {"operator_concept_id": said.operator, "value_as_concept_id": said.words, "value_source_value": raw}
+    return Reading(raw, said.number, beside=beside, remarks=said.remarks)
 
 
 def _text(raw: pl.Expr, _rule: FieldRule, _column: Column) -> Reading:
@@ -86,6 +104,8 @@ _READ: dict[str, Callable[[pl.Expr, FieldRule, Column], Reading]] = {
     "code": _text,
     "date": _date,
     "number": _number,
+    "result": _result,
     "text": _text,
     "text_date": _text_date,
+    "unit": _text,
 }

@@ -19,31 +19,42 @@ from rwe.store import Store, Table
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """One hospital in the common model, and newest commits: of its streams' landing, and of the model's `tables`."""
+    """One hospital in the common model.
+
+    Parameters
+    ----------
+    rejected, codes
+        As `rwe.harmonise.Harmonised` has them.
+    commits, tables
+        Newest commits of its streams' landing, and of the tables of the model.
+    """
 
     site: str
     cdm: Cdm
     rejected: pl.DataFrame
+    codes: pl.DataFrame
     commits: dict[str, int]
     tables: dict[str, int]
 
 
-def align(source: Source, store: Store) -> Aligned:
+def align(source: Source, store: Store, domains: Mapping[int, str]) -> Aligned:
     """Harmonise the landing rows of one hospital and append what changed to the common model.
 
     All people are harmonised each time, because the account must cover every landed row; the store
-    keeps only the rows that say something new, and deletes those that are no more.
+    keeps only the rows that say something new, and deletes those that are no more. `domains` are those of the
+    mapping's concepts, as far as known.
     """
     site, streams = source.site.site, source.mapping.source.streams
     landing = {name: landing_table(store, site, name) for name in streams}
     commits = {name: table.commit for name, table in landing.items()}
-    made = harmonise({name: table.current() for name, table in landing.items()}, source.mapping, site)
+    made = harmonise({name: table.current() for name, table in landing.items()}, source.mapping, site, domains)
     batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields)).encode()).hexdigest()[:32]
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
     for name, table in tables.items():
         table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)
     cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting)
-    return Aligned(site, cdm, made.rejected, commits, {name: table.commit for name, table in tables.items()})
+    newest = {name: table.commit for name, table in tables.items()}
+    return Aligned(site, cdm, made.rejected, made.codes, commits, newest)
 
 
 def _cdm_table(store: Store, site: str, name: str) -> Table:

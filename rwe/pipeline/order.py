@@ -27,6 +27,7 @@ from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
+from rwe.pipeline.vocabulary import domains_of, expanded
 from rwe.plugins import Inputs
 from rwe.report import render
 from rwe.result import Result
@@ -146,7 +147,7 @@ class _Work:
         if never := [read.fault for part in taken for read in part.reads if not read.whole]:
             raise DataError("; ".join(never))
         self.progress("harmonise")
-        aligned = [align(source, store) for source in self.plan.sources]
+        aligned = [align(source, store, domains_of(source, self.home)) for source in self.plan.sources]
         stages.write_harmonise(self.folder, aligned)
         remarks = [f"{r.site}/{r.stream}: {text}" for part in taken for r in part.reads for text in r.remarks]
         return taken, aligned, [*store.notices, *remarks]
@@ -161,7 +162,7 @@ class _Work:
     def answer(self, cdm: Cdm, aligned: list[Aligned], assessed: Assessed) -> None:
         """Select, analyse, compare, reimburse and release."""
         self.progress("select")
-        cohort = build_cohort(cdm, self.plan.study)
+        cohort = build_cohort(cdm, expanded(self.plan, self.home))
         stages.write_select(self.folder, cohort)
         trial = load_trial(self.plan.trial) if self.plan.trial else None
         results = {"attrition": cohort.attrition, **self._analyses(cohort, trial, assessed)}

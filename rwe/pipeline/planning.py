@@ -108,7 +108,7 @@ def load_plan(path: Path) -> Plan:
         return None
 
     sites = [(locate(name, path), ("sites", i)) for i, name in enumerate(study.sites)]
-    sources = [attempt(partial(_source, file), where) for file, where in sites]
+    sources = [attempt(partial(load_source, file), where) for file, where in sites]
     trial_file = locate(study.trial, path) if study.trial else None
     trial = attempt(partial(load_trial_file, trial_file), ("trial",)) if trial_file else None
     names = _names(study, trial)
@@ -131,7 +131,14 @@ def load_plan(path: Path) -> Plan:
     return Plan(study, found, trial_file, agreement, tuple(a for a in asked if a), tuple(files))
 
 
-def _source(file: Path) -> Source:
+def load_source(file: Path) -> Source:
+    """Read a site file and the mapping it names.
+
+    Raises
+    ------
+    DefinitionError
+        With the faults of the file that is wrong.
+    """
     site = load_site(file)
     return Source(site, load_mapping(Path(site.mapping)))
 

@@ -41,11 +41,12 @@ def write_extract(folder: Path, taken: Iterable[Extracted]) -> None:
 
 
 def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
-    """Write the account of every source row, and which were rejected by which rule."""
+    """Write the account of every source row, which were rejected by which rule, and the codes that have no concept."""
     into = stage(folder, "harmonise")
     for part in aligned:
         write_table(into / f"{part.site}-accounting.csv", part.cdm.accounting)
         write_table(into / f"{part.site}-rejected.csv", part.rejected)
+        write_table(into / f"{part.site}-codes.csv", part.codes)
         _json(into / f"{part.site}-commits.json", part.commits)
         _json(into / f"{part.site}-tables.json", part.tables)
 

@@ -9,20 +9,25 @@ are filled by the engine. What `how` may be, what it needs and which fields it m
 `missing` says what an empty source value means: ``reject`` the record (the default), ``skip`` it
 because there is nothing to record, or ``keep`` it with the field empty. A line without a field and
 with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``).
-``concepts.csv`` is OMOP's SOURCE_TO_CONCEPT_MAP.
+``result`` reads what a laboratory wrote into number, operator, concept of words and source text; ``unit`` reads the
+unit beside it, and the number comes to the standard unit of the `measures` that ``source.yaml`` names.
+``concepts.csv`` is OMOP's SOURCE_TO_CONCEPT_MAP; how its codes are spelled stands under `vocabularies` of
+``source.yaml``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
 
 from rwe.errors import DefinitionError
+from rwe.spec import concept_check
 from rwe.spec import mapping_check as check
-from rwe.spec.base import read
+from rwe.spec.base import locate, read
+from rwe.spec.measures import Measure, load_measures
 from rwe.spec.sheet import Row, read_sheet
 from rwe.spec.source import Source, Stream
 
@@ -74,6 +79,7 @@ class Mapping:
     fields: tuple[FieldRule, ...]
     concepts: tuple[ConceptRule, ...]
     files: tuple[Path, ...]
+    measures: MappingOf[int, Measure] = field(default_factory=dict)
 
     @property
     def person(self) -> tuple[str, str]:
@@ -94,21 +100,28 @@ class Mapping:
 
 
 def load_mapping(folder: Path) -> Mapping:
-    """Read ``source.yaml``, ``fields.csv`` and ``concepts.csv`` of a mapping folder.
+    """Read ``source.yaml``, ``fields.csv`` and ``concepts.csv`` of a mapping folder, and the measures it names.
 
     Raises
     ------
     DefinitionError
-        With all faults of the two sheets at once, each as ``file:line:column: column: what to write``.
+        With all faults of the sheets at once, each as ``file:line:column: column: what to write``.
     """
     files = (folder / "source.yaml", folder / "fields.csv", folder / "concepts.csv")
     source = read(files[0], Source)
     fields, concepts = read_sheet(files[1], FIELD_COLUMNS), read_sheet(files[2], CONCEPT_COLUMNS)
-    problems = check.concepts(concepts)
+    problems = concept_check.concepts(concepts, source.vocabularies)
     problems += check.fields(fields, source, {row["source_vocabulary_id"] for row in concepts})
+    measures: MappingOf[int, Measure] = {}
+    if source.measures:
+        files = (*files, locate(source.measures, files[0]))
+        try:
+            measures = load_measures(files[-1])
+        except DefinitionError as exc:
+            problems += exc.problems
     if problems:
         raise DefinitionError(problems)
-    return Mapping(source, tuple(map(_field, fields)), tuple(map(_concept, concepts)), files)
+    return Mapping(source, tuple(map(_field, fields)), tuple(map(_concept, concepts)), files, measures)
 
 
 def _field(row: Row) -> FieldRule:

@@ -1,20 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong in the two sheets of a mapping, each fault with its place and its cure."""
+"""What can be wrong in ``fields.csv``, each fault with its place and its cure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from itertools import pairwise
 
 from rwe.errors import Problem
-from rwe.spec.omop import OmopField, omop_fields
+from rwe.spec.omop import OmopField, meaning_of, omop_fields
 from rwe.spec.sheet import Row, suggest
 from rwe.spec.source import Source
 
 MISSING = ("reject", "skip", "keep")
+CODED = ("code", "result", "unit")
+ONLY = {"result": "value_as_number", "unit": "unit_concept_id"}
+RESULTS = "measurement"
+# What a result as it stands in the source fills beside its number.
+RESULT_FILLS = ("operator_concept_id", "value_as_concept_id", "value_source_value")
 Group = Sequence[Row]
 
 
@@ -48,15 +51,17 @@ HOWS = {
     "last_record": How(("date",)),
     "link": How(("integer",), (), "another record of this stream"),
     "number": How(("integer", "float"), ("text", "integer", "number")),
+    "result": How(("float",), ("text",), "the source_vocabulary_id of results in words"),
     "text": How(("varchar",), ("text", "integer", "number")),
     "text_date": How(("date",), ("text",), "the form of the date, such as %d.%m.%Y"),
+    "unit": How(("integer",), ("text",), "the source_vocabulary_id of units in other words than UCUM"),
     "when": How((), ("text", "integer"), "the codes, such as A|B"),
 }
 
 
 def fields(rows: Sequence[Row], source: Source, vocabularies: Iterable[str]) -> list[Problem]:
-    """Return the faults of ``fields.csv``."""
-    known = set(vocabularies)
+    """Return the faults of ``fields.csv``; `vocabularies` are those of ``concepts.csv``."""
+    known = {*vocabularies, *source.vocabularies}
     problems = [p for row in rows for p in _line(row, source, known)]
     if problems:
         return problems  # the checks across lines rest on lines that can be read
@@ -65,13 +70,8 @@ def fields(rows: Sequence[Row], source: Source, vocabularies: Iterable[str]) -> 
         groups.setdefault((row["stream"], row["record"]), []).append(row)
     problems = [p for group in groups.values() for p in _record(group)]
     problems += [p for row in rows if row["how"] == "link" for p in _link(row, groups)]
+    problems += [p for row in rows if row["how"] in CODED for p in _many(row, source)]
     return problems + _people(rows)
-
-
-def concepts(rows: Sequence[Row]) -> list[Problem]:
-    """Return the faults of ``concepts.csv``."""
-    problems = [p for row in rows for p in _concept(row)]
-    return problems or list(_overlaps(rows))
 
 
 def _line(row: Row, source: Source, vocabularies: set[str]) -> Iterator[Problem]:
@@ -120,6 +120,8 @@ def _field(row: Row) -> Iterator[Problem]:
         yield row.problem("field", "the engine fills this id; remove the line")
     elif known[row["field"]].kind not in HOWS[row["how"]].fills:
         yield row.problem("how", f"'{row['how']}' cannot fill a field of type {known[row['field']].kind}")
+    elif row["how"] in ONLY and (row["table"], row["field"]) != (RESULTS, ONLY[row["how"]]):
+        yield row.problem("how", f"'{row['how']}' fills {ONLY[row['how']]} of a {RESULTS} and nothing else")
 
 
 def _ours(field: OmopField) -> bool:
@@ -130,7 +132,7 @@ def _argument(row: Row, vocabularies: set[str]) -> Iterator[Problem]:
     wanted, given = HOWS[row["how"]].argument, row["argument"]
     if bool(wanted) != bool(given):
         yield row.problem("argument", f"'{row['how']}' needs {wanted}" if wanted else f"'{row['how']}' takes none")
-    elif row["how"] == "code" and given not in vocabularies:
+    elif row["how"] in CODED and given not in vocabularies:
         yield row.problem("argument", f"no such vocabulary in concepts.csv{suggest(given, vocabularies)}")
     elif row["how"] == "concept" and not given.isdecimal():
         yield row.problem("argument", "a concept id is a whole number")
@@ -172,10 +174,18 @@ def _record(group: Group) -> Iterator[Problem]:
     for field in known.values():
         if field.required and not _ours(field) and field.name not in seen:
             yield first.problem("record", f"record '{first['record']}' does not fill {field.name}, which OMOP requires")
+    yield from _result(group)
     dates = {row["field"] for row in group if row["how"] in ("date", "text_date")}
     for row in group:
         if row["how"] == "inferred" and row["argument"] not in dates:
             yield row.problem("argument", f"not a date read by this record{suggest(row['argument'], dates)}")
+
+
+def _result(group: Group) -> Iterator[Problem]:
+    if any(row["how"] == "result" for row in group):
+        for row in group:
+            if row["field"] in RESULT_FILLS:
+                yield row.problem("field", "'result' fills this field of the record; remove the line")
 
 
 def _link(row: Row, groups: dict[tuple[str, str], list[Row]]) -> Iterator[Problem]:
@@ -186,6 +196,12 @@ def _link(row: Row, groups: dict[tuple[str, str], list[Row]]) -> Iterator[Proble
         yield row.problem("argument", f"no such record in this stream{suggest(row['argument'], names)}")
     elif not any(f.primary_key and _names(row["field"], f.name) for f in omop_fields()[target[0]["table"]].values()):
         yield row.problem("argument", f"{target[0]['table']} does not have the id that {row['field']} holds")
+
+
+def _many(row: Row, source: Source) -> Iterator[Problem]:
+    vocabulary = source.vocabularies.get(row["argument"])
+    if vocabulary and vocabulary.many and row["field"] != meaning_of(row["table"]):
+        yield row.problem("argument", "a code of many concepts makes several rows: it can only say what a row is about")
 
 
 def _names(field: str, key: str) -> bool:
@@ -219,28 +235,3 @@ def _people(rows: Sequence[Row]) -> list[Problem]:
         for row in periods
         if row["field"].endswith("_date") and row["how"] not in derived
     ]
-
-
-def _concept(row: Row) -> Iterator[Problem]:
-    for column in ("source_code", "source_vocabulary_id"):
-        if not row[column]:
-            yield row.problem(column, "must not be empty")
-    if not row["target_concept_id"].isdecimal():
-        yield row.problem("target_concept_id", "a concept id is a whole number")
-    days = {}
-    for column in ("valid_start_date", "valid_end_date"):
-        try:
-            days[column] = date.fromisoformat(row[column])
-        except ValueError:
-            yield row.problem(column, "write the day as YYYY-MM-DD")
-    if len(days) == 2 and days["valid_end_date"] < days["valid_start_date"]:
-        yield row.problem("valid_end_date", "ends before it starts")
-
-
-def _overlaps(rows: Sequence[Row]) -> Iterator[Problem]:
-    """Yield the lines that give a code a second meaning while it still has one."""
-    key = ("source_vocabulary_id", "source_code", "valid_start_date")
-    for one, other in pairwise(sorted(rows, key=lambda row: [row[c] for c in key])):
-        same = all(one[c] == other[c] for c in key[:2])
-        if same and other["valid_start_date"] <= one["valid_end_date"]:
-            yield other.problem("valid_start_date", f"overlaps line {one.line}, which maps the same code")

@@ -82,6 +82,18 @@ def dated_by(table: str) -> str:
     return next((f.name for f in omop_fields()[table].values() if f.kind == "date" and f.required), "")
 
 
+def meaning_of(table: str) -> str:
+    """Return the field that says what a row of `table` is about, ``""`` where it is about the person.
+
+    Examples
+    --------
+    >>> meaning_of("drug_exposure")
+    'drug_concept_id'
+    """
+    name = f"{table.partition('_')[0]}_concept_id"
+    return name if name in omop_fields()[table] else ""
+
+
 def _field(row: dict[str, str]) -> OmopField:
     kind, _, size = row["cdmDatatype"].lower().partition("(")
     return OmopField(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from rwe.spec.base import Day, Int, Name, Part, Real, Text
+from rwe.spec.base import Day, Flag, Int, Name, Part, Real, Text
 
 Window = tuple[Int, Int]
 OpenWindow = tuple[Int | None, Int | None]
@@ -26,10 +26,15 @@ Table = Literal[
 
 
 class Record(Part):
-    """What the study calls a kind of record, in the terms of the common model; of a death the concepts are causes."""
+    """What the study calls a kind of record, in the terms of the common model; of a death the concepts are causes.
+
+    With `descendants` the concepts below `concepts` count too: those that the vocabularies of the sites name, and
+    those whose codes begin with theirs in a mapping that declares the levels of its codes.
+    """
 
     table: Table
     concepts: tuple[Int, ...] = ()
+    descendants: Flag = False
 
 
 class Index(Part):

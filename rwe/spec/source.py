@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from rwe.spec.base import Flag, Name, Part, Real
+from rwe.spec.vocabulary import Vocabulary
 
 Kind = Literal["text", "integer", "number", "date", "timestamp"]
 Role = Literal["person", "national_id", "name", "birth_date"]
@@ -44,6 +45,8 @@ class Column(Part):
     steady
         Whether a median ten, a hundred or a thousand times what it was, a changed unit by all signs, sets the
         batch aside; false for numbers of many kinds in one column.
+    decimal
+        The mark before the decimals of numbers that stand in a text column.
     """
 
     type: Kind
@@ -53,6 +56,7 @@ class Column(Part):
     unit: Flag = False
     new_codes: Annotated[Real, Field(ge=0, le=1)] = 0.05
     steady: Flag = True
+    decimal: Literal[".", ","] = "."
 
     @model_validator(mode="after")
     def _role_fits_type(self) -> Column:
@@ -64,6 +68,12 @@ class Column(Part):
     def _codes_are_kept_plain(self) -> Column:
         if (self.codes or self.unit) and (self.type != "text" or self.role):
             raise ValueError("codes and units are text without a role")
+        return self
+
+    @model_validator(mode="after")
+    def _decimals_of_text(self) -> Column:
+        if self.decimal != "." and self.type != "text":
+            raise ValueError("decimal is for numbers written in a text column")
         return self
 
 
@@ -109,10 +119,25 @@ class Stream(Part):
 
 
 class Source(Part):
-    """The file `source.yaml` of a mapping folder: every stream of one hospital system."""
+    """The file `source.yaml` of a mapping folder: every stream of one hospital system.
+
+    Parameters
+    ----------
+    source
+        Its name.
+    streams
+        What it holds.
+    vocabularies
+        How codes are written, by the `source_vocabulary_id` of ``concepts.csv``; one that is not named here is
+        compared as it stands.
+    measures
+        The sheet of standard units and limits (`rwe.spec.measures`), relative to this file.
+    """
 
     source: Name
     streams: dict[Name, Stream] = Field(min_length=1)
+    vocabularies: dict[SourceName, Vocabulary] = Field(default_factory=dict)
+    measures: str | None = None
 
 
 def _tokens(roles: list[Role | None]) -> Iterator[str]:

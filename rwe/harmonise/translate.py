@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The codes of a record become concepts; a code of many makes several rows, each in the table of its domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from rwe.harmonise.codes import UNMAPPED, Meanings, asked, found
+from rwe.harmonise.remarks import say
+from rwe.spec.mapping import FieldRule
+from rwe.spec.omop import dated_by, meaning_of, omop_fields
+from rwe.spec.units import units
+
+WORDS = "value_as_concept_id"  # where a result that is no number goes
+
+
+def coded(rules: Iterable[FieldRule]) -> dict[str, FieldRule]:
+    """Return the fields that hold codes until they are translated, with their rules."""
+    fields = {"code": None, "unit": None, "result": WORDS}
+    return {fields[rule.how] or rule.field: rule for rule in rules if rule.how in fields}
+
+
+def place(rules: Mapping[str, tuple[FieldRule, ...]], name: str) -> frozenset[str]:
+    """Return the domains whose concepts go to another record that is made of the same codes.
+
+    Parameters
+    ----------
+    rules
+        All records of a stream by name.
+    name
+        The record that is made.
+    """
+    about = {record: _about(own) for record, own in rules.items()}
+    mine = about[name]
+    others = [rule for record, rule in about.items() if record != name and mine and rule and rule.column == mine.column]
+    return frozenset(_domain(rule.table) for rule in others)
+
+
+def translate(
+    drafts: pl.DataFrame, rules: Iterable[FieldRule], known: Meanings, elsewhere: frozenset[str]
+) -> pl.DataFrame:
+    """Replace the codes of a record by concepts.
+
+    Adds ``_part``, 0 for the first row of a source row, 1, 2, ... for further ones, and ``_code_<field>``, the codes
+    as they stood. A code without concept becomes concept 0. Where the domain of a concept is that of another table
+    the row is refused as ``wrong_domain``, or is of ``other_kind``, where `elsewhere` says that a record takes it; a
+    row that has a concept of this table beside it bears the remark ``concept_of_other_domain``.
+    """
+    drafts = drafts.with_columns(_part=pl.lit(0, dtype=pl.Int64))
+    for field, rule in coded(rules).items():
+        drafts = drafts.with_columns(pl.col(field).alias(f"_code_{field}"))
+        if field == meaning_of(rule.table):
+            drafts = _subject(drafts, rule, known, elsewhere)
+        else:
+            drafts = _attribute(drafts, field, rule, known)
+        if rule.how == "unit":
+            drafts = _ucum(drafts, field)
+        drafts = say(drafts, "unit_unknown" if rule.how == "unit" else "code_unmapped", pl.col(field) == UNMAPPED)
+    return drafts
+
+
+def _about(rules: tuple[FieldRule, ...]) -> FieldRule | None:
+    field = meaning_of(rules[0].table)
+    return next((rule for rule in rules if rule.field == field and rule.how == "code"), None)
+
+
+def _domain(table: str) -> str:
+    """Return the domain of a table's concepts; OMOP names none for observations, which take what no table takes."""
+    return omop_fields()[table][meaning_of(table)].domain or "Observation"
+
+
+def _attribute(drafts: pl.DataFrame, field: str, rule: FieldRule, known: Meanings) -> pl.DataFrame:
+    meant = found(_pairs(drafts, field, rule), rule.argument, known).drop("domain")
+    return _joined(drafts, field, rule, meant).drop("steps")
+
+
+def _subject(drafts: pl.DataFrame, rule: FieldRule, known: Meanings, elsewhere: frozenset[str]) -> pl.DataFrame:
+    """Translate what a row is about: as many rows as its code has concepts of this table's domain."""
+    meant = found(_pairs(drafts, rule.field, rule), rule.argument, known)
+    here = meant.filter(~_misplaced(rule.table)).drop("domain")
+    away = _away(meant, rule.table, elsewhere)
+    drafts = _verdicts(drafts, rule, away) if away.height else drafts
+    vocabulary = known.vocabularies.get(rule.argument)
+    drafts = _joined(drafts, rule.field, rule, here, many=bool(vocabulary and vocabulary.many))
+    if vocabulary and vocabulary.many:
+        drafts = drafts.with_columns(pl.int_range(pl.len()).over("_key").alias("_part"))
+    return drafts.drop("steps")
+
+
+def _misplaced(table: str) -> pl.Expr:
+    """Whether a concept's domain is known and not this table's."""
+    own = _domain(table)
+    if own != "Observation":
+        return (pl.col("domain") != own).fill_null(value=False)
+    others = {_domain(name) for name in omop_fields() if meaning_of(name)} - {own}
+    return pl.col("domain").is_in(others).fill_null(value=False)
+
+
+def _away(meant: pl.DataFrame, table: str, elsewhere: frozenset[str]) -> pl.DataFrame:
+    """Return the codes with concepts of other tables: whether all are, and whether other records take those."""
+    misplaced = _misplaced(table)
+    taken = ~misplaced | pl.col("domain").is_in(elsewhere).fill_null(value=False)
+    told = {"_any": misplaced.any(), "_alone": misplaced.all(), "_taken": taken.all()}
+    return meant.group_by("code", "day").agg(**told).filter("_any").drop("_any")
+
+
+def _verdicts(drafts: pl.DataFrame, rule: FieldRule, away: pl.DataFrame) -> pl.DataFrame:
+    code, day = asked(rule.field, dated_by(rule.table))
+    drafts = drafts.with_columns(code.alias("_code"), day.alias("_day"))
+    drafts = drafts.join(away, left_on=["_code", "_day"], right_on=["code", "day"], how="left", maintain_order="left")
+    taken = pl.when("_taken").then(pl.lit("other_kind")).otherwise(pl.lit("wrong_domain"))
+    why = pl.when("_alone").then(taken)
+    drafts = say(drafts, "concept_of_other_domain", ~pl.col("_alone") & ~pl.col("_taken"))
+    return drafts.with_columns(pl.coalesce("rule", why).alias("rule")).drop("_code", "_day", "_alone", "_taken")
+
+
+def _pairs(drafts: pl.DataFrame, field: str, rule: FieldRule) -> pl.DataFrame:
+    return drafts.select(*asked(field, dated_by(rule.table))).drop_nulls().unique()
+
+
+def _joined(
+    drafts: pl.DataFrame, field: str, rule: FieldRule, meant: pl.DataFrame, *, many: bool = False
+) -> pl.DataFrame:
+    code, day = asked(field, dated_by(rule.table))
+    keyed = drafts.with_columns(code.alias("_code"), day.alias("_day")).join(
+        meant,
+        left_on=["_code", "_day"],
+        right_on=["code", "day"],
+        how="left",
+        maintain_order="left_right",
+        validate="m:m" if many else "m:1",
+    )
+    concept = pl.when(pl.col(field).is_not_null()).then(pl.coalesce("concept", pl.lit(UNMAPPED, dtype=pl.Int64)))
+    keyed = say(keyed, "code_to_parent", pl.col("steps") > 0)
+    return keyed.with_columns(concept.alias(field)).drop("_code", "_day", "concept")
+
+
+def _ucum(drafts: pl.DataFrame, field: str) -> pl.DataFrame:
+    """Give units that the map does not name the concept of the UCUM code that they are."""
+    codes = {code: unit.concept_id for code, unit in units().items()}
+    said = pl.col(f"_code_{field}").str.strip_chars().replace_strict(codes, default=UNMAPPED, return_dtype=pl.Int64)
+    return drafts.with_columns(pl.when(pl.col(field) == UNMAPPED).then(said).otherwise(field).alias(field))
