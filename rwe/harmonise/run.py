@@ -139,8 +139,8 @@ def _periods(rows: pl.DataFrame, lines: pl.DataFrame, mapping: SourceMapping, kn
     stream, person = mapping.person
     names = [name for name, rules in mapping.records(stream).items() if rules[0].table == PERIOD]
     final = lines.filter(pl.col("stream") == stream, pl.col("record") == person)
-    known = final.select("_key", pl.col("person_id").alias("_person"), pl.col("rule").alias("_rule"))
-    rows = rows.join(known, on="_key", validate="1:1", maintain_order="left")
+    whose = final.select("_key", pl.col("person_id").alias("_person"), pl.col("rule").alias("_rule"))
+    rows = rows.join(whose, on="_key", validate="1:1", maintain_order="left")
     rows = rows.join(vital.spans(lines), on="_person", how="left", validate="m:1", maintain_order="left")
     unseen = pl.when(pl.col("_first_record").is_null()).then(pl.lit("nothing_recorded"))
     rows = rows.with_columns(
@@ -153,7 +153,7 @@ def _tables(parts: list[Made], lines: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the rows of the common model whose lines were accepted in the end."""
     accepted = lines.filter(pl.col("rule").is_null(), pl.col("record") != "")
     whose = accepted.partition_by("stream", "record", as_dict=True)
-    tables = {name: [TABLES[name].create_empty()] for name in TABLES}
+    tables: dict[str, list[pl.DataFrame]] = {name: [TABLES[name].create_empty()] for name in TABLES}
     for part in (part for part in parts if part.rows.height):
         stream, record, table = part.ledger.select("stream", "record", "table").row(0)
         keys = whose.get((stream, record))

@@ -107,7 +107,7 @@ def load_mapping(folder: Path) -> Mapping:
     DefinitionError
         With all faults of the sheets at once, each as ``file:line:column: column: what to write``.
     """
-    files = (folder / "source.yaml", folder / "fields.csv", folder / "concepts.csv")
+    files: tuple[Path, ...] = (folder / "source.yaml", folder / "fields.csv", folder / "concepts.csv")
     source = read(files[0], Source)
     fields, concepts = read_sheet(files[1], FIELD_COLUMNS), read_sheet(files[2], CONCEPT_COLUMNS)
     problems = concept_check.concepts(concepts, source.vocabularies)

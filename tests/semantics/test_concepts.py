@@ -98,6 +98,7 @@ def test_a_study_may_ask_for_descendants(hospital: Path) -> None:
     assert made.records["chemotherapy"].concepts == plan.study.records["chemotherapy"].concepts
 
 
+@pytest.mark.ci
 def test_the_command_harmonises_what_landed_and_tells_the_codes_without_a_concept(
     hospital: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

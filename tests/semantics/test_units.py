@@ -44,6 +44,7 @@ SHARED = {
 }
 
 
+@pytest.mark.ci
 def test_the_table_is_what_ucumvert_and_pint_say() -> None:
     made = runpy.run_path(str(ROOT / ".ci" / "units.py"))
 
