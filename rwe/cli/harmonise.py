@@ -55,7 +55,7 @@ def _show_codes(voice: Voice, part: Aligned) -> None:
         voice.say("harmonise.all_mapped", site=part.site)
         return
     voice.say("harmonise.unmapped", site=part.site, count=len(lacking))
-    head = [word(f"harmonise.{name}") for name in ("field", "vocabulary", "code", "rows", "share")]
+    head = [word(f"harmonise.head.{name}") for name in ("field", "vocabulary", "code", "rows", "share")]
     cells = [
         [f"{line['stream']}.{line['field']}", line["vocabulary"], line["code"], str(line["n"]), f"{line['share']:.1%}"]
         for line in lacking[:SHOWN]
