@@ -303,7 +303,7 @@ def _site(table: str) -> pl.Expr:
 def test_rows_of_several_hospitals_bear_their_hospital_and_persons_stand_once() -> None:
     cdm = model()
     tables = {name: frame.with_columns(_source_commit=pl.lit(1)) for name, frame in cdm.tables.items()}
-    parts = [Aligned(site, model(**tables), pl.DataFrame(), {}) for site in ("east", "west")]
+    parts = [Aligned(site, model(**tables), pl.DataFrame(), pl.DataFrame(), {}, {}) for site in ("east", "west")]
 
     both, one = together(parts), together(parts[1:])
 
