@@ -159,9 +159,9 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _short_study(configs: Path) -> None:
-    """Write the study without trial, agreement, examples and key figures, which has the same people and endpoints."""
+    """Write the study without trial, agreement, gates, examples and key figures: the same people and endpoints."""
     study = yaml.safe_load((configs / FULL).read_text("utf-8"))
-    for part in ("trial", "reimbursement", "examples", "key_figures"):
+    for part in ("trial", "gates", "reimbursement", "examples", "key_figures"):
         del study[part]
     options = {"endpoints": ["os", "rfs"], "milestones": [365], "tau": 365}
     study["analyses"] = [{"id": "survival", "analysis": "survival", "population": "registry", "options": options}]
@@ -469,7 +469,7 @@ def test_a_home_that_may_not_be_written_is_the_machine(ward: Ward) -> None:
 
 @posix
 @pytest.mark.parametrize(
-    ("which", "size", "place"), [("new_ward", 40_000, "store/rotterdam/landing/"), ("ward", 90_000, "report/")]
+    ("which", "size", "place"), [("new_ward", 40_000, "store/rotterdam/landing/"), ("ward", 200_000, "report/")]
 )
 def test_a_disk_that_fills_up_stops_the_run_and_the_next_one_goes_on(
     request: pytest.FixtureRequest, undisturbed: Tables, which: str, size: int, place: str
