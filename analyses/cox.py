@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 import rwe
+from analyses.terms import Unit, counted, incomplete, per_term, references, said, scaled
 from rwe.errors import DefinitionError
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
-from rwe.spec.base import Flag, Part, Real, Text
+from rwe.spec.base import Flag, Part, Real
 from rwe.spec.names import VARIABLE, EndpointName, VariableName, unknown
 
 if TYPE_CHECKING:
     from rwe.survival import Cox
-    from rwe.survival.design import Design
 
 
 def _columns(formula: str) -> list[str]:
@@ -40,13 +40,6 @@ def _readable(formula: str, info: ValidationInfo) -> str:
     if not named:
         raise ValueError("names no baseline variable")
     return formula
-
-
-class Unit(Part):
-    """In how many of its units a number enters the model, and the term's name for people."""
-
-    by: Real = Field(gt=0)
-    title: Text
 
 
 class Options(Part):
@@ -97,10 +90,10 @@ class CoxModel:
         """Fit the model to those with every variable known; the row ``not_complete`` counts the others."""
         everyone = inputs.people
         people = everyone.drop_nulls([*options.variables, *options.strata])
-        scaled = people.with_columns(pl.col(name) / unit.by for name, unit in options.units.items())
+        measured = scaled(people, options.units)
         time, event = f"{options.endpoint}_days", f"{options.endpoint}_event"
         model = rwe.survival.cox(
-            scaled,
+            measured,
             time=time,
             event=event,
             entry=inputs.entry,
@@ -110,24 +103,21 @@ class CoxModel:
             ties=options.ties,
             penalty=options.penalty,
             robust=options.robust,
-            reference=_first(inputs, options),
+            reference=references(inputs.study, options.variables),
             conf_level=options.conf_level,
         )
         labels = {"population": inputs.population, "outcome": options.endpoint}
         fitted = model.to_result(**labels)
         parts = [fitted.table]
         if not options.penalty and options.ties != "exact":  # the test is of the likelihood of the others
-            parts.append(_counted(model.proportional_hazards().to_result(**labels).table, fitted.table))
-        others = [tidy([{"estimand": "not_complete", "n": everyone.height - people.height}], analysis="cox")]
+            parts.append(counted(model.proportional_hazards().to_result(**labels).table, fitted.table))
+        others = [incomplete(everyone.height - people.height, "cox")]
         if _one_curve(model, options):
             others.append(_baseline(people, time, event, inputs.entry, model.baseline()))
         rest = pl.concat(others).with_columns(pl.lit(text).alias(name) for name, text in labels.items())
-        settings: dict[str, Any] = {
-            "terms": [_term(name, options) for name in model.design.names],
-            "levels": {column: list(levels) for column, levels in model.design.levels.items()},
-        }
-        settings |= {"formula": options.formula} if options.formula else {}
-        table = pl.concat([_per_term(pl.concat(parts), scaled, event, model.design), rest])
+        settings = said(model.design, options.units) | ({"formula": options.formula} if options.formula else {})
+        happened = people[event].cast(pl.Boolean).to_numpy()
+        table = pl.concat([per_term(pl.concat(parts), measured, happened, model.design), rest])
         return Result(table, dict(fitted.settings) | settings)
 
 
@@ -135,38 +125,6 @@ def _one_curve(model: Cox, options: Options) -> bool:
     """Return whether one baseline hazard, and columns and levels as they are, tell the survival of a person."""
     plain = all(len(term) == 1 and term[0].kind in ("number", "level") for term in model.design.terms)
     return plain and not options.strata
-
-
-def _first(inputs: Inputs, options: Options) -> dict[str, str]:
-    """Return the reference of each variable with levels: the first level that the study names."""
-    baseline = inputs.study.baseline
-    found = {name: next(iter(baseline[name].levels)) for name in options.variables if baseline[name].levels}
-    return found | {name: "no" for name in options.variables if baseline[name].kind == "exists"}
-
-
-def _term(name: str, options: Options) -> dict[str, Any]:
-    unit = options.units.get(name)
-    return {"term": name, "scale": unit.by if unit else 1.0, "title": unit.title.model_dump() if unit else None}
-
-
-def _counted(tested: pl.DataFrame, fitted: pl.DataFrame) -> pl.DataFrame:
-    """Return the test of proportional hazards as part of the model, with the persons that it rests on."""
-    persons = fitted.select("analysis", "n", "n_event").head(1)
-    return tested.drop("analysis", "n", "n_event").join(persons, how="cross").select(fitted.columns)
-
-
-def _per_term(table: pl.DataFrame, people: pl.DataFrame, event: str, design: Design) -> pl.DataFrame:
-    """Count, for a term with a level or a calculation, the persons whom it touches: the estimate rests on them."""
-    happened, values = people[event].cast(pl.Boolean).to_numpy(), design.values(people)
-    touched = [
-        {"stratum": name, "persons": int((column != 0).sum()), "events": int(((column != 0) & happened).sum())}
-        for name, term, column in zip(design.names, design.terms, values, strict=True)
-        if any(part.kind in ("level", "calculated") for part in term)
-    ]
-    counts = pl.DataFrame(touched, schema={"stratum": pl.String, "persons": pl.Int64, "events": pl.Int64})
-    joined = table.join(counts, on="stratum", how="left", maintain_order="left")
-    own = joined.with_columns(pl.coalesce("persons", "n").alias("n"), pl.coalesce("events", "n_event").alias("n_event"))
-    return own.select(table.columns)
 
 
 def _baseline(people: pl.DataFrame, time: str, event: str, entry: str | None, hazard: pl.DataFrame) -> pl.DataFrame:

@@ -68,8 +68,8 @@ def _endpoint(inputs: Inputs, options: Options, endpoint: str) -> list[Result]:
     labels = {"population": inputs.population, "outcome": endpoint}
     how: dict[str, Any] = {"time": time, "event": event, "by": options.by, "entry": inputs.entry}
     km = rwe.survival.kaplan_meier(people, **how, conf_level=options.conf_level)
-    years = _years(people[time])
-    curves = km.to_result(**labels, milestones=options.milestones, at_risk=years, tau=options.tau)
+    at_risk = years(people[time])
+    curves = km.to_result(**labels, milestones=options.milestones, at_risk=at_risk, tau=options.tau)
     follow_up = rwe.survival.median_follow_up(people, **how, conf_level=options.conf_level).to_result(**labels)
     tests = [_test(rwe.survival.log_rank(people, **how).to_result(**labels))] if options.by else []
     return [
@@ -118,7 +118,7 @@ def _smaller(people: pl.DataFrame, by: str, event: str) -> dict[str, pl.Expr]:
     return {name: pl.lit(row[name], dtype=pl.Int64) for name in ("n", "n_event")}
 
 
-def _years(days: pl.Series) -> list[int]:
+def years(days: pl.Series) -> list[int]:
     """Return the days of the risk table: the starts of the years that follow-up reaches."""
     last = int(days.to_numpy().max())
     return [math.ceil(YEAR * k) if k else 0 for k in range(int(last / YEAR) + 1)]

@@ -8,8 +8,8 @@ and totals are made again from released counts (where a cell of the family is ma
 rounded sum of all); a lone masked cell of an additive family takes the smallest other with it.
 Means and spreads keep three digits, one decimal from 10 on: more would tell their denominator.
 Curves come on a fixed grid of days whose steps hold enough events, the first one too, and end where
-too few are at risk. Survival is rounded to whole fives of the persons it began with and comes without
-its standard error, standardised differences have two decimals, and a total spend beside a masked cell
+too few are at risk. Survival and incidence are rounded to whole fives of the persons they began with and come
+without their standard errors, standardised differences have two decimals, and a total spend beside a masked cell
 is masked. Published figures of a trial (``group="trial"``) are public and pass unchanged. What a
 reader can narrow by subtracting rounded tables from each other is not yet audited.
 """
@@ -25,7 +25,8 @@ import polars as pl
 from rwe.result import LABELS, SCHEMA, Result
 
 ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
-CURVES = ("survival", "at_risk", "baseline_hazard")
+CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "response")  # shares of the persons that a curve began with
 # estimands whose cells add up to a total that is shown: the label that tells the cells apart
 ADDITIVE = {
     "count": "stratum",
@@ -114,13 +115,13 @@ def _sized(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 
 def _in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Round survival to whole fives of the persons it began with, and shorten what would tell more.
+    """Round survival and incidence to whole fives of the persons they began with, and shorten what would tell more.
 
     Survival to its last digit, or its error, tells the exact events of a step: two curves or a curve and its
     part would then tell the few by which they differ.
     """
     # what a sum owed rests on stays as exact as the sum, from which it can be computed
-    of_persons = pl.col("estimand").is_in(("survival", "milestone", "response")) & (pl.col("analysis") != "settlement")
+    of_persons = pl.col("estimand").is_in(OF_PERSONS) & (pl.col("analysis") != "settlement")
     of_persons &= pl.col("_size") > 0
     unit = policy.rounding / pl.col("_size")
 
@@ -293,6 +294,7 @@ def _counts(part: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 _CURVE: dict[str, Callable[[pl.DataFrame, Policy], pl.DataFrame]] = {
     "survival": _curve,
+    "cumulative_incidence": _curve,
     "baseline_hazard": _curve,
     "at_risk": _counts,
 }

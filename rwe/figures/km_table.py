@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -28,19 +28,21 @@ def cells_at_risk(
             y += ROW
             yield {"x": -ASIDE, "y": y, "text": name, "kind": "name", "colour": MUTED}
             for tick in month_ticks(end):
-                text = _count(rows, tick * MONTH, column, words)
+                text = count_near(rows, tick * MONTH, column, words.masked, words.count)
                 yield {"x": tick / end * WIDTH, "y": y, "text": text, "kind": "cell", "colour": INK}
         y += ROW + GAP
 
 
-def _count(rows: list[dict[str, Any]], day: float, column: str, words: KmWords) -> str:
-    """Return the count nearest to `day`, an earlier one first; a dash where none is near."""
+def count_near(
+    rows: Sequence[dict[str, Any]], day: float, column: str, masked: str, count: Callable[[int], str]
+) -> str:
+    """Return the count nearest to `day`, an earlier one first, in words; a dash where none is near."""
     near = min(rows, key=lambda row: (abs(row["time"] - day), row["time"] > day))
     if abs(near["time"] - day) > NEAR:
         return "–"
     if column in (near.get("masked") or "").split(","):
-        return words.masked
-    return "–" if near[column] is None else words.count(near[column])
+        return masked
+    return "–" if near[column] is None else count(near[column])
 
 
 def table_at_risk(cells: list[dict[str, Any]], height: float) -> Any:

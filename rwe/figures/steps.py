@@ -21,6 +21,7 @@ from rwe.figures.svg import Caption, draw
 F8 = NDArray[np.float64]
 FINE, COARSE, APART = 0.5, 4.0, 2.0  # px between points of a line, of what labels avoid, and between two ticks
 ROOM = 7.4  # px of the mean digit of the table
+TOPS = ((0.05, 0.01), (0.1, 0.02), (0.2, 0.05), (0.3, 0.1), (0.4, 0.1), (0.5, 0.1), (0.6, 0.2), (0.8, 0.2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +71,13 @@ class Frame:
     end: float
     percent: Callable[[float], str]
     number: Callable[[float], str]
+
+
+def share_ticks(curves: Sequence[Curve], end: float) -> tuple[float, ...]:
+    """Return shares on the axis for curves that rise from 0, the last of which none of them exceeds up to the end."""
+    highest = max(float(np.nanmax(np.append(one.value, one.high)[np.tile(one.time <= end, 2)])) for one in curves)
+    top, step = next(((top, step) for top, step in TOPS if highest <= top), (1.0, 0.25))
+    return tuple(round(step * k, 6) for k in range(round(top / step) + 1))
 
 
 def steps(curves: Sequence[Curve], blocks: Sequence[Block], frame: Frame, caption: Caption) -> str:

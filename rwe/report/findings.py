@@ -31,7 +31,7 @@ def _compared(page: Page) -> Iterator[str]:
     if difference is not None and difference["conf_low"] is not None:
         text = page.words(
             "finding.milestone",
-            endpoint=page.say(page.context.endpoints[focus.endpoint].title),
+            endpoint=page.endpoint(focus.endpoint),
             at=page.years(focus.milestone),
             practice=page.value(rows["registry"], "percent"),
             trial=page.value(rows["trial"], "percent"),

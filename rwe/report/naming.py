@@ -16,11 +16,12 @@ from rwe.report.page import Page, Row
 
 APART = " · "
 COUNTS = ("n", "n_event")
-AT_RISK = ("survival", "milestone", "at_risk", "baseline_hazard")  # whose n are those at risk on the day
+# whose n are those at risk on the day
+AT_RISK = ("survival", "cumulative_incidence", "milestone", "at_risk", "baseline_hazard")
 FORMS = {
-    **dict.fromkeys(("survival", "milestone", "proportion", "threshold", "payback_rate"), "percent"),
-    **dict.fromkeys(("proportion_registry", "proportion_trial"), "percent"),
-    **dict.fromkeys(("median", "follow_up_median", "rmst"), "months"),
+    **dict.fromkeys(("survival", "cumulative_incidence", "milestone", "threshold", "payback_rate"), "percent"),
+    **dict.fromkeys(("proportion", "proportion_registry", "proportion_trial"), "percent"),
+    **dict.fromkeys(("median", "follow_up_median", "rmst", "time_lost"), "months"),
     **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
     **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),
     **dict.fromkeys(("spend", "payback"), "money"),
@@ -67,6 +68,8 @@ def _whom(page: Page, row: Row) -> Iterator[str]:
         yield page.say(known) if known else row["population"]
     if "=" in group and group.partition("=")[0] in page.context.variables:
         yield page.group(group)
+    elif of_cause(page, row):
+        yield page.endpoint(group)
     elif row["analysis"] == "trial_comparison":
         yield _word(page, f"figure.{group}", group)
     elif row["analysis"] != "balance" and (group, row["estimand"]) != ("difference", "smd"):
@@ -75,12 +78,19 @@ def _whom(page: Page, row: Row) -> Iterator[str]:
 
 def _what(page: Page, row: Row, column: str) -> Iterator[str]:
     yield from (_outcome(page, row), _stratum(page, row))
-    yield _word(page, f"figure.{row['estimand']}", row["estimand"])
+    incidence = (row["analysis"], row["estimand"]) == ("competing_risks", "milestone")
+    estimand = "cumulative_incidence" if incidence else row["estimand"]
+    yield _word(page, f"figure.{estimand}", estimand)
     if row["time"] is not None:
         yield _when(page, row["time"])
     if column != "estimate":
         at_risk = column == "n" and row["estimand"] in AT_RISK
         yield _word(page, "figure.at_risk" if at_risk else f"figure.{column}", column)
+
+
+def of_cause(page: Page, row: Row) -> bool:
+    """Tell whether a row is of a model of one cause: its group is the cause, its stratum the term."""
+    return row["analysis"] == "competing_risks" and row["group"] in page.context.endpoints
 
 
 def _when(page: Page, day: int) -> str:
@@ -106,8 +116,10 @@ def _outcome(page: Page, row: Row) -> str:
 
 def _stratum(page: Page, row: Row) -> str:
     name, agreement = row["stratum"], page.context.agreement
-    if row["analysis"] == "cox" and name:
+    if name and (row["analysis"] == "cox" or of_cause(page, row)):
         return ": ".join(filter(None, page.term(name, row["id"])))
+    if row["analysis"] == "competing_risks" and name in page.context.endpoints:
+        return page.endpoint(name)
     if row["analysis"] == "settlement" and agreement:
         terms = {term.id: page.words(f"term.{term.type}") for term in agreement.terms}
         return terms.get(name, page.words("settlement.total"))

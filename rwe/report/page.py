@@ -171,6 +171,10 @@ class Page:
             return self.words(f"group.{name}")
         return f"{self.say(self.context.variables[variable].title)}: {self.level_name(variable, level)}"
 
+    def endpoint(self, name: str) -> str:
+        """Return the title of an endpoint, which may be a cause of another."""
+        return self.say(self.context.endpoints[name].title)
+
     def years(self, days: int) -> str:
         """Return a milestone in whole years where it is one, else in months."""
         if abs(days / 365.25 - round(days / 365.25)) < 0.01:

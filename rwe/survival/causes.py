@@ -37,6 +37,12 @@ class Counts:
     n_risk: I8
     w_risk: F8
 
+    def steps(self) -> tuple[I8, I8, I8]:
+        """Return group, cause and day of each step of a curve: the days on which someone left, for each cause."""
+        left = np.repeat(self.n_leave.sum(axis=1, keepdims=True) > 0, self.n_leave.shape[1] - 1, axis=1)
+        group, cause, day = np.nonzero(left)
+        return group, cause, day
+
 
 def counts(found: Tally) -> Counts:
     """Return the numbers of a table with causes."""

@@ -15,7 +15,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.data import Response, names
 from rwe.survival.gather import gather, gather_rows
-from rwe.survival.incidence_curves import CumulativeIncidence, limits, steps
+from rwe.survival.incidence_curves import CumulativeIncidence, limits
 from rwe.survival.intervals import ConfType
 from rwe.survival.roles import Roles
 
@@ -72,8 +72,8 @@ def cumulative_incidence(
     else:
         counted, rows = gather_rows(frame, roles, cluster)
     found = incidences(counted, rows, variance)
-    g, c, day = steps(found)
     of = found.counts
+    g, c, day = of.steps()
     n_risk, n_leave = (of.w_risk, of.w_leave) if found.weighted else (of.n_risk, of.n_leave)
     numbers = {"n_risk": n_risk[g, day], "n_event": n_leave[g, c + 1, day], "n_censor": n_leave[g, 0, day]}
     values = limits(found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)

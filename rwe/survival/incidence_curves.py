@@ -13,10 +13,11 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8, Flags
-from rwe.result import Result, tidy
+from rwe.result import Result
 from rwe.survival.causes import Incidences, time_lost
 from rwe.survival.curves import quantile
-from rwe.survival.data import Levels, text
+from rwe.survival.data import Levels
+from rwe.survival.incidence_long_form import long_form
 from rwe.survival.intervals import normal_quantile, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.show import Shown, Story
@@ -112,35 +113,21 @@ class CumulativeIncidence(Shown):
         return self._spread(group, cause, {"tau": np.full(mean.size, time), "time_lost": mean.ravel(), **limits})
 
     def to_result(
-        self, *, population: str = "", outcome: str = "", milestones: Sequence[int] = (), tau: int | None = None
+        self,
+        *,
+        population: str = "",
+        outcome: str = "",
+        milestones: Sequence[int] = (),
+        at_risk: Sequence[int] = (),
+        tau: int | None = None,
     ) -> Result:
         """Return the curves in the long tidy form; stratum is the cause.
 
-        Estimands: cumulative_incidence (each day someone left; n at risk, n_event so far), and where days are
-        given milestone and time_lost. Counts are persons, not weights.
+        Estimands: cumulative_incidence (each day someone left; n at risk, n_event so far), count (n failed of the
+        cause), and where days are given milestone, at_risk and time_lost. Counts are persons, not weights.
         """
         self._found.clock.whole("a result in the long form")
-        of = self._found.counts
-        g, c, day = steps(self._found)
-        columns = {"time": day, "n": of.n_risk[g, day], "n_event": np.cumsum(of.n_leave, axis=2)[g, c + 1, day]}
-        parts = [self._part("cumulative_incidence", g, c, columns | _drop(self.table, "incidence"))]
-        if milestones:
-            g, c, day, _, _ = self._asked(milestones)
-            n = {"n": self._persons(g, c, day)["n_risk"], "n_event": self._persons(g, c, day)["n_event"]}
-            parts.append(self._part("milestone", g, c, {"time": day, **n, **_drop(self.at(milestones), "incidence")}))
-        if tau is not None:
-            g, c = (a.ravel() for a in np.indices(self._found.incidence.shape[:2]))
-            n = {"n": of.n_leave.sum(axis=(1, 2))[g], "n_event": of.n_leave.sum(axis=2)[g, c + 1]}
-            parts.append(self._part("time_lost", g, c, {"time": tau, **n, **_drop(self.time_lost(tau), "time_lost")}))
-        table = tidy(pl.concat(parts), analysis="competing_risks", population=population, outcome=outcome)
-        settings = {"conf_level": self.conf_level, "conf_type": self.conf_type, "variance": self.variance}
-        return Result(table, settings | {"notes": list(self.notes)})
-
-    def _part(self, estimand: str, group: I8, cause: I8, columns: dict[str, Any]) -> pl.DataFrame:
-        words = self._groups.labels(), [text(name) for name in self.causes]
-        labels = {"group": [words[0][g] for g in group], "stratum": [words[1][c] for c in cause]}
-        frame = pl.DataFrame({"estimand": [estimand] * len(group), **labels, **columns}, nan_to_null=True)
-        return frame.with_columns(pl.col("time", "n", "n_event").cast(pl.Int64))
+        return long_form(self, {"population": population, "outcome": outcome}, milestones, at_risk, tau)
 
     def _asked(self, times: Times) -> tuple[I8, I8, Any, I8, Flags]:
         """Return every group and cause with every time, the day it falls on, and whether it is followed."""
@@ -211,19 +198,8 @@ class CumulativeIncidence(Shown):
         return title, self.table, self.notes
 
 
-def steps(found: Incidences) -> tuple[I8, I8, I8]:
-    """Return group, cause and day of each row of the table."""
-    left = np.repeat(found.counts.n_leave.sum(axis=1, keepdims=True) > 0, found.incidence.shape[1], axis=1)
-    g, c, day = np.nonzero(left)
-    return g, c, day
-
-
 def limits(value: F8, variance: F8, conf_level: float, conf_type: str) -> dict[str, Any]:
     """Return incidences with errors and limits, as columns."""
     low, high = survival_limits(value, variance / np.where(value > 0, value, 1.0) ** 2, conf_level, conf_type)
     error = np.where(np.isnan(value), np.nan, np.sqrt(variance))
     return {"incidence": value, "std_error": error, "conf_low": low, "conf_high": high}
-
-
-def _drop(frame: pl.DataFrame, estimate: str) -> dict[str, Any]:
-    return {"estimate": frame[estimate]} | {name: frame[name] for name in ("std_error", "conf_low", "conf_high")}

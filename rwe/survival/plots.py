@@ -14,7 +14,7 @@ from rwe.errors import DefinitionError
 from rwe.figures.chart import Chart, headed, key_of
 from rwe.figures.km_parts import Series
 from rwe.figures.look import INK, PALETTE
-from rwe.figures.steps import Block, Curve, Frame, steps
+from rwe.figures.steps import Block, Curve, Frame, share_ticks, steps
 from rwe.figures.svg import Caption
 from rwe.figures.tongue import Language, Tongue
 from rwe.survival.axis import Axis, Unit, axis
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Mapping[Any, str] | Sequence[str] | None
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-TOPS = ((0.05, 0.01), (0.1, 0.02), (0.2, 0.05), (0.3, 0.1), (0.4, 0.1), (0.5, 0.1), (0.6, 0.2), (0.8, 0.2))
 
 
 def kaplan_meier_chart(
@@ -75,7 +74,7 @@ def cumulative_incidence_chart(
         _block(rows, chosen, of_cause, (groups[g] if len(groups) > 1 else "", colours[g]), say)
         for g, rows in enumerate(_parts(counts, found._groups))
     ]
-    shares = _shares(max(_top(curve, where.end) for curve in curves))
+    shares = share_ticks(curves, where.end)
     frame = Frame((where.title(say, time), say("incidence")), where.ticks, shares, where.end, say.percent, say.short)
     banded = all(look.band for row in looks for look in row)
     kind = "cif_note" if banded else "cif_first"
@@ -176,17 +175,6 @@ def _chosen(causes: tuple[Any, ...], asked: Sequence[Any] | None) -> list[Any]:
     if not chosen or (odd := [c for c in chosen if c not in causes]):
         raise DefinitionError(f"causes {odd if chosen else chosen} are not among {list(causes)}")
     return chosen
-
-
-def _top(curve: Curve, end: float) -> float:
-    shown = curve.time <= end
-    return float(np.nanmax(np.concatenate([curve.value[shown], curve.high[shown]])))
-
-
-def _shares(highest: float) -> tuple[float, ...]:
-    """Return the shares on the axis, the last of which no curve exceeds."""
-    top, step = next(((top, step) for top, step in TOPS if highest <= top), (1.0, 0.25))
-    return tuple(round(step * k, 6) for k in range(round(top / step) + 1))
 
 
 def _drawn(

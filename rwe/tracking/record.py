@@ -19,7 +19,6 @@ from rwe.result import LABELS
 
 CONTEXT = "context.json"
 MODEL = Path("model") / "cox.json"
-LINES = (*CURVES, "baseline_hazard")  # many points each: they stay in the tables
 LONGEST = 500  # what every MLflow store takes as the length of a parameter
 SIGNS = {"<=": "le", ">=": "ge", "<": "lt", ">": "gt", "=": "-", "+": "plus"}
 
@@ -87,7 +86,7 @@ def metrics(release: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for path in paths:
         rows = pl.read_json(path, schema=RELEASED).filter(
-            pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(LINES)
+            pl.col("estimate").is_not_null() & ~pl.col("estimand").is_in(CURVES)  # many points each stay in the tables
         )
         named = {_name(row): row["estimate"] for row in rows.iter_rows(named=True)}
         own = path.stem.partition("-")[2]

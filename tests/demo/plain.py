@@ -110,3 +110,27 @@ def proportional(x: F8, days: F8, event: F8, beta: F8) -> list[float]:
         u = np.concatenate([np.zeros(p), score[of]])
         tests.append(float(u @ np.linalg.solve(information[np.ix_(kept, kept)], u)))
     return tests
+
+
+def incidence(days: F8, code: F8, cause: int) -> F8:
+    """Return the incidence of a cause by each day (0: censored): the shares failing of it, of those still free."""
+    failing, at_risk = tables(days, (code > 0).astype(float), np.ones_like(days))
+    own = tables(days, (code == cause).astype(float), np.ones_like(days))[0]
+    free = np.concatenate([[1.0], np.cumprod(1 - failing / at_risk)[:-1]])
+    return np.cumsum(free * own / at_risk)
+
+
+def fine_gray_score(beta: F8, x: F8, days: F8, code: F8, cause: int) -> F8:
+    """Return the score of Fine and Gray, failure day by failure day: who failed otherwise stays, weighed by censoring.
+
+    A weight is the chance to be still followed just before the day, over that just before the own failure; those who
+    fail on a day count among those at risk of censoring on it. Ties by Breslow.
+    """
+    left, at_risk = tables(days, (code == 0).astype(float), np.ones_like(days))
+    followed = np.concatenate([[1.0], np.cumprod(1 - left / at_risk)])  # just before each day
+    own, otherwise, score = days.astype(np.int64), (code > 0) & (code != cause), np.zeros(x.shape[1])
+    for day in np.unique(own[code == cause]):
+        weight = np.where(own >= day, 1.0, np.where(otherwise, followed[day] / followed[own], 0.0))
+        risk, fails = weight * np.exp(x @ beta), (own == day) & (code == cause)
+        score += x[fails].sum(axis=0) - fails.sum() * (risk @ x) / risk.sum()
+    return score

@@ -21,7 +21,8 @@ ALONG = {
     "proportion_registry": "group",
     **dict.fromkeys(("excluded", "patients", "spend", "payback"), "outcome"),
 }
-CURVES = ("survival", "at_risk", "baseline_hazard")
+CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone")
 GRID, STEP, AT_RISK, SMALLEST = 30, 13, 11, 13
 
 
@@ -37,13 +38,13 @@ def released(rows: list[Row]) -> list[Row]:
 
 
 def _in_persons(row: Row, rows: list[Row]) -> Row:
-    """Return survival in whole fives of the persons it began with, without its error; a short SMD."""
+    """Return survival and incidence in whole fives of the persons it began with, without its error; a short SMD."""
     if row["estimand"] == "smd" and row["estimate"] is not None:
         return {**row, "estimate": round(row["estimate"], 2)}
     same = [r for r in rows if all(r[k] == row[k] for k in ("analysis", "population", "stratum", "outcome"))]
     whose = "registry" if row["group"] == "difference" else row["group"]
     size = rounded(max((r["n"] for r in same if r["group"] == whose and r["n"] is not None), default=None))
-    if row["estimand"] not in ("survival", "milestone") or row["analysis"] == "settlement" or not size:
+    if row["estimand"] not in OF_PERSONS or row["analysis"] == "settlement" or not size:
         return row
     like = [r for r in same if r["group"] == "trial" and (r["estimand"], r["time"]) == (row["estimand"], row["time"])]
     trial = like[0]["estimate"] or 0.0 if like and row["group"] == "difference" else 0.0

@@ -161,6 +161,7 @@ def test_small_tables_are_released_by_the_same_rules(
     levels: list[Any], unknown: int, steps: list[Any], outcomes: list[int], events: tuple[int, int], days: list[int]
 ) -> None:
     parts = [*_baseline(levels, unknown), *_losses(steps), *_paid(outcomes), *_clock(sorted(days), events)]
+    parts += _causes(outcomes)
     rows = [_whole(row) for row in parts]
 
     ours = by_labels(rules.released(rows))
@@ -206,6 +207,11 @@ def _paid(outcomes: list[int]) -> Iterator[Row]:
             yield {"analysis": "settlement", "outcome": name, "estimand": estimand, "n": n, "estimate": float(value)}
 
 
+def _causes(counts: list[int]) -> Iterator[Row]:
+    for cause, n in zip("abcd", counts, strict=True):
+        yield {"analysis": "competing_risks", "outcome": "rfs", "estimand": "count", "stratum": cause, "n": n}
+
+
 def _clock(days: list[int], events: tuple[int, int]) -> Iterator[Row]:
     """Yield a curve of one leaving on each day, every third without the event; and figures beside it."""
     n, failed, labels = len(days) + 12, 0, {"analysis": "survival", "outcome": "os"}
@@ -213,6 +219,8 @@ def _clock(days: list[int], events: tuple[int, int]) -> Iterator[Row]:
         failed += i % 3 > 0
         yield labels | {"estimand": "survival", "time": day, "n": n - i, "n_event": failed, "estimate": 1 - failed / n}
         yield labels | {"estimand": "at_risk", "time": day, "n": n - i, "n_event": failed}
+        step = {"time": day, "n": n - i, "n_event": failed, "estimate": failed / n}
+        yield labels | {"estimand": "cumulative_incidence", "stratum": "a"} | step
     counts = {"n": sum(events), "n_event": events[0], "estimate": 7.5, "p_value": 0.04}
     yield from (labels | counts | {"estimand": name} for name in ("events", "median", "milestone", "log_rank"))
     yield labels | {"estimand": "effective_sample_size", "n": sum(events), "estimate": sum(events) / 1.7}

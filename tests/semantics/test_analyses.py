@@ -16,6 +16,7 @@ from rwe import plugins
 from rwe import survival as sv
 from rwe.cohort import Cohort
 from rwe.disclosure import protect
+from rwe.errors import DefinitionError
 from rwe.plugins import Inputs
 from rwe.result import SCHEMA, Result
 from rwe.spec.names import VARIABLE
@@ -41,6 +42,8 @@ def persons(n: int = 400) -> pl.DataFrame:
             "os_event": death <= end,
             "rfs_days": np.minimum(np.minimum(death, recurrence), end),
             "rfs_event": np.minimum(death, recurrence) <= end,
+            "recurrence_days": np.minimum(recurrence, end),
+            "recurrence_event": (recurrence <= end) & (recurrence <= death),
             "rfs_check_days": np.minimum(np.minimum(recurrence, death), end),
             "rfs_check_event": (recurrence <= end) & (recurrence <= death),
             "in_registry": True,
@@ -178,3 +181,144 @@ def test_a_comparison_is_shown_where_the_figure_of_each_group_is(events: int) ->
         assert both.height == 2
         assert both["estimate"].null_count() == 2
         assert both["std_error"].null_count() == 2
+
+
+CAUSES: dict[str, Any] = {"endpoint": "rfs", "causes": ["recurrence", "os"]}
+
+
+def with_causes(people: pl.DataFrame) -> pl.DataFrame:
+    """Return persons with the cause of their first event, read row by row."""
+    columns = ["rfs_days", "rfs_event", "recurrence_days", "recurrence_event"]
+    words = [
+        ("recurrence" if recurred and day == last else "os") if event else "censored"
+        for last, event, day, recurred in people.select(columns).iter_rows()
+    ]
+    return people.with_columns(cause=pl.Series(words))
+
+
+def incidence(people: pl.DataFrame, cause: str, day: int) -> float:
+    """Return the incidence by a day: who fails of the cause on each day, times survival just before it."""
+    free, found = 1.0, 0.0
+    for t in sorted(set(people.filter(pl.col("rfs_days") <= day)["rfs_days"])):
+        at_risk, today = people.filter(pl.col("rfs_days") >= t).height, people.filter(pl.col("rfs_days") == t)["cause"]
+        found += free * (today == cause).sum() / at_risk
+        free *= 1 - (today != "censored").sum() / at_risk
+    return found
+
+
+def test_incidences_of_a_study_file_are_those_of_sv_and_of_a_plain_reading() -> None:
+    people = with_causes(persons(300))
+
+    found = run("competing_risks", people, **CAUSES, by="hormonal", milestones=[400, 1000], tau=900).table
+
+    how: dict[str, Any] = {"time": "rfs_days", "cause": "cause", "by": "hormonal"}
+    direct = sv.cumulative_incidence(people, **how)
+    said = found.filter(estimand="milestone")
+    assert_frame_equal(said.select("estimate", "std_error"), direct.at([400, 1000]).select(
+        estimate="incidence", std_error="std_error"))  # fmt: skip
+    for group, stratum, time, estimate in said.select("group", "stratum", "time", "estimate").iter_rows():
+        own = people.filter(pl.col("hormonal") == group.removeprefix("hormonal="))
+        assert_allclose(estimate, incidence(own, stratum, time), rtol=1e-12)
+    assert_allclose(found.filter(estimand="time_lost")["estimate"], direct.time_lost(900)["time_lost"])
+    for cause in ("os", "recurrence"):
+        test, row = sv.gray_test(people, **how, of=cause), found.filter(estimand="gray_test", stratum=cause)
+        assert row.select("statistic", "p_value").row(0) == (test.statistic, test.p_value)
+        counts = people.filter(cause=cause)["hormonal"].value_counts().sort("hormonal")["count"].to_list()
+        assert found.filter(estimand="count", stratum=cause)["n"].to_list() == counts
+        first = found.filter(estimand="at_risk", stratum=cause, time=0)
+        assert first["n"].to_list() == people["hormonal"].value_counts().sort("hormonal")["count"].to_list()
+    assert found["analysis"].unique().to_list() == ["competing_risks"]
+    assert found["outcome"].unique().to_list() == ["rfs"]
+
+
+def test_the_first_listed_cause_of_a_day_is_the_cause() -> None:
+    people = persons().with_columns(
+        recurrence_days=pl.col("rfs_days"), recurrence_event=pl.col("rfs_event"), os_event=pl.lit(value=True)
+    )
+
+    one, other = (
+        run("competing_risks", people, endpoint="rfs", causes=order).table.filter(estimand="count")
+        for order in (["recurrence", "os"], ["os", "recurrence"])
+    )
+
+    events, both = (
+        int(people["rfs_event"].sum()),
+        int((people["rfs_event"] & (people["os_days"] == people["rfs_days"])).sum()),
+    )
+    assert dict(one.select("stratum", "n").iter_rows()) == {"recurrence": events, "os": 0}
+    assert dict(other.select("stratum", "n").iter_rows()) == {"os": both, "recurrence": events - both}
+
+
+def test_an_event_of_no_cause_is_refused_with_its_count() -> None:
+    people = persons()
+    deaths = people.filter(pl.col("os_event") & (pl.col("os_days") == pl.col("rfs_days")) & ~pl.col("recurrence_event"))
+
+    with pytest.raises(
+        DefinitionError, match=f"{deaths.height} of {people['rfs_event'].sum()} events of 'rfs' fall on"
+    ):
+        run("competing_risks", people, endpoint="rfs", causes=["recurrence", "rfs_check"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"causes": ["recurrence"]}, "at least 2 items"),
+        ({"causes": ["recurrence", "rfs"]}, "causes are other endpoints than 'rfs' and 'censored', each named once"),
+        ({"causes": ["os", "os"]}, "each named once"),
+        (
+            {"units": {"age": {"by": 10.0, "title": {"en": "Age", "bg": "Age"}}}},
+            "units name age, which covariates do not",
+        ),
+    ],
+)
+def test_causes_that_do_not_fit_together_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        plugins.analysis("competing_risks").options.model_validate(CAUSES | wrong)
+
+
+def test_models_of_causes_are_those_of_sv_by_cause_and_term() -> None:
+    people = with_causes(persons()).with_columns(
+        pl.when(pl.int_range(pl.len()) < 20).then(None).otherwise("nodes").alias("nodes")
+    )
+    decades = {"age": {"by": 10.0, "title": {"en": "Age, per 10 years", "bg": "Age"}}}
+    covariates = ["hormonal", "age", "nodes"]
+
+    found = run("competing_risks", people, **CAUSES, covariates=covariates, units=decades, conf_level=0.9)
+
+    known = people.drop_nulls("nodes").with_columns(pl.col("age") / 10)
+    how: dict[str, Any] = {"time": "rfs_days", "cause": "cause", "covariates": covariates, "conf_level": 0.9}
+    hazards = sv.cause_specific(known, **how).models
+    for cause in ("recurrence", "os"):
+        rows, other = found.table.filter(group=cause), sv.fine_gray(known, **how, of=cause)
+        columns = ["estimate", "std_error", "conf_low", "conf_high"]
+        pairs = [("hazard_ratio", hazards[cause].to_result()), ("subdistribution_hazard_ratio", other.to_result())]
+        for estimand, direct in pairs:
+            wanted = direct.table.filter(estimand=estimand)
+            assert_frame_equal(rows.filter(estimand=estimand).select(columns), wanted.select(columns))
+        treated = known.filter(hormonal="yes")
+        touched = rows.filter(stratum="hormonal=yes")
+        assert touched.select("n", "n_event").unique().rows() == [
+            (treated.height, treated.filter(cause=cause).height)
+        ]  # fmt: skip
+        assert rows.filter(estimand="proportional_hazards").height == 4
+    assert found.table.filter(estimand="not_complete")["n"].to_list() == [20]
+    assert found.settings["terms"][1] == {"term": "age", "scale": 10.0, "title": decades["age"]["title"]}
+    assert (found.settings["ties"], found.settings["subdistribution_ties"]) == ("efron", "breslow")
+
+
+def test_a_cause_of_few_persons_does_not_pass_the_door() -> None:
+    people = persons().with_columns(i=pl.int_range(pl.len()))
+    rare = people.with_columns(
+        rfs_event=pl.col("i") < 108, rfs_days=300 + pl.col("i"), recurrence_event=pl.col("i") < 100,
+        recurrence_days=300 + pl.col("i"), os_event=pl.col("i").is_between(100, 107), os_days=300 + pl.col("i"),
+    )  # fmt: skip
+
+    shown = protect(run("competing_risks", rare, **CAUSES, milestones=[600])).table
+
+    assert shown.filter(estimand="count")["n"].to_list() == [None, None]
+    assert shown.filter(estimand="milestone", stratum="os")["estimate"].to_list() == [None]
+    curve = shown.filter(estimand="cumulative_incidence")
+    assert curve.filter(stratum="os")["estimate"].max() in (None, 0.0)
+    persons_of = curve.filter(stratum="recurrence")["estimate"] * people.height / 5
+    assert (persons_of - persons_of.round()).abs().max() < 1e-3
+    assert curve["std_error"].null_count() == curve.height

@@ -20,6 +20,7 @@ COVARIATES = "covariates: [hormonal, chemotherapy, age, menopause, size, grade, 
 STUDY, AGREEMENT = "studies/breast_hormonal.yaml", "agreements/hormonal_breast.yaml"
 EXAMPLES = "examples/breast_hormonal_patients.yaml"
 HAS_RECORDS = "records: {of: [hormonal], window: [0, 90], at_least: 1}"
+CAUSES = "studies/breast_recurrence.yaml"
 
 
 @pytest.fixture
@@ -32,11 +33,13 @@ def edited(configs: Path, file: str, old: str, new: str) -> list[str]:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    return [str(p).removeprefix(f"{configs}/") for p in pipeline.check(configs / STUDY)]
+    study = configs / (file if file != AGREEMENT else STUDY)
+    return [str(p).removeprefix(f"{configs}/") for p in pipeline.check(study)]
 
 
-def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
-    assert pipeline.check(configs / STUDY) == []
+@pytest.mark.parametrize("study", [STUDY, CAUSES])
+def test_the_shipped_definitions_have_no_fault(configs: Path, study: str) -> None:
+    assert pipeline.check(configs / study) == []
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,13 @@ def test_the_shipped_definitions_have_no_fault(configs: Path) -> None:
             "day_weights.0: Input should",
         ),
         (STUDY, "tau: 1826}", "tau: -1}", "tau: Input should be greater than or equal to 0"),
+        (
+            CAUSES,
+            "causes: [recurrence, death], m",
+            "causes: [recurence, death], m",
+            "causes.0: unknown endpoint of the study 'recurence'; did you mean 'recurrence'?",
+        ),
+        (CAUSES, "causes: [recurrence, death], m", "causes: [death], m", "causes: Tuple should have at least 2 items"),
         (
             AGREEMENT,
             "endpoint: rfs\n    at_day",

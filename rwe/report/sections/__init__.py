@@ -8,6 +8,7 @@ from rwe.report.blocks import Section
 from rwe.report.page import Page
 from rwe.report.sections.balance import balance
 from rwe.report.sections.comparison import comparison
+from rwe.report.sections.competing import competing
 from rwe.report.sections.cox import cox
 from rwe.report.sections.methods import methods
 from rwe.report.sections.population import population
@@ -22,6 +23,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     balance,
     population,
     survival,
+    competing,
     cox,
     sensitivity,
     settlement,

@@ -18,7 +18,7 @@ def km_words(page: Page, endpoint: str) -> KmWords:
     words, numbers = page.words, page.numbers
     return KmWords(
         time=words("chart.time", zero=page.say(page.context.study.time_zero)),
-        survival=page.say(page.context.endpoints[endpoint].title),
+        survival=page.endpoint(endpoint),
         at_risk=words("chart.at_risk"),
         events=words("chart.events"),
         median=lambda days: words("chart.median", months=numbers.months(days)),

@@ -65,7 +65,7 @@ def _figure(page: Page) -> Figure:
         Series("unadjusted", page.words("comparison.curve_unadjusted"), LIGHT_BLUE, dashed=True, band=False),
         Series("trial", page.words("comparison.curve_trial"), RED),
     ]
-    title = page.words("comparison.figure", endpoint=page.say(page.context.endpoints[endpoint].title))
+    title = page.words("comparison.figure", endpoint=page.endpoint(endpoint))
     svg = km_chart(page, part.with_columns(group=key), series, endpoint, "fig-comparison", title)
     note = page.words("chart.note", level=page.level("trial_comparison"), grid=page.context.policy.grid_days)
     return Figure(title, svg, note + " " + page.words("chart.trial_note"))
@@ -121,6 +121,4 @@ def _sample(page: Page) -> Line:
 
 def _missing(page: Page, name: str, reason: Text) -> str:
     """Return why an endpoint of the study has no counterpart in the trial."""
-    return page.words(
-        "comparison.missing", endpoint=page.say(page.context.endpoints[name].title), reason=page.say(reason)
-    )
+    return page.words("comparison.missing", endpoint=page.endpoint(name), reason=page.say(reason))

@@ -27,7 +27,7 @@ def cox(page: Page) -> Section | None:
 
 def _model(page: Page, own: list[Row]) -> Iterator[Block]:
     model, population, endpoint = (str(own[0][label]) for label in ("id", "population", "outcome"))
-    name = page.say(page.context.endpoints[endpoint].title) + _apart(page, own[0])
+    name = page.endpoint(endpoint) + _apart(page, own[0])
     title = page.words("cox.figure", endpoint=name, population=population_name(page, population))
     words = ForestWords(
         page.words("cox.axis"),
@@ -39,7 +39,8 @@ def _model(page: Page, own: list[Row]) -> Iterator[Block]:
     caption = Caption(f"fig-cox-{model}", title, page.words("cox.description"))
     yield Figure(title, forest(list(_forest(page, own)), words, caption))
     head = [page.words(f"cox.{column}", level=page.level("cox")) for column in ("term", "ratio", "p")]
-    note = f"{_note(page, model)} {_proportional(page, model)}".strip()
+    tested = page.rows(analysis="cox", id=model, estimand="proportional_hazards")
+    note = f"{_note(page, model)} {proportional(page, tested)}".strip()
     yield Table(page.words("cox.table", endpoint=name), head, list(_lines(page, own)), note)
 
 
@@ -55,7 +56,7 @@ def _axis_number(page: Page) -> Callable[[float], str]:
     return lambda value: page.numbers.ratio(value).rstrip("0").rstrip(".,")
 
 
-def _named(page: Page, rows: list[Row]) -> Iterator[tuple[str, Kind, Row | None]]:
+def named(page: Page, rows: list[Row]) -> Iterator[tuple[str, Kind, Row | None]]:
     """Yield each term with its name; the levels of a variable that has several stand under its heading."""
     terms = [page.term(row["stratum"], row["id"]) for row in rows]
     several = Counter(variable for variable, _ in terms)
@@ -70,7 +71,7 @@ def _named(page: Page, rows: list[Row]) -> Iterator[tuple[str, Kind, Row | None]
 
 
 def _forest(page: Page, rows: list[Row]) -> Iterator[ForestRow]:
-    for name, kind, row in _named(page, rows):
+    for name, kind, row in named(page, rows):
         if row is None:
             yield ForestRow(name, kind="head")
         else:
@@ -85,7 +86,7 @@ def _plain(page: Page, row: Row) -> str:
 
 
 def _lines(page: Page, rows: list[Row]) -> Iterator[Line]:
-    for name, kind, row in _named(page, rows):
+    for name, kind, row in named(page, rows):
         cells = (page.estimate(row, "ratio"), page.value(row, "p_value", "p_value")) if row else ("", "")
         yield Line((name, *cells), kind)
 
@@ -100,10 +101,9 @@ def _note(page: Page, model: str) -> str:
     )
 
 
-def _proportional(page: Page, model: str) -> str:
+def proportional(page: Page, rows: list[Row]) -> str:
     """Say what the test of proportional hazards found, of all terms together and of those that stand out."""
-    labels = {"id": model, "estimand": "proportional_hazards"}
-    tested = [row for row in page.rows(analysis="cox", **labels) if row["p_value"] is not None]
+    tested = [row for row in rows if row["p_value"] is not None]
     whole = [row for row in tested if not row["stratum"]]
     if not whole:
         return ""

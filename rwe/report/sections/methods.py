@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rwe.report.blocks import Item, Items, Section
 from rwe.report.page import Page
 
@@ -16,14 +18,29 @@ def methods(page: Page) -> Section:
     weights = words("methods.weights_text", variables=raked) if how.raked else words("methods.no_weights")
     items = [
         Item(words("methods.endpoints"), _endpoints(page)),
-        Item(words("methods.curves"), words("methods.curves_text", interval=words(f"conf_type.{how.conf_type}"))),
-        Item(words("methods.differences"), words("methods.differences_text", months=page.numbers.months(how.horizon))),
-        Item(words("methods.cox"), words("methods.cox_text", ties=words(f"ties.{how.ties}"))),
+        *_estimates(page),
         Item(words("methods.weights"), weights),
         Item(words("methods.time"), words("methods.time_text")),
         Item(words("methods.disclosure"), _disclosure(page)),
     ]
     return Section("methods", words("methods.title"), [Items("", items)])
+
+
+def _estimates(page: Page) -> Iterator[Item]:
+    """Yield how each kind of estimate that the dossier holds was made."""
+    words, how, trial = page.words, page.context.methods, page.context.trial
+    if trial or page.rows("survival"):
+        curves = words("methods.curves_text", interval=words(f"conf_type.{how.conf_type}"))
+        yield Item(words("methods.curves"), curves)
+    if trial:
+        months = page.numbers.months(how.horizon)
+        yield Item(words("methods.differences"), words("methods.differences_text", months=months))
+    if page.rows("competing_risks"):
+        causes = words("methods.causes_text", interval=words(f"conf_type.{how.conf_type}"))
+        yield Item(words("methods.causes"), causes)
+    if trial or page.rows("cox") or page.rows("competing_risks", estimand="hazard_ratio"):
+        against = f" {words('methods.cox_trial')}" if trial else ""
+        yield Item(words("methods.cox"), words("methods.cox_text", ties=words(f"ties.{how.ties}")) + against)
 
 
 def _endpoints(page: Page) -> str:

@@ -45,7 +45,7 @@ def _way(page: Page, outcome: str, stratum: str) -> Line:
     )
     name = page.words(f"stratum.{stratum}")
     if outcome != page.context.focus.endpoint:
-        name = f"{name}; {page.say(page.context.endpoints[outcome].title)}"
+        name = f"{name}; {page.endpoint(outcome)}"
     main = outcome == page.context.focus.endpoint and stratum == "raked"
     return Line((name, *cells), "total" if main else "")
 
@@ -73,4 +73,4 @@ def _rule_lines(page: Page, population: str, days: list[int]) -> Iterator[Line]:
         labels = {"analysis": "survival", "population": population, "group": "overall", "outcome": endpoint}
         events = page.value(page.row(**labels, estimand="events"), "count", "n_event")
         at = (page.estimate(page.row(**labels, estimand="milestone", time=day), "percent") for day in days)
-        yield Line((page.say(page.context.endpoints[endpoint].title), events, *at), "level")
+        yield Line((page.endpoint(endpoint), events, *at), "level")

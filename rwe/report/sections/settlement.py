@@ -55,7 +55,7 @@ def _terms_text(page: Page, term: TermCard) -> str:
     if term.type == "outcome_guarantee":
         return page.words(
             f"term_text.{how['rule']}",
-            endpoint=page.say(page.context.endpoints[str(how["endpoint"])].title).lower(),
+            endpoint=page.endpoint(str(how["endpoint"])).lower(),
             at=page.years(int(how["at_day"])),
             threshold=numbers.percent(float(how["threshold"])),
             gamma=numbers.ratio(float(how["gamma"])),

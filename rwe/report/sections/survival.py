@@ -15,11 +15,13 @@ from rwe.report.sections.charts import km_chart
 from rwe.report.sections.population import population_name, upper_first
 
 
-def survival(page: Page) -> Section:
-    """Return the chapter."""
+def survival(page: Page) -> Section | None:
+    """Return the chapter, None where no survival was estimated."""
     shown = [name for name in page.context.endpoints if name != page.context.focus.check_endpoint]
     figures = [figure for name in shown for figure in _figure(page, name)]
     tables = [table for name in shown for table in _table(page, name)]
+    if not tables:
+        return None
     blocks = [block for pair in zip(figures, tables, strict=False) for block in pair] or tables
     return Section("survival", page.words("survival.title"), [*blocks, *tables[len(figures) :]] if figures else blocks)
 
@@ -37,7 +39,7 @@ def _figure(page: Page, endpoint: str) -> Iterator[Figure]:
     series = [
         Series(g, page.group(g), colour, dashed=dashed) for g, (colour, dashed) in zip(groups, looks, strict=True)
     ]
-    name = page.say(page.context.endpoints[endpoint].title)
+    name = page.endpoint(endpoint)
     title = page.words("survival.figure", endpoint=name, population=population_name(page, focus.trial_like))
     svg = km_chart(page, part, series, endpoint, f"fig-{endpoint}", title)
     note = page.words("chart.note", level=page.level("survival"), grid=page.context.policy.grid_days)
@@ -66,7 +68,7 @@ def _table(page: Page, endpoint: str) -> Iterator[Table]:
         *columns,
         *(page.words("survival.at", at=page.years(day)) for day in days),
     ]
-    name = page.say(page.context.endpoints[endpoint].title)
+    name = page.endpoint(endpoint)
     lines = list(_lines(page, endpoint, groups, days))
     yield Table(
         page.words("survival.table", endpoint=name, level=page.level("survival")),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -164,6 +165,38 @@ def settlement_rows() -> Iterator[Row]:
     labels = {"population": "AG-1", "stratum": "guarantee_5y", "outcome": "all", "time": 1826}
     yield labels | {"estimand": "threshold", "estimate": 0.58}
     yield estimate(0.561, 0.052, **labels, estimand="milestone", n=180)
+
+
+def causes_rows(groups: tuple[str, ...] = ("overall",)) -> Iterator[Row]:
+    """Yield the causes of a composite endpoint in these groups; where there are several, with test and models."""
+    base = {"population": "node_positive", "outcome": "rfs"}
+    for group, (cause, share) in itertools.product(groups, {"recurrence": 0.4, "os": 0.06}.items()):
+        labels = base | {"group": group, "stratum": cause}
+        yield labels | {"estimand": "count", "n": round(300 * share) * 5}
+        for day in range(0, 3000, 90):
+            value = share * (1 - math.exp(-day / 1500))
+            step = {"time": day, "n": 1500 - day // 10 * 5, "estimate": value}
+            limits = {"conf_low": value * 0.9, "conf_high": value * 1.1} if day else {}
+            yield labels | {"estimand": "cumulative_incidence"} | step | limits
+        for day in (day for day in DAYS if day < 3000):
+            few = {"masked": "n_event"} if day == 365 and cause == "os" else {"n_event": round(100 * share) * 5}
+            yield labels | {"estimand": "at_risk", "time": day, "n": 1500 - day // 10 * 5} | few
+        yield estimate(share * 0.7, 0.01, **labels, estimand="milestone", time=1826)
+        yield estimate(500 * share, 9.0, **labels, estimand="time_lost", time=1826)
+    if len(groups) > 1:
+        yield from _causes_compared(base)
+
+
+def _causes_compared(base: Row) -> Iterator[Row]:
+    for cause in ("recurrence", "os"):
+        yield base | {"stratum": cause, "estimand": "gray_test", "statistic": 7.31, "p_value": 0.0069}
+        labels = base | {"group": cause}
+        yield labels | {"estimand": "concordance", "estimate": 0.64, "n": 1545, "n_event": 610}
+        yield labels | {"estimand": "proportional_hazards", "statistic": 3.1, "p_value": 0.377}
+        for term, ratio in (("hormonal=yes", 0.77), ("age", 1.03)):
+            rows = {"stratum": term, "p_value": 0.021, "conf_low": ratio * 0.9, "conf_high": ratio * 1.2}
+            yield labels | rows | {"estimand": "hazard_ratio", "estimate": ratio}
+            yield labels | rows | {"estimand": "subdistribution_hazard_ratio", "estimate": ratio + 0.02}
 
 
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
@@ -334,6 +367,21 @@ def write_run(folder: Path, **changed: Any) -> Path:
 def make_run(tmp_path: Path) -> Make:
     """Return a function that writes the run; keywords replace parts of its context."""
     return partial(write_run, tmp_path)
+
+
+@pytest.fixture
+def make_causes(make_run: Make, base: Row) -> Make:
+    """Return a function that writes the run with two analyses of causes, of a whole and of two groups."""
+
+    def make(**changed: Any) -> Path:
+        endpoints = base["endpoints"] | {"recurrence": base["endpoints"]["os"] | {"title": text("Relapse", "Рецидив")}}
+        own = {name: {"causes": ["recurrence", "os"]} for name in ("causes", "causes_by_therapy")}
+        run = make_run(endpoints=endpoints, settings=base["settings"] | own, **changed)
+        for name, groups in (("causes", ("overall",)), ("causes_by_therapy", ("hormonal=no", "hormonal=yes"))):
+            released(causes_rows(groups), "competing_risks").write_json(run / "release" / f"09-{name}.json")
+        return run
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rwe.errors import DataError, DefinitionError, MachineError
-from rwe.report import LANGUAGES, key_figures, render
+from rwe.report import LANGUAGES, figure_name, figure_text, key_figures, render
 from rwe.report.numbers import Numbers
 from rwe.report.page import open_page
 from rwe.report.render import TEMPLATES, html
@@ -173,6 +173,7 @@ def test_a_study_without_trial_agreement_and_model_still_has_a_dossier(make_run:
 
     assert {"population", "survival", "methods", "provenance"} <= set(page.attributes("id"))
     assert not {"comparison", "balance", "cox", "settlement"} & set(page.attributes("id"))
+    assert "Proportional hazards" not in page.words()
 
 
 def test_the_scorecards_stand_in_the_chapter_of_quality(dossiers: dict[str, str]) -> None:
@@ -241,6 +242,42 @@ def changed_hazards(run: Path) -> Path:
     return run
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        ("en", ["Relapse · node-positive patients: cumulative incidence", "Gray's test: χ² = 7.3, p = 0.007."]),
+        ("bg", ["Рецидив · пациенти с положителни лимфни възли: кумулативна честота", "χ² = 7,3, p = 0,007."]),
+    ],
+)
+def test_causes_have_their_charts_figures_and_models(make_causes: Make, lang: str, found: list[str]) -> None:
+    page = Page(render(make_causes(), lang).read_text("utf-8"))
+    text = page.words()
+
+    assert [words for words in found if words not in text] == []
+    anchors = [name for name in page.attributes("id") if name.startswith("fig-causes")]
+    assert len(anchors) == len(set(anchors))
+    charts = {"fig-causes", "fig-causes_by_therapy-recurrence", "fig-causes_by_therapy-os"}
+    assert {re.sub("-(title|desc)$", "", name) for name in anchors} == charts
+    both = ["0.77 (0.69–0.92)", "0.79 (0.69–0.92)"] if lang == "en" else ["0,77 (0,69–0,92)", "0,79 (0,69–0,92)"]
+    assert [text.count(ratio) for ratio in both] == [2, 2]
+    assert "[<13]" in text
+
+
+def test_a_figure_of_a_cause_is_named_by_it(make_causes: Make) -> None:
+    page = open_page(make_causes() / "release", "en")
+    whole, of_model = (page.rows("competing_risks", id=key) for key in ("causes", "causes_by_therapy"))
+
+    incidence = next(row for row in whole if row["estimand"] == "milestone")
+    ratio = next(row for row in of_model if row["estimand"] == "subdistribution_hazard_ratio")
+
+    rfs = "Recurrence-free survival"
+    said = f"node-positive patients · All · {rfs} · Relapse · cumulative incidence · at 5 years"
+    assert figure_name(page, incidence) == said
+    assert figure_text(page, incidence) == "28.0% (27.0–29.0)"
+    named = f"node-positive patients · Relapse · {rfs} · Hormonal therapy: yes · ratio of subdistribution hazards"
+    assert figure_name(page, ratio) == named
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
@@ -257,11 +294,13 @@ def test_catalogues_have_the_same_keys_and_places() -> None:
     assert places[0] == places[1]
 
 
-def test_every_key_of_the_catalogue_is_used(make_run: Make, base: dict[str, Any], all_figures: list[Any]) -> None:
+def test_every_key_of_the_catalogue_is_used(
+    make_run: Make, make_causes: Make, base: dict[str, Any], all_figures: list[Any]
+) -> None:
     asked: set[str] = set()
 
-    def ask(finish: Callable[[Path], Path] = Path, **changed: Any) -> None:
-        page = open_page(finish(make_run(**changed)) / "release", "en")
+    def ask(finish: Callable[[Path], Path] = Path, make: Make = make_run, **changed: Any) -> None:
+        page = open_page(finish(make(**changed)) / "release", "en")
         html(page)
         asked.update(page.words.asked)
 
@@ -272,6 +311,7 @@ def test_every_key_of_the_catalogue_is_used(make_run: Make, base: dict[str, Any]
     }
     sharing = base["agreement"]["terms"][0] | {"type": "risk_sharing"}
     ask(agreement=base["agreement"] | {"terms": [sharing, guarantee]}, verdicts={"result_5y": VERDICT})
+    ask(make=make_causes)
     ask(focus=base["focus"] | {"milestone": 200}, verdicts={}, methods=base["methods"] | {"raked": []})
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
