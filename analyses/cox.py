@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _columns(formula: str) -> list[str]:
     """Return the variables that a formula names."""
-    from rwe.survival.design import columns_of  # a study without a formula is checked without it
+    from rwe.survival.terms import columns_of  # a study without a formula is checked without it
 
     return columns_of(formula)
 

@@ -18,13 +18,14 @@ from rwe.kernels.columns import standardise
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import predictor
 from rwe.survival.data import names, read
-from rwe.survival.design import Design, columns_of, design
+from rwe.survival.design import Design, design
 from rwe.survival.intervals import two_sided
 from rwe.survival.linear import solve
 from rwe.survival.occasions import PART
 from rwe.survival.rows import NONE
 from rwe.survival.standard import matrix_of, moments, refuse_units
 from rwe.survival.stream import streamed
+from rwe.survival.terms import columns_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,8 @@ from rwe.errors import DataError
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.keys import last_days
 from rwe.survival.clock import Clock
-from rwe.survival.data import INDEX, Levels, Response
+from rwe.survival.data import Response
+from rwe.survival.levels import INDEX, Levels
 from rwe.survival.partial import Point
 
 

@@ -14,9 +14,10 @@ from rwe.result import Result, tidy
 from rwe.survival.bootstrap_question import Asked, draws
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.counts import Tally
-from rwe.survival.data import Levels, Response, names, read, respond
+from rwe.survival.data import Response, names, read, respond
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
 from rwe.survival.gather import gather
+from rwe.survival.levels import Levels
 from rwe.survival.resampling import Draws
 from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story

@@ -23,10 +23,11 @@ from rwe.survival.baseline import strata_of
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.cox import Cox, cox
-from rwe.survival.data import names, read, respond, text
-from rwe.survival.design import columns_of
+from rwe.survival.data import names, read, respond
 from rwe.survival.intervals import ConfType, survival_limits
+from rwe.survival.levels import text
 from rwe.survival.show import Shown, Story
+from rwe.survival.terms import columns_of
 
 FAILED = "_rwe_failed"
 

@@ -23,7 +23,7 @@ from rwe.execute import run
 from rwe.kernels._jit import I8, U2, U4
 from rwe.kernels.encode import add_codes, count_codes, days_of_floats, days_of_integers
 from rwe.survival.columns import LAST_DAY
-from rwe.survival.data import levels
+from rwe.survival.levels import levels
 from rwe.survival.roles import Roles
 
 Column: TypeAlias = pl.Series | NDArray[Any]

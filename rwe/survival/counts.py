@@ -20,7 +20,7 @@ from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import I8
 from rwe.kernels.days import DayTable
 from rwe.survival.clock import Clock, continuous
-from rwe.survival.data import Levels, levels
+from rwe.survival.levels import Levels, levels
 from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
 

@@ -17,46 +17,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
 from rwe.survival.clock import CLOCKS, Clock, continuous
 from rwe.survival.columns import apart, causes_of, days_of, events_of, moments_of, refuse, weights_of
 from rwe.survival.frames import no_frame, reading
-
-INDEX = "_rwe_level"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Levels:
-    """The distinct values of some columns, ascending, and which of them each row holds.
-
-    Parameters
-    ----------
-    frame
-        One row a level; no columns where nothing was asked for.
-    code
-        Level of each row, from 0.
-    n
-        Number of levels, 1 where nothing was asked for.
-    """
-
-    frame: pl.DataFrame
-    code: I8
-    n: int
-
-    def labels(self) -> list[str]:
-        """Return each level as text, for example ``arm=A, sex=1``; ``overall`` without columns."""
-        if not self.frame.width:
-            return ["overall"]
-        return [", ".join(f"{k}={text(v)}" for k, v in row.items()) for row in self.frame.iter_rows(named=True)]
-
-    def spread(self, index: I8 | Sequence[int], columns: dict[str, Any]) -> pl.DataFrame:
-        """Return `columns` as a frame, with the level `index` of each row in front."""
-        if clash := sorted(set(columns) & set(self.frame.columns)):
-            raise DefinitionError(f"column {clash} has the name of a result column: rename it before the analysis")
-        body = pl.DataFrame(columns, nan_to_null=True)
-        return body if not self.frame.width else self.frame[np.asarray(index, np.int64)].hstack(body)
+from rwe.survival.levels import Levels, levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,11 +87,6 @@ class Response:
         """Fold the rows into their day table, by group unless told otherwise."""
         cell, n_cells = (self.group.code, self.group.n) if cell is None or n_cells is None else (cell, n_cells)
         return fold(cell, self.time, self.event, self.entry, self.weight, n_cells, self.n_days)
-
-
-def text(value: object) -> str:
-    """Return a level as text: ``yes`` and ``no`` for truth values."""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -221,22 +183,6 @@ def respond(
         cluster=None if cluster is None else levels(frame, [cluster]).code,
         kept=kept,
     )
-
-
-def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
-    """Return the levels of some columns; rows without a value are refused."""
-    if not columns:
-        return Levels(pl.DataFrame(), np.zeros(frame.height, np.int64), 1)
-    for column in columns:
-        kind = frame.schema[column]
-        if kind == pl.Object:
-            raise DataError(f"column '{column}' holds {kind}, which has no order: give words or numbers")
-        missing = frame[column].is_null() | (frame[column].is_nan() if kind.is_float() else False)
-        refuse(int(missing.sum()), frame.height, column, "have no value")
-    found = frame.select(columns).unique().sort(columns)
-    numbered = found.with_columns(pl.int_range(found.height).alias(INDEX))
-    code = frame.select(columns).join(numbered, on=list(columns), how="left", maintain_order="left")[INDEX]
-    return Levels(found, np.ascontiguousarray(code.to_numpy()), found.height)
 
 
 def _ticks(frame: pl.DataFrame, time: str, entry: str | None, clock: str) -> tuple[Clock, I4, I4]:

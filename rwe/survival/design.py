@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From columns to the numbers of a model: terms, levels, interactions, as a design that plain JSON can hold.
 
-A formula is R's: columns, ``C(column)`` (as levels), arithmetic and functions of columns, bases of splines, joined by
-``+ - : * ^``; products come last. Sums of ``column``, ``C(column)``, ``log(column)``, ``a:b`` and ``a*b`` are read
-here at once; the rest is read by `rwe.survival.formula`. Text columns count as levels by themselves. A level's
-term is named ``column=level``; the first level in ascending order is the reference unless another is chosen.
+Text columns count as levels by themselves, others as ``C(column)``. A level's term is named ``column=level``; the first
+level in ascending order is the reference unless another is chosen. What a formula may say is in `rwe.survival.terms`.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial, reduce
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -24,10 +21,8 @@ from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.execute import run
 from rwe.kernels._jit import F8
 from rwe.survival.columns import numeric, refuse
-from rwe.survival.formula import columns_in, factors_of, values_of
-
-_FACTOR = re.compile(r"(?P<call>C|log)\(\s*(?P<inside>[^\W\d]\w*|`[^`]+`)\s*\)|(?P<plain>[^\W\d]\w*|`[^`]+`)")
-Factor: TypeAlias = tuple[str, str]  # how a column (or an expression) enters: "", C, log or calc; and which
+from rwe.survival.formula import columns_in, values_of
+from rwe.survival.terms import terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +120,6 @@ class Design:
         return np.ascontiguousarray(np.column_stack(self.values(frame)))
 
 
-def columns_of(formula: str | Sequence[str]) -> list[str]:
-    """Return the columns that a formula (or a list of columns) names.
-
-    Raises
-    ------
-    DefinitionError
-        If the formula cannot be read, repeats a term, or lacks the main effects of a product.
-    """
-    factors = itertools.chain(*_terms(formula))
-    return list(dict.fromkeys(c for call, text in factors for c in (columns_in(text) if call == "calc" else [text])))
-
-
 def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping[str, Any] | None = None) -> Design:
     """Return the design of a formula on these data.
 
@@ -152,7 +135,7 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
     DefinitionError
         If the formula cannot be read, repeats a term, or lacks the main effects of a product.
     """
-    terms = _terms(formula)
+    terms = terms_of(formula)
     chosen = dict(reference or {})
     levels: dict[str, tuple[str, ...]] = {}
     states: dict[str, dict[str, Any]] = {}
@@ -171,54 +154,12 @@ def design(frame: pl.DataFrame, formula: str | Sequence[str], reference: Mapping
 
 def levelled(frame: pl.DataFrame, formula: str | Sequence[str]) -> list[str]:
     """Return the columns of a formula that count as levels, by the kinds of the columns alone."""
-    factors = dict.fromkeys(itertools.chain(*_terms(formula)))
+    factors = dict.fromkeys(itertools.chain(*terms_of(formula)))
     return [column for call, column in factors if _levelled(call, frame[column] if call != "calc" else None)]
 
 
 def _levelled(call: str, column: pl.Series | None) -> bool:
     return call == "C" or (not call and column is not None and not _is_number(column))
-
-
-def _terms(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:
-    """Return the terms of a formula, in each its factors."""
-    terms = _parse(formula)
-    if twice := sorted({":".join(c for _, c in t) for t in terms if terms.count(t) > 1}):
-        raise DefinitionError(f"terms {twice} stand twice in the model")
-    if lacking := [t for t in terms if len(t) > 1 and not all((factor,) in terms for factor in t)]:
-        products = [":".join(c for _, c in t) for t in lacking]
-        raise DefinitionError(f"products {products} need their columns as terms of their own: write a*b")
-    return terms
-
-
-def _parse(formula: str | Sequence[str]) -> list[tuple[Factor, ...]]:
-    if not isinstance(formula, str):
-        return [(("", column),) for column in formula]
-    texts = [[part.strip().split(":") for part in text.split("*")] for text in formula.split("+")]
-    if all(_FACTOR.fullmatch(f.strip()) for text in texts for part in text for f in part):
-        return _few(texts)
-    return [tuple(_factor(text) for text in term) for term in factors_of(formula)]
-
-
-def _few(texts: list[list[list[str]]]) -> list[tuple[Factor, ...]]:
-    """Return the terms of a sum of products."""
-    terms: list[tuple[Factor, ...]] = []
-    for text in texts:
-        factors = [tuple(_factor(f.strip()) for f in part) for part in text]
-        for size in range(1, len(factors) + 1):
-            for chosen in itertools.combinations(factors, size):
-                term = tuple(itertools.chain(*chosen))
-                if len(factors) == 1 or term not in terms:
-                    terms.append(term)
-    return sorted(terms, key=len)
-
-
-def _factor(text: str) -> Factor:
-    match = _FACTOR.fullmatch(text)
-    if match:
-        return match["call"] or "", (match["inside"] or match["plain"]).strip("`")
-    if text.startswith("C("):
-        raise DefinitionError(f"'{text}' is not a term: C() takes one column; choose its reference with `reference`")
-    return "calc", text
 
 
 def _is_number(column: pl.Series) -> bool:

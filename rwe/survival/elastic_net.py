@@ -14,8 +14,9 @@ import polars as pl
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.survival.clock import ClockName
-from rwe.survival.data import levels, names
+from rwe.survival.data import names
 from rwe.survival.design import Design
+from rwe.survival.levels import levels
 from rwe.survival.partial import evaluate
 from rwe.survival.penalised import Penalised, penalised
 from rwe.survival.regression import Regression, regression

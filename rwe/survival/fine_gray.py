@@ -18,7 +18,7 @@ from rwe.survival.cells import FAILED, OTHER
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.data import names, read, respond
-from rwe.survival.design import Design, columns_of, design
+from rwe.survival.design import Design, design
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.gray_test import number_of
 from rwe.survival.intervals import chi_square_tail, normal_quantile
@@ -33,6 +33,7 @@ from rwe.survival.subdistribution_model import FineGray, follow_up
 from rwe.survival.subdistribution_rows import held_risks
 from rwe.survival.subdistribution_spread import spread_risks
 from rwe.survival.survey import designed
+from rwe.survival.terms import columns_of
 
 VARIANCES = ("sandwich", "known_weights", "model")
 CENSORING_TIES = ("failures_at_risk", "failures_first")
@@ -149,7 +150,7 @@ def _held(frame: Any, roles: Roles, cluster: str | None, model: str | Sequence[s
     """Fit a frame in memory."""
     table = read(frame, [*roles.columns, *names(cluster), *columns_of(model)])
     response = respond(table, cluster=cluster, **asdict(roles))
-    table = table.filter(response.kept)
+    table = table.filter(response.kept) if response.dropped else table
     plan, code = design(table, model, asked.reference), number_of(response, asked.of)
     data = held_risks(response, code, matrix_of(plan, table), **asked.likelihood)
     notes = _notes(response.dropped, response.causes, data)

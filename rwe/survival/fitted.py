@@ -13,8 +13,9 @@ import polars as pl
 from rwe.kernels._jit import F8
 from rwe.survival.agreement import Agreement, agreement, ranks
 from rwe.survival.column_rows import ColumnRows, beside
-from rwe.survival.data import Levels, Response
+from rwe.survival.data import Response
 from rwe.survival.design import Design
+from rwe.survival.levels import Levels
 from rwe.survival.partial import Point, relative_risk
 from rwe.survival.rows import Rows
 

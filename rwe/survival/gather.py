@@ -22,7 +22,8 @@ from rwe.survival.broken import Whole, attempt, looked_through
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.counting import count
 from rwe.survival.counts import EMPTY, Tally
-from rwe.survival.data import Levels, Response, names, read, respond
+from rwe.survival.data import Response, names, read, respond
+from rwe.survival.levels import Levels
 from rwe.survival.roles import Roles
 from rwe.survival.stream import batches, opened, streamed
 

@@ -16,10 +16,10 @@ from rwe.kernels._jit import F8, I8, Flags
 from rwe.result import Result
 from rwe.survival.causes import Incidences, time_lost
 from rwe.survival.curves import quantile
-from rwe.survival.data import Levels
 from rwe.survival.incidence_long_form import long_form
-from rwe.survival.intervals import normal_quantile, survival_limits
+from rwe.survival.intervals import normal_quantile, share_limits, survival_limits
 from rwe.survival.kaplan_meier import Times
+from rwe.survival.levels import Levels
 from rwe.survival.show import Shown, Story
 from rwe.survival.text import incidence_text
 
@@ -69,7 +69,8 @@ class CumulativeIncidence(Shown):
         group, cause, time, upto, known = self._asked(times)
         ended = self._found.incidence[group, :, upto].sum(axis=1) >= 1 - 1e-12
         value = np.where(known | ended, self._found.incidence[group, cause, upto], np.nan)
-        limits = self._limits(value, self._found.variance[group, cause, upto])
+        variance = self._found.variance[group, cause, upto]
+        limits = share_limits("incidence", value, variance, self.conf_level, self.conf_type)
         return self._spread(group, cause, {"time": time, **self._counts(group, cause, time), **limits})
 
     def at_risk(self, times: Times) -> pl.DataFrame:
@@ -153,9 +154,6 @@ class CumulativeIncidence(Shown):
         value = self._found.incidence
         return value, self._found.variance / np.where(value > 0, value, 1.0) ** 2
 
-    def _limits(self, value: F8, variance: F8) -> dict[str, Any]:
-        return limits(value, variance, self.conf_level, self.conf_type)
-
     def _spread(self, group: I8, cause: I8, columns: dict[str, Any]) -> pl.DataFrame:
         return self._groups.spread(group, {"cause": pl.Series([self.causes[c] for c in cause]), **columns})
 
@@ -196,10 +194,3 @@ class CumulativeIncidence(Shown):
     def _story(self) -> Story:
         title = f"Cumulative incidence, {self.conf_level:.0%} {self.conf_type} limits, variance {self.variance}"
         return title, self.table, self.notes
-
-
-def limits(value: F8, variance: F8, conf_level: float, conf_type: str) -> dict[str, Any]:
-    """Return incidences with errors and limits, as columns."""
-    low, high = survival_limits(value, variance / np.where(value > 0, value, 1.0) ** 2, conf_level, conf_type)
-    error = np.where(np.isnan(value), np.nan, np.sqrt(variance))
-    return {"incidence": value, "std_error": error, "conf_low": low, "conf_high": high}

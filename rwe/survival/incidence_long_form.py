@@ -12,7 +12,7 @@ import polars as pl
 
 from rwe.kernels._jit import I8
 from rwe.result import Result, tidy
-from rwe.survival.data import text
+from rwe.survival.levels import text
 
 if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence

@@ -64,6 +64,13 @@ def survival_limits(survival: F8, var_log: F8, conf_level: float, conf_type: str
     return np.where(survival <= 0, np.nan, low), np.where(survival <= 0, np.nan, high)
 
 
+def share_limits(name: str, share: F8, variance: F8, conf_level: float, conf_type: str) -> dict[str, F8]:
+    """Return shares of persons (failed of a cause, in a state) under this name, with errors and limits, as columns."""
+    low, high = survival_limits(share, variance / np.where(share > 0, share, 1.0) ** 2, conf_level, conf_type)
+    error = np.where(np.isnan(share), np.nan, np.sqrt(np.maximum(variance, 0.0)))
+    return {name: share, "std_error": error, "conf_low": low, "conf_high": high}
+
+
 def _log_log(s: F8, half: F8) -> tuple[F8, F8]:
     middle, half = np.log(-np.log(s)), half / np.abs(np.log(s))
     return np.exp(-np.exp(middle + half)), np.exp(-np.exp(middle - half))

@@ -15,7 +15,8 @@ from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.life_table import expected_hazard
 from rwe.survival.columns import numeric, refuse
-from rwe.survival.data import levels, read
+from rwe.survival.data import read
+from rwe.survival.levels import levels
 from rwe.survival.show import Shown, Story
 
 YEAR = 365.241  # days in a year of age, as R's rate tables count them

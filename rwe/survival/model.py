@@ -8,20 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
-from rwe.survival.baseline import Hazard, strata_of
-from rwe.survival.columns import numeric
-from rwe.survival.data import Levels, read
-from rwe.survival.design import Design
+from rwe.survival.baseline import Hazard
+from rwe.survival.cox_prediction import baseline, predicted
 from rwe.survival.estimates import Tests
 from rwe.survival.fitted import Fitted
-from rwe.survival.foretold import Course, foretell
-from rwe.survival.intervals import ConfType, normal_quantile, survival_limits
+from rwe.survival.intervals import ConfType, normal_quantile
+from rwe.survival.levels import Levels
 from rwe.survival.profile import Profile
 from rwe.survival.proportional_hazards import ProportionalHazards, Transform, proportional_hazards
 from rwe.survival.ratios import Ratios
@@ -59,18 +56,8 @@ class Cox(Ratios):
         Terms and levels, to make the same covariates from other data.
     """
 
-    coefficients: pl.DataFrame
-    covariance: F8
-    loglik: float
-    loglik_null: float
-    n: int
-    n_event: int
-    ties: str
     penalty: str | None
     robust: bool
-    conf_level: float
-    notes: tuple[str, ...]
-    design: Design
     _mean: F8
     _strata: Levels
     _hazard: Hazard
@@ -109,25 +96,7 @@ class Cox(Ratios):
         limits
             Add std_error, conf_low and conf_high (on the log scale of the hazard), as of `predict_survival`.
         """
-        z = self._hazard
-        total = np.cumsum(z.jump) * np.exp(-self._mean @ self._beta)
-        before = np.concatenate([[0.0], total])[np.searchsorted(z.stratum, z.stratum)]
-        columns = {"time": z.clock.times(z.day), "cumulative_hazard": total - before}
-        if limits:
-            found = np.concatenate([self._baseline_variance(int(level)) for level in np.unique(z.stratum)])
-            error = np.sqrt(found)
-            apart = np.exp(normal_quantile(self.conf_level) * error / (total - before))
-            low, high = (total - before) / apart, (total - before) * apart
-            columns |= {"std_error": error, "conf_low": low, "conf_high": high}
-        return self._strata.spread(z.stratum, columns)
-
-    def _baseline_variance(self, stratum: int) -> F8:
-        """Return the variance of the cumulative hazard on each event day of a stratum where covariates are 0."""
-        z = self._hazard
-        times = z.clock.times(z.day[z.stratum == stratum])
-        x = -self._mean[None, :]
-        variance = foretell(self._course, x, np.exp(x @ self._beta)[:, None], stratum, times)[1]
-        return np.asarray(variance[0], np.float64)
+        return baseline(self, limits=limits)
 
     def profile_intervals(self) -> pl.DataFrame:
         """Return the coefficients with limits and tests from the profile of the likelihood.
@@ -171,22 +140,7 @@ class Cox(Ratios):
             day followed in the stratum. Where the variance is robust, error and limits rest on how far each row
             (or cluster) moves coefficients and baseline together; they are null where rows were not held.
         """
-        asked = self._hazard.clock.asked(times, "times")
-        frame = read(
-            new, [*self.design.columns, *self._strata.frame.columns, *([self._offset] if self._offset else [])]
-        )
-        x, stratum = self.design.matrix(frame) - self._mean, strata_of(frame, self._strata)
-        risk = np.exp(x @ self._beta + (numeric(frame[self._offset]).to_numpy() if self._offset else 0.0))
-        both = np.empty((2, frame.height, asked.size))
-        for level in np.unique(stratum):
-            mine = stratum == level
-            both[:, mine] = foretell(self._course, x[mine], risk[mine, None], int(level), asked)
-        survival, var_log = both.reshape(2, -1)
-        low, high = survival_limits(survival, var_log, self.conf_level, conf_type)
-        error = survival * np.sqrt(np.where(survival > 0, var_log, np.nan))
-        position = {"row": np.repeat(np.arange(frame.height), asked.size), "time": np.tile(asked, frame.height)}
-        limits = {"survival": survival, "std_error": error, "conf_low": low, "conf_high": high}
-        return pl.DataFrame(position | limits, nan_to_null=True)
+        return predicted(self, new, times, conf_type)
 
     def residuals(self, kind: Kind, *, weighted: bool | None = None, collapse: bool = False) -> pl.DataFrame:
         """Return residuals, as R ``residuals.coxph``, in time linear in the rows.
@@ -272,14 +226,6 @@ class Cox(Ratios):
         }
         settings |= {"loglik": self.loglik, "loglik_null": self.loglik_null, "strata": list(self._strata.frame.columns)}
         return Result(tidy(both, analysis="cox", population=population, outcome=outcome), settings)
-
-    @property
-    def _course(self) -> Course:
-        return Course(self._hazard, self.covariance, self.robust, self._fitted)
-
-    @property
-    def _beta(self) -> F8:
-        return self.coefficients["estimate"].to_numpy()
 
     def _rows(self, what: str) -> Fitted:
         if self._fitted is None:

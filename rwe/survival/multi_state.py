@@ -15,10 +15,11 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.states import carried, influence_squares, matrices, occupation
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Levels, names
+from rwe.survival.data import names
 from rwe.survival.histories import Histories, histories
-from rwe.survival.intervals import ConfType
-from rwe.survival.states import Course, MultiState, greenwood, limits
+from rwe.survival.intervals import ConfType, share_limits
+from rwe.survival.levels import Levels
+from rwe.survival.states import Course, MultiState, greenwood
 
 VARIANCES = ("jackknife", "greenwood")
 __all__ = ["MultiState", "multi_state"]
@@ -170,7 +171,7 @@ def _table(
     numbers = {"n_risk": risk, "n_event": entered, "n_censor": censored}
     counted = {name: pl.Series(values[g, state, day]).cast(whole) for name, values in numbers.items()}
     head = {"state": pl.Series([rows.states[k] for k in state]), "time": response.clock.times(day)}
-    return groups.spread(g, head | counted | limits(value, variance, level, kind))
+    return groups.spread(g, head | counted | share_limits("probability", value, variance, level, kind))
 
 
 def _notes(rows: Histories) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from rwe.kernels._jit import F8
 from rwe.kernels.life_table import population
 from rwe.result import Result, tidy
 from rwe.survival.clock import whole_days
-from rwe.survival.data import Levels, Response, names, read, respond
+from rwe.survival.data import Response, names, read, respond
 from rwe.survival.intervals import normal_quantile
+from rwe.survival.levels import Levels
 from rwe.survival.life_table import LifeTable, Lives, lives
 from rwe.survival.show import Shown, Story
 

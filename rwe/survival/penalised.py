@@ -19,11 +19,12 @@ from rwe.survival.agreement import agreement, ranks
 from rwe.survival.ascent import Hill, Spot, climb, refuse_aliased
 from rwe.survival.baseline import Hazard, hazard_of, last_followed, strata_of
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Levels, Response, read
+from rwe.survival.data import Response, read
 from rwe.survival.design import Design
 from rwe.survival.digits import refuse_vague
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.intervals import normal_quantile
+from rwe.survival.levels import Levels
 from rwe.survival.linear import solve
 from rwe.survival.maximum import plain_hill
 from rwe.survival.partial import Point, evaluate

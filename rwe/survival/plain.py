@@ -14,10 +14,10 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.clock import Clock, tie
 from rwe.survival.cox import Cox
-from rwe.survival.data import Levels
 from rwe.survival.design import Design
 from rwe.survival.fine_gray import FineGray
 from rwe.survival.kaplan_meier import KaplanMeier
+from rwe.survival.levels import Levels
 from rwe.survival.penalised import Penalised
 
 

@@ -16,7 +16,7 @@ from rwe.figures.steps import Frame
 from rwe.figures.svg import Caption
 from rwe.figures.tongue import Language, Tongue
 from rwe.survival.axis import Axis, Unit, axis
-from rwe.survival.data import text
+from rwe.survival.levels import text
 from rwe.survival.plots import QUARTERS, Labels, given, named
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rwe.figures.steps import Block, Curve, Frame, share_ticks, steps
 from rwe.figures.svg import Caption
 from rwe.figures.tongue import Language, Tongue
 from rwe.survival.axis import Axis, Unit, axis
-from rwe.survival.data import Levels, text
+from rwe.survival.levels import Levels, text
 
 if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence

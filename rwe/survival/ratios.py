@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,16 +14,30 @@ if TYPE_CHECKING:
 
     from rwe.figures.chart import Chart
     from rwe.figures.tongue import Language, Tongue
+    from rwe.kernels._jit import F8
     from rwe.survival.design import Design
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Ratios(ABC):
-    """A fitted model whose terms have hazard ratios; a model says with which words they are drawn."""
+    """A fitted model whose terms have hazard ratios; a model says with which words they are drawn.
 
-    __slots__ = ()
+    Parameters
+    ----------
+    coefficients, covariance, loglik, loglik_null, n, n_event, ties, conf_level, notes, design
+        As `Cox` and `FineGray` say.
+    """
+
     coefficients: pl.DataFrame
-    design: Design
+    covariance: F8
+    loglik: float
+    loglik_null: float
+    n: int
+    n_event: int
+    ties: str
     conf_level: float
+    notes: tuple[str, ...]
+    design: Design
 
     @abstractmethod
     def _heading(self, say: Tongue) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
-from rwe.survival.design import Design, columns_of, design
+from rwe.survival.design import Design, design
+from rwe.survival.terms import columns_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

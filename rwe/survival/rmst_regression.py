@@ -19,13 +19,15 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
-from rwe.survival.data import Levels, names, read, respond
-from rwe.survival.design import columns_of, design
+from rwe.survival.data import names, read, respond
+from rwe.survival.design import design
 from rwe.survival.intervals import normal_quantile, two_sided
+from rwe.survival.levels import Levels
 from rwe.survival.linear import aliased, solve
 from rwe.survival.rows import NONE
 from rwe.survival.show import Shown, Story
 from rwe.survival.standard import moments, refuse_units
+from rwe.survival.terms import columns_of
 
 STEPS = 50
 EXACT = 1e-12  # a residual or an error this small against tau is rounding

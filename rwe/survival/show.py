@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from rwe.survival.data import text
+from rwe.survival.levels import text
 from rwe.survival.text import ENDS, grid, number, p_value
 
 Story: TypeAlias = tuple[str, pl.DataFrame, Sequence[str]]

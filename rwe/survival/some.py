@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rwe.kernels._jit import I4, Flags
-from rwe.survival.data import Levels, Response
+from rwe.survival.data import Response
+from rwe.survival.levels import Levels
 
 
 def some(response: Response, chosen: Flags | I4) -> Response:

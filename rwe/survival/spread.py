@@ -25,8 +25,8 @@ from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.broken import attempt
 from rwe.survival.column_rows import ColumnRows, Leads
-from rwe.survival.data import Levels
 from rwe.survival.design import Design
+from rwe.survival.levels import Levels
 from rwe.survival.occasions import Occasions, numbered
 from rwe.survival.partial import Point
 from rwe.survival.robust import squares

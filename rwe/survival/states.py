@@ -16,9 +16,9 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.states import carried, multinomial, occupation
 from rwe.result import Result, tidy
 from rwe.survival.clock import Clock
-from rwe.survival.data import Levels, text
-from rwe.survival.intervals import survival_limits
+from rwe.survival.intervals import share_limits
 from rwe.survival.kaplan_meier import Times
+from rwe.survival.levels import Levels, text
 from rwe.survival.show import Shown, Story
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class MultiState(Shown):
         value, variance = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         group, state, at = (a.ravel() for a in np.indices((len(parts), n, asked.size)))
         columns = {"state": pl.Series([self.states[k] for k in state]), "time": asked[at]}
-        return self._groups.spread(group, columns | limits(value, variance, self.conf_level, self.conf_type))
+        return self._groups.spread(
+            group, columns | share_limits("probability", value, variance, self.conf_level, self.conf_type)
+        )
 
     def transition_probabilities(self, times: Times, *, since: float = 0) -> pl.DataFrame:
         """Return the probability to be in state ``to`` at these times for one who is in ``from`` at `since`.
@@ -107,7 +109,11 @@ class MultiState(Shown):
         value, variance = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         group, first, to, at = (a.ravel() for a in np.indices((len(self._courses), n, n, asked.size)))
         names = {"from": [self.states[k] for k in first], "to": [self.states[k] for k in to]}
-        columns = {**names, "time": asked[at], **limits(value, variance, self.conf_level, self.conf_type)}
+        columns = {
+            **names,
+            "time": asked[at],
+            **share_limits("probability", value, variance, self.conf_level, self.conf_type),
+        }
         return self._groups.spread(group, columns)
 
     def to_result(self, *, population: str = "", outcome: str = "", milestones: Sequence[int] = ()) -> Result:
@@ -194,10 +200,3 @@ def greenwood(probability: F8, risk: F8, steps: F8) -> F8:
     """Return the variance of each state for independent persons, by occasion."""
     spread = carried(steps, multinomial(probability[:-1], risk, steps), np.zeros_like(steps))
     return np.vstack([np.zeros(risk.shape[1]), np.einsum("kii->ki", spread)])
-
-
-def limits(value: F8, variance: F8, conf_level: float, conf_type: str) -> dict[str, Any]:
-    """Return probabilities with errors and limits, as columns."""
-    low, high = survival_limits(value, variance / np.where(value > 0, value, 1.0) ** 2, conf_level, conf_type)
-    error = np.where(np.isnan(value), np.nan, np.sqrt(np.maximum(variance, 0.0)))
-    return {"probability": value, "std_error": error, "conf_low": low, "conf_high": high}

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from rwe.survival.columns import refuse
-from rwe.survival.data import Response, levels
+from rwe.survival.data import Response
+from rwe.survival.levels import levels
 
 
 def stretches(response: Response, person: pl.Series) -> tuple[str, ...]:

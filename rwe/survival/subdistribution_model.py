@@ -14,7 +14,6 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result, tidy
 from rwe.survival.data import read
-from rwe.survival.design import Design
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.kaplan_meier import Times
 from rwe.survival.linear import solve
@@ -60,21 +59,10 @@ class FineGray(Ratios):
         Terms and levels, to make the same covariates from other data.
     """
 
-    coefficients: pl.DataFrame
-    covariance: F8
-    loglik: float
-    loglik_null: float
-    tests: pl.DataFrame
-    n: int
-    n_event: int
     n_competing: int
     of: Any
-    ties: str
     censoring_ties: str
     variance: str
-    conf_level: float
-    notes: tuple[str, ...]
-    design: Design
     _mean: F8 = field(repr=False)
     _scale: F8 = field(repr=False)
     _grid: Grid = field(repr=False)

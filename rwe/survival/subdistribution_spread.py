@@ -26,10 +26,11 @@ from rwe.kernels.columns import standardise
 from rwe.survival.broken import attempt
 from rwe.survival.cells import CHANGED, NO_CAUSE, Cells, cells_of_counts, places
 from rwe.survival.counts import Tally
-from rwe.survival.data import Levels, Response, respond
+from rwe.survival.data import Response, respond
 from rwe.survival.design import Design
 from rwe.survival.gather import from_response, nothing, whole
 from rwe.survival.gray_test import number_of
+from rwe.survival.levels import Levels
 from rwe.survival.occasions import PART
 from rwe.survival.roles import Roles
 from rwe.survival.rows import NONE, Sums

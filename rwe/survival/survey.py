@@ -19,10 +19,12 @@ from rwe.survival.broken import Whole, attempt, looked_through
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.column_rows import moments_about
 from rwe.survival.columns import numeric, refuse
-from rwe.survival.data import Levels, Response, respond
-from rwe.survival.design import Design, columns_of, design, levelled
+from rwe.survival.data import Response, respond
+from rwe.survival.design import Design, design, levelled
+from rwe.survival.levels import Levels
 from rwe.survival.standard import held
 from rwe.survival.stream import batches
+from rwe.survival.terms import columns_of
 
 BATCH = 1 << 18  # rows in memory at once: 100 MB with 50 covariates, twice that with the frame they come from
 EVERY = 17  # one row in so many goes into the sample: odd, so that rows that take turns are all met

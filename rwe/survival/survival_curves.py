@@ -15,8 +15,8 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import I8, Flags
 from rwe.result import Result
 from rwe.survival.curves import Curves, limits, quantile, restricted_mean
-from rwe.survival.data import Levels
 from rwe.survival.intervals import normal_quantile, survival_limits
+from rwe.survival.levels import Levels
 from rwe.survival.long_form import long_form
 from rwe.survival.show import framed
 from rwe.survival.text import kaplan_meier_text, medians

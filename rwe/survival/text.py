@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rwe.survival.data import text
+from rwe.survival.levels import text
 
 if TYPE_CHECKING:
     from rwe.survival.fine_gray import FineGray

@@ -15,7 +15,8 @@ from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
 from rwe.survival.columns import numeric, refuse, weights_of
-from rwe.survival.data import Levels, levels, names, read
+from rwe.survival.data import names, read
+from rwe.survival.levels import Levels, levels
 from rwe.survival.npmle import Mass, most_likely
 from rwe.survival.show import Shown, Story
 

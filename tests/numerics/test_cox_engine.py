@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,12 @@ from rwe.kernels._jit import F8
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import add_gram, room, turn_block, whole_gram
 from rwe.survival import column_rows as columnar
+from rwe.survival import cox_fit, standard, survey
 from rwe.survival import rows as reading
 from rwe.survival import spread as spreading
-from rwe.survival import standard, survey
 from rwe.survival.data import respond
 from rwe.survival.partial import Point, evaluate
 
-cox_module = import_module("rwe.survival.cox")  # its name in the package is the function
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 FORMULA = "x + y + C(z)"
 MODEL: dict[str, Any] = {"time": "t", "event": "e", "formula": FORMULA}
@@ -76,7 +74,7 @@ def _small_parts(patch: pytest.MonkeyPatch) -> None:
 
 def _many(patch: pytest.MonkeyPatch) -> None:
     """Let a few thousand rows count as many: they are read column by column, and a sample shows the way."""
-    for module in (reading, columnar, cox_module):
+    for module in (reading, columnar, cox_fit):
         patch.setattr(module, "MANY", 2000)
     patch.setattr(reading, "ENOUGH", 100)
 

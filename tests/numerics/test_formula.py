@@ -15,7 +15,8 @@ import pytest
 
 from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError
-from rwe.survival.design import Design, columns_of, design
+from rwe.survival.design import Design, design
+from rwe.survival.terms import columns_of
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 

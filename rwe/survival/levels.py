@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The distinct values of some columns: groups, strata, clusters, and which of them each row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rwe.errors import DataError, DefinitionError
+from rwe.kernels._jit import I8
+from rwe.survival.columns import refuse
+
+INDEX = "_rwe_level"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """The distinct values of some columns, ascending, and which of them each row holds.
+
+    Parameters
+    ----------
+    frame
+        One row a level; no columns where nothing was asked for.
+    code
+        Level of each row, from 0.
+    n
+        Number of levels, 1 where nothing was asked for.
+    """
+
+    frame: pl.DataFrame
+    code: I8
+    n: int
+
+    def labels(self) -> list[str]:
+        """Return each level as text, for example ``arm=A, sex=1``; ``overall`` without columns."""
+        if not self.frame.width:
+            return ["overall"]
+        return [", ".join(f"{k}={text(v)}" for k, v in row.items()) for row in self.frame.iter_rows(named=True)]
+
+    def spread(self, index: I8 | Sequence[int], columns: dict[str, Any]) -> pl.DataFrame:
+        """Return `columns` as a frame, with the level `index` of each row in front."""
+        if clash := sorted(set(columns) & set(self.frame.columns)):
+            raise DefinitionError(f"column {clash} has the name of a result column: rename it before the analysis")
+        body = pl.DataFrame(columns, nan_to_null=True)
+        return body if not self.frame.width else self.frame[np.asarray(index, np.int64)].hstack(body)
+
+
+def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
+    """Return the levels of some columns; rows without a value are refused."""
+    if not columns:
+        return Levels(pl.DataFrame(), np.zeros(frame.height, np.int64), 1)
+    for column in columns:
+        kind = frame.schema[column]
+        if kind == pl.Object:
+            raise DataError(f"column '{column}' holds {kind}, which has no order: give words or numbers")
+        missing = frame[column].is_null() | (frame[column].is_nan() if kind.is_float() else False)
+        refuse(int(missing.sum()), frame.height, column, "have no value")
+    found = frame.select(columns).unique().sort(columns)
+    numbered = found.with_columns(pl.int_range(found.height).alias(INDEX))
+    code = frame.select(columns).join(numbered, on=list(columns), how="left", maintain_order="left")[INDEX]
+    return Levels(found, np.ascontiguousarray(code.to_numpy()), found.height)
+
+
+def text(value: object) -> str:
+    """Return a level as text: ``yes`` and ``no`` for truth values."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
