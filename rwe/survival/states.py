@@ -153,6 +153,9 @@ class MultiState(Shown):
         value, variance = pair
         return value, variance
 
+    def _limits(self, value: F8, variance: F8) -> dict[str, F8]:
+        return share_limits("probability", value, variance, self.conf_level, self.conf_type)
+
     def _from(self, course: Course, state: int, since: int) -> Course:
         """Return the course of one who is in a state on the day `since`."""
         later = course.days > since

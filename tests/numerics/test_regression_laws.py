@@ -9,16 +9,14 @@ test_threads.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cache, reduce
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from rwe import survival as sv
@@ -27,6 +25,7 @@ from rwe.execute import Parts
 from rwe.survival.design import design
 from rwe.survival.spread import spread
 from rwe.survival.survey import Outcome
+from tests.numerics.many import MANY, Form, few, formed, of, pairs
 
 COMMON: dict[str, Any] = {"time": "t", "entry": "a", "covariates": ["x", "g"]}
 COX: dict[str, Any] = COMMON | {"event": "e"}
@@ -124,21 +123,8 @@ class Case:
         _same(_fit(self.what, other, **more), self.plain)
 
 
-@dataclass(frozen=True)
-class Form:
-    """A cohort in another form, what else is asked of it, and the factor that makes its fit that of the cohort."""
-
-    frame: pl.DataFrame
-    more: dict[str, Any] = field(default_factory=dict)
-    factor: Any = 1
-
-    def with_columns(self, *columns: pl.Expr, **named: pl.Expr) -> Form:
-        """Return the form with other columns."""
-        return replace(self, frame=self.frame.with_columns(*columns, **named))
-
-
 def order_of_rows(form: Form, case: Case) -> Form:
-    return replace(form, frame=form.frame[case.rng.permutation(case.n)])
+    return form.shuffled(case.rng)
 
 
 def unit_of_time(form: Form, _: Case) -> Form:
@@ -157,7 +143,7 @@ def names_of_strata(form: Form, case: Case) -> Form:
 
 
 def names_of_causes(form: Form, _: Case) -> Form:
-    return replace(form.with_columns(c=pl.col("c").replace_strict({0: 0, 1: 5, 2: 3})), more={"of": 5})
+    return form.with_columns(c=pl.col("c").replace_strict({0: 0, 1: 5, 2: 3})).asking(of=5)
 
 
 FORMS: dict[Callable[[Form, Case], Form], tuple[str, ...]] = {
@@ -169,9 +155,9 @@ FORMS: dict[Callable[[Form, Case], Form], tuple[str, ...]] = {
 }
 
 
-def the_form_changes_nothing(case: Case, *kinds: Callable[[Form, Case], Form]) -> None:
+def the_forms_change_nothing(kinds: Iterable[Callable[[Form, Case], Form]], case: Case) -> None:
     """Coding turns signs, and no more."""
-    form = reduce(lambda form, kind: kind(form, case), kinds, Form(case.frame))
+    form = formed(case.frame, kinds, case)
     found = _fit(case.what, form.frame, **form.more)
 
     _same(None if found is None else found * form.factor, case.plain)
@@ -249,8 +235,6 @@ LAWS: dict[Callable[[Case], None], tuple[str, ...]] = {
     without_ties_the_rules_for_ties_agree: ("Cox, Breslow", "Fine-Gray"),
     single_precision_is_refused: ("Cox, weights, robust", "Fine-Gray"),
 }
-PAIRS = [(law, what) for law, found in LAWS.items() for what in found]
-OTHER_FORMS = [(form, what) for form, found in FORMS.items() for what in found]
 
 
 @pytest.fixture(autouse=True)
@@ -259,32 +243,24 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RWE_THREADS", "1")
 
 
-def _few(law: Callable[[Case], None], what: str) -> None:
-    cases = st.builds(Case, st.just(what), st.integers(0, 2**32 - 1), st.integers(8, 24))
-    settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])(given(cases)(law))()
-
-
-@pytest.mark.parametrize(("law", "what"), PAIRS)
+@pytest.mark.parametrize(("law", "what"), pairs(LAWS))
 def test_law(law: Callable[[Case], None], what: str) -> None:
-    _few(law, what)
+    few(law, partial(Case, what), (8, 24))
 
 
-@pytest.mark.parametrize(("form", "what"), OTHER_FORMS)
+@pytest.mark.parametrize(("form", "what"), pairs(FORMS))
 def test_other_form(form: Callable[[Form, Case], Form], what: str) -> None:
-    _few(lambda case: the_form_changes_nothing(case, form), what)
+    few(partial(the_forms_change_nothing, [form]), partial(Case, what), (8, 24))
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("what", MODELS)
 def test_laws_on_many_cohorts(what: str) -> None:
-    laws = [law for law, found in LAWS.items() if what in found]
-    forms = [form for form, found in FORMS.items() if what in found]
-    for seed in range(2000):
-        case = Case(what, seed, 8 + seed % 17)
-        the_form_changes_nothing(case, *forms)
+    laws = [partial(the_forms_change_nothing, of(FORMS, what)), *of(LAWS, what)]
+    for seed in range(MANY):
         for law in laws:
-            law(case)
+            law(Case(what, seed, 8 + seed % 17))
 
 
 @pytest.mark.parametrize("seed", range(5))

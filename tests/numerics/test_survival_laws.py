@@ -11,21 +11,20 @@ test_threads.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cache, reduce
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from rwe import survival as sv
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import Parts
+from tests.numerics.many import MANY, Form, few, formed, of, pairs
 
 ENTRY: dict[str, Any] = {"time": "t", "event": "e", "entry": "a"}
 CAUSES: dict[str, Any] = {"time": "t", "cause": "c"}
@@ -139,30 +138,20 @@ class Case:
         _same(_answer(self.what, other, **more), _plain(self.what, self.seed, self.n))
 
 
-@dataclass(frozen=True)
-class Form:
-    """A cohort in another form, and what else is asked of it."""
-
-    frame: pl.DataFrame
-    more: dict[str, Any] = field(default_factory=dict)
-
-
 def order_of_rows(form: Form, case: Case) -> Form:
-    return replace(form, frame=form.frame[case.rng.permutation(case.n)])
+    return form.shuffled(case.rng)
 
 
 def unit_of_time(form: Form, case: Case) -> Form:
-    hours = form.frame.with_columns(pl.col("t", "a") * 24)
-    return Form(hours, form.more | ({"unit": 24} if case.what in TIMED else {}))
+    return form.with_columns(pl.col("t", "a") * 24).asking(**({"unit": 24} if case.what in TIMED else {}))
 
 
 def names_of_strata_and_groups(form: Form, _: Case) -> Form:
-    return replace(form, frame=form.frame.with_columns(pl.col("g", "s").replace_strict({0: "east", 1: "north"})))
+    return form.with_columns(pl.col("g", "s").replace_strict({0: "east", 1: "north"}))
 
 
 def names_of_causes(form: Form, case: Case) -> Form:
-    renamed = form.frame.with_columns(c=pl.col("c") * 7)
-    return Form(renamed, form.more | ({"of": 7} if case.what == "Gray" else {}))
+    return form.with_columns(c=pl.col("c") * 7).asking(**({"of": 7} if case.what == "Gray" else {}))
 
 
 FORMS: dict[Callable[[Form, Case], Form], tuple[str, ...]] = {
@@ -173,8 +162,8 @@ FORMS: dict[Callable[[Form, Case], Form], tuple[str, ...]] = {
 }
 
 
-def the_form_changes_nothing(case: Case, *kinds: Callable[[Form, Case], Form]) -> None:
-    form = reduce(lambda form, kind: kind(form, case), kinds, Form(case.frame))
+def the_forms_change_nothing(kinds: Iterable[Callable[[Form, Case], Form]], case: Case) -> None:
+    form = formed(case.frame, kinds, case)
 
     case.unchanged(form.frame, **form.more)
 
@@ -269,8 +258,6 @@ LAWS: dict[Callable[[Case], None], tuple[str, ...]] = {
     one_cause_of_failure_is_one_less_survival: ("cumulative incidence",),
     single_precision_is_refused: ("Kaplan-Meier, robust", "log-rank, robust", "Nelson-Aalen"),
 }
-PAIRS = [(law, what) for law, found in LAWS.items() for what in found]
-OTHER_FORMS = [(form, what) for form, found in FORMS.items() for what in found]
 
 
 @pytest.fixture(autouse=True)
@@ -279,29 +266,21 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RWE_THREADS", "1")
 
 
-def _few(law: Callable[[Case], None], what: str) -> None:
-    cases = st.builds(Case, st.just(what), st.integers(0, 2**32 - 1), st.integers(6, 24))
-    settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])(given(cases)(law))()
-
-
-@pytest.mark.parametrize(("law", "what"), PAIRS)
+@pytest.mark.parametrize(("law", "what"), pairs(LAWS))
 def test_law(law: Callable[[Case], None], what: str) -> None:
-    _few(law, what)
+    few(law, partial(Case, what), (6, 24))
 
 
-@pytest.mark.parametrize(("form", "what"), OTHER_FORMS)
+@pytest.mark.parametrize(("form", "what"), pairs(FORMS))
 def test_other_form(form: Callable[[Form, Case], Form], what: str) -> None:
-    _few(lambda case: the_form_changes_nothing(case, form), what)
+    few(partial(the_forms_change_nothing, [form]), partial(Case, what), (6, 24))
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("what", ALL)
 def test_laws_on_many_cohorts(what: str) -> None:
-    laws = [law for law, found in LAWS.items() if what in found]
-    forms = [form for form, found in FORMS.items() if what in found]
-    for seed in range(2000):
-        case = Case(what, seed, 6 + seed % 19)
-        the_form_changes_nothing(case, *forms)
+    laws = [partial(the_forms_change_nothing, of(FORMS, what)), *of(LAWS, what)]
+    for seed in range(MANY):
         for law in laws:
-            law(case)
+            law(Case(what, seed, 6 + seed % 19))
