@@ -27,21 +27,22 @@ class PassedOver(Exception):
     """The cohort has no answer that the law could be held to."""
 
 
-def hold(law: Callable[[int], None], cohorts: int) -> None:
-    """Hold a law to the cohorts of seeds from 0 until so many were not passed over."""
-    held = 0
+def hold(cohorts: int, *laws: Callable[[int], None]) -> None:
+    """Hold laws to the cohorts of seeds from 0, each until so many were not passed over; cohort by cohort."""
+    held = dict.fromkeys(laws, 0)
     for seed in count():
-        try:
-            law(seed)
-        except PassedOver:
-            continue
-        except BaseException as exc:
-            exc.add_note(f"seed {seed}")
-            raise
-        held += 1
-        if held == cohorts:
-            assert seed < 5 * cohorts, f"{seed} cohorts for {held} answers: most are passed over"
+        for law in [law for law, n in held.items() if n < cohorts]:
+            try:
+                law(seed)
+            except PassedOver:
+                continue
+            except BaseException as exc:
+                exc.add_note(f"seed {seed}")
+                raise
+            held[law] += 1
+        if min(held.values()) == cohorts:
             return
+        assert seed < 5 * cohorts, f"{seed} cohorts for {min(held.values())} answers: most are passed over"
 
 
 @dataclass(frozen=True)
