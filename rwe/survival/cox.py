@@ -14,8 +14,8 @@ from rwe.survival.cox_fit import Asked, held, unheld
 from rwe.survival.data import names
 from rwe.survival.likelihoods import Ties
 from rwe.survival.model import Cox
+from rwe.survival.outcome import Outcome
 from rwe.survival.stream import streamed
-from rwe.survival.survey import Outcome
 
 __all__ = ["Cox", "cox"]
 

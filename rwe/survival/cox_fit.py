@@ -29,6 +29,7 @@ from rwe.survival.likelihoods import Ties, likelihood
 from rwe.survival.linear import solve
 from rwe.survival.maximum import maximise, plain_hill
 from rwe.survival.model import Cox
+from rwe.survival.outcome import Outcome
 from rwe.survival.partial import Cohort, Point
 from rwe.survival.profile import Profile
 from rwe.survival.robust import robust_variance, sandwich
@@ -36,7 +37,7 @@ from rwe.survival.rows import MANY, Rows
 from rwe.survival.spread import spread
 from rwe.survival.standard import matrix_of, refuse_units, rows
 from rwe.survival.stretches import stretches
-from rwe.survival.survey import DAY, Outcome, designed
+from rwe.survival.survey import DAY, designed
 from rwe.survival.terms import columns_of
 
 

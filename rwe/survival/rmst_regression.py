@@ -16,14 +16,14 @@ import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8, Flags
+from rwe.kernels._jit import F8, Flags
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names, read, respond
 from rwe.survival.design import design
 from rwe.survival.intervals import normal_quantile, two_sided
-from rwe.survival.levels import Levels
 from rwe.survival.linear import aliased, solve
+from rwe.survival.rmst_weights import influence, weights_to
 from rwe.survival.rows import NONE
 from rwe.survival.show import Shown, Story
 from rwe.survival.standard import moments, refuse_units
@@ -133,7 +133,7 @@ def rmst_regression(
     x, unit = _in_units(plan.matrix(cells), plan.names)
     left = np.asarray(response.clock.times(response.time), np.float64)
     lived, seen = np.minimum(left, until), response.event | (left >= until)
-    weight = _weights(lived, seen, response.strata)
+    weight = weights_to(lived, seen, response.strata)
     fit = _Fit(x, lived if of == "rmst" else until - lived, weight, log=link == "log")
     terms = ["intercept", *plan.names]
     beta = _solve(fit, terms)
@@ -141,7 +141,7 @@ def rmst_regression(
     if not np.abs(residual).max() > EXACT * until:
         raise NoValidAnswer("the terms meet the time of every row seen to tau or to its end: no error can be told")
     bread = np.linalg.inv((x * fit.slope(beta)[:, None]).T @ x)
-    own = _influence(x * residual[:, None], lived, seen, response.strata) @ bread
+    own = influence(x * residual[:, None], lived, seen, response.strata) @ bread
     covariance = own.T @ own
     certain = np.sqrt(np.diag(covariance)) <= EXACT * (1.0 if fit.log else until)
     beta, covariance = beta / unit, covariance / np.outer(unit, unit)
@@ -199,41 +199,6 @@ def _solve(fit: _Fit, terms: list[str]) -> F8:
     if not np.abs(fit.x @ step).max() < 1e-8:
         raise NoValidAnswer("the regression does not converge: a term may have no finite estimate")
     return beta
-
-
-def _weights(lived: F8, seen: Flags, strata: Levels) -> F8:
-    """Return 1 / G for who is seen to fail or reaches tau, 0 for the others."""
-    weight = np.zeros(lived.size)
-    for s in range(strata.n):
-        rows = np.flatnonzero(strata.code == s)
-        times, n_risk, n_censor = _censored(lived[rows], seen[rows])
-        free = np.cumprod(1.0 - n_censor / n_risk)[np.searchsorted(times, lived[rows])]
-        if (free[seen[rows]] <= 0).any() or not seen[rows].any():
-            raise NoValidAnswer("nobody is followed to tau in a level of censoring: choose an earlier tau")
-        weight[rows] = np.divide(1.0, free, where=seen[rows], out=np.zeros(rows.size))
-    return weight
-
-
-def _censored(lived: F8, seen: Flags) -> tuple[F8, I8, I8]:
-    """Return the distinct times, who is there still, and who is censored at each."""
-    times, code = np.unique(lived, return_inverse=True)
-    leave = np.bincount(code, minlength=times.size)
-    return times, np.cumsum(leave[::-1])[::-1], np.bincount(code[~seen], minlength=times.size)
-
-
-def _influence(score: F8, lived: F8, seen: Flags, strata: Levels) -> F8:
-    """Return the influence of each row on the sum of scores, what it does to the weights included."""
-    out = score.copy()
-    for s in range(strata.n):
-        rows = np.flatnonzero(strata.code == s)
-        times, n_risk, n_censor = _censored(lived[rows], seen[rows])
-        at = np.searchsorted(times, lived[rows])
-        sums = np.zeros((times.size, score.shape[1]))
-        np.add.at(sums, at, score[rows])
-        later = np.cumsum(sums[::-1], axis=0)[::-1] / n_risk[:, None]
-        drift = np.cumsum(later * (n_censor / n_risk)[:, None], axis=0)
-        out[rows] += np.where(seen[rows], 0.0, 1.0)[:, None] * later[at] - drift[at]
-    return out
 
 
 def _coefficients(

@@ -15,13 +15,14 @@ import polars as pl
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
-from rwe.survival.broken import Whole, attempt, looked_through
-from rwe.survival.clock import Clock, ClockName
+from rwe.survival.broken import attempt
+from rwe.survival.clock import Clock
 from rwe.survival.column_rows import moments_about
-from rwe.survival.columns import numeric, refuse
-from rwe.survival.data import Response, respond
+from rwe.survival.columns import refuse
+from rwe.survival.data import Response
 from rwe.survival.design import Design, design, levelled
 from rwe.survival.levels import Levels
+from rwe.survival.outcome import Outcome
 from rwe.survival.standard import held
 from rwe.survival.stream import batches
 from rwe.survival.terms import columns_of
@@ -30,49 +31,6 @@ BATCH = 1 << 18  # rows in memory at once: 100 MB with 50 covariates, twice that
 EVERY = 17  # one row in so many goes into the sample: odd, so that rows that take turns are all met
 SAMPLE = 400_000  # rows of a sample at most
 DAY, EVENTS, WEIGHT = "_rwe_day", "_rwe_events", "_rwe_weight"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Names of the columns of a response."""
-
-    time: str
-    event: str
-    entry: str | None
-    strata: tuple[str, ...]
-    weights: str | None
-    cluster: str | None
-    offset: str | None
-    clock: ClockName = "days"
-
-    @property
-    def columns(self) -> list[str]:
-        """All of them."""
-        one = (self.time, self.event, self.entry, *self.strata, self.weights, self.cluster, self.offset)
-        return [column for column in one if column is not None]
-
-    @property
-    def whole(self) -> Whole:
-        """How the faults of parts are told of the whole."""
-        return looked_through(self.time, self.event, entry=self.entry, weights=self.weights, levels=self.strata)
-
-    def read(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Response]:
-        """Return the rows that count, and their validated response."""
-        response = respond(
-            frame,
-            time=self.time,
-            event=self.event,
-            entry=self.entry,
-            strata=self.strata,
-            weights=self.weights,
-            cluster=self.cluster,
-            clock=self.clock,
-        )
-        return frame.filter(response.kept) if response.dropped else frame, response
-
-    def known(self, frame: pl.DataFrame) -> F8:
-        """Return the part of the predictor that is known, by row; empty where there is none."""
-        return np.empty(0) if self.offset is None else numeric(frame[self.offset]).cast(pl.Float64).to_numpy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

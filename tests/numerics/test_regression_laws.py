@@ -23,8 +23,8 @@ from rwe import survival as sv
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import Parts
 from rwe.survival.design import design
+from rwe.survival.outcome import Outcome
 from rwe.survival.spread import spread
-from rwe.survival.survey import Outcome
 from tests.numerics.many import MANY, Form, few, formed, of, pairs
 
 COMMON: dict[str, Any] = {"time": "t", "entry": "a", "covariates": ["x", "g"]}

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which columns of a frame are its response and its offset, so that each part of a cohort is read alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rwe.kernels._jit import F8
+from rwe.survival.broken import Whole, looked_through
+from rwe.survival.clock import ClockName
+from rwe.survival.columns import numeric
+from rwe.survival.data import Response, respond
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Names of the columns of a response."""
+
+    time: str
+    event: str
+    entry: str | None
+    strata: tuple[str, ...]
+    weights: str | None
+    cluster: str | None
+    offset: str | None
+    clock: ClockName = "days"
+
+    @property
+    def columns(self) -> list[str]:
+        """All of them."""
+        one = (self.time, self.event, self.entry, *self.strata, self.weights, self.cluster, self.offset)
+        return [column for column in one if column is not None]
+
+    @property
+    def whole(self) -> Whole:
+        """How the faults of parts are told of the whole."""
+        return looked_through(self.time, self.event, entry=self.entry, weights=self.weights, levels=self.strata)
+
+    def read(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Response]:
+        """Return the rows that count, and their validated response."""
+        response = respond(
+            frame,
+            time=self.time,
+            event=self.event,
+            entry=self.entry,
+            strata=self.strata,
+            weights=self.weights,
+            cluster=self.cluster,
+            clock=self.clock,
+        )
+        return frame.filter(response.kept) if response.dropped else frame, response
+
+    def known(self, frame: pl.DataFrame) -> F8:
+        """Return the part of the predictor that is known, by row; empty where there is none."""
+        return np.empty(0) if self.offset is None else numeric(frame[self.offset]).cast(pl.Float64).to_numpy()
