@@ -37,8 +37,8 @@ def count_near(
     rows: Sequence[dict[str, Any]], day: float, column: str, masked: str, count: Callable[[int], str]
 ) -> str:
     """Return the count nearest to `day`, an earlier one first, in words; a dash where none is near."""
-    near = min(rows, key=lambda row: (abs(row["time"] - day), row["time"] > day))
-    if abs(near["time"] - day) > NEAR:
+    near = min(rows, key=lambda row: (abs(row["time"] - day), row["time"] > day), default=None)
+    if near is None or abs(near["time"] - day) > NEAR:
         return "–"
     if column in (near.get("masked") or "").split(","):
         return masked

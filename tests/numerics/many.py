@@ -74,7 +74,13 @@ def formed(frame: pl.DataFrame, kinds: Iterable[Callable[[Form, Case], Form]], c
 def few(law: Callable[[Case], None], make: Callable[[int, int], Case], sizes: tuple[int, int]) -> None:
     """Hold a law to five cohorts of these sizes; one that breaks it shrinks."""
     cases = st.builds(make, st.integers(0, 2**32 - 1), st.integers(*sizes))
-    settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])(given(cases)(law))()
+
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(cases)
+    def held(case: Case) -> None:
+        law(case)
+
+    held()
 
 
 def pairs(laws: Mapping[Any, tuple[str, ...]]) -> list[tuple[Any, str]]:

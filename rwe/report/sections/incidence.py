@@ -89,10 +89,8 @@ def _figure(told: Causes, drawn: Drawn, title: str, cause: str) -> Iterator[Figu
     spoken = page.words("competing.description", curves=names, months=page.numbers.count(end))
     key = "-".join(filter(None, ["fig", told.key, cause]))
     svg = steps(curves, list(_blocks(told, drawn, ticks, one_cause=bool(cause))), frame, Caption(key, title, spoken))
-    policy = page.context.policy
-    note = page.words(
-        "competing.note", level=page.level(NAME), grid=policy.grid_days, events=policy.step_events
-    )  # fmt: skip
+    grid, events = page.context.policy.grid_days, page.context.policy.step_events
+    note = page.words("competing.note", level=page.level(NAME), grid=grid, events=events)
     yield Figure(title, svg, f"{note} {_tested(told, cause)}".strip())
 
 

@@ -170,6 +170,8 @@ def settlement_rows() -> Iterator[Row]:
 def causes_rows(groups: tuple[str, ...] = ("overall",)) -> Iterator[Row]:
     """Yield the causes of a composite endpoint in these groups; where there are several, with test and models."""
     base = {"population": "node_positive", "outcome": "rfs"}
+    for group in groups:
+        yield base | {"group": group, "stratum": "rfs_check", "estimand": "count", "n": 0}  # of which nobody failed
     for group, (cause, share) in itertools.product(groups, {"recurrence": 0.4, "os": 0.06}.items()):
         labels = base | {"group": group, "stratum": cause}
         yield labels | {"estimand": "count", "n": round(300 * share) * 5}
@@ -375,7 +377,7 @@ def make_causes(make_run: Make, base: Row) -> Make:
 
     def make(**changed: Any) -> Path:
         endpoints = base["endpoints"] | {"recurrence": base["endpoints"]["os"] | {"title": text("Relapse", "Рецидив")}}
-        own = {name: {"causes": ["recurrence", "os"]} for name in ("causes", "causes_by_therapy")}
+        own = {name: {"causes": ["recurrence", "os", "rfs_check"]} for name in ("causes", "causes_by_therapy")}
         run = make_run(endpoints=endpoints, settings=base["settings"] | own, **changed)
         for name, groups in (("causes", ("overall",)), ("causes_by_therapy", ("hormonal=no", "hormonal=yes"))):
             released(causes_rows(groups), "competing_risks").write_json(run / "release" / f"09-{name}.json")
