@@ -33,7 +33,7 @@ class Options(Part):
     """
 
     endpoint: EndpointName
-    causes: tuple[EndpointName, ...] = Field(min_length=2)
+    causes: tuple[EndpointName, ...]
     by: VariableName | None = None
     milestones: tuple[Day, ...] = ()
     tau: Day | None = None
@@ -43,6 +43,8 @@ class Options(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Options:
+        if len(self.causes) < 2:
+            raise ValueError("causes: name two or more endpoints, of which one comes first")
         if len({self.endpoint, FREE, *self.causes}) < len(self.causes) + 2:
             raise ValueError(f"causes are other endpoints than '{self.endpoint}' and '{FREE}', each named once")
         if odd := sorted(set(self.units) - set(self.covariates)):

@@ -28,6 +28,7 @@ from rwe.survival.column_rows import ColumnRows, Leads
 from rwe.survival.design import Design
 from rwe.survival.levels import Levels
 from rwe.survival.occasions import Occasions, numbered
+from rwe.survival.outcome import Outcome
 from rwe.survival.partial import Point
 from rwe.survival.robust import squares
 from rwe.survival.rows import ENOUGH, NONE, Rows, Sums
@@ -37,7 +38,6 @@ from rwe.survival.survey import (
     DAY,
     EVENTS,
     WEIGHT,
-    Outcome,
     Survey,
     joined,
     placed,

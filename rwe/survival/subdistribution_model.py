@@ -59,6 +59,7 @@ class FineGray(Ratios):
         Terms and levels, to make the same covariates from other data.
     """
 
+    tests: pl.DataFrame
     n_competing: int
     of: Any
     censoring_ties: str

@@ -177,9 +177,12 @@ def test_late_entry_and_clusters_vary_as_the_derivative_by_weights() -> None:
 def test_result_table_and_page() -> None:
     found = sv.cumulative_incidence(TIED, time="t", cause="why")
 
-    table = found.to_result(population="all", outcome="failure", milestones=[2], tau=4).table
+    table = found.to_result(population="all", outcome="failure", milestones=[2], at_risk=[0, 3], tau=4).table
 
-    assert table["estimand"].unique(maintain_order=True).to_list() == ["cumulative_incidence", "milestone", "time_lost"]
+    kinds = ["cumulative_incidence", "count", "milestone", "at_risk", "time_lost"]
+    assert table["estimand"].unique(maintain_order=True).to_list() == kinds
+    assert table.filter(estimand="count").select("stratum", "n").rows() == [("a", 3), ("b", 2)]
+    assert table.filter(estimand="at_risk", stratum="a").select("time", "n", "n_event").rows() == [(0, 7, 0), (3, 4, 2)]
     assert table.filter(estimand="milestone").select("stratum", "n", "n_event").rows() == [("a", 6, 2), ("b", 6, 1)]
     assert table.filter(estimand="time_lost", stratum="a")["estimate"].item() == pytest.approx(1 / 7 * 3 + 1 / 7 * 2)
     assert found.at_risk(3).columns == ["cause", "time", "n_risk", "n_event", "n_censor"]

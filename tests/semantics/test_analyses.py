@@ -262,7 +262,7 @@ def test_an_event_of_no_cause_is_refused_with_its_count() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"causes": ["recurrence"]}, "at least 2 items"),
+        ({"causes": ["recurrence"]}, "causes: name two or more endpoints"),
         ({"causes": ["recurrence", "rfs"]}, "causes are other endpoints than 'rfs' and 'censored', each named once"),
         ({"causes": ["os", "os"]}, "each named once"),
         (

@@ -121,7 +121,7 @@ def test_the_shipped_definitions_have_no_fault(configs: Path, study: str) -> Non
             "causes: [recurence, death], m",
             "causes.0: unknown endpoint of the study 'recurence'; did you mean 'recurrence'?",
         ),
-        (CAUSES, "causes: [recurrence, death], m", "causes: [death], m", "causes: Tuple should have at least 2 items"),
+        (CAUSES, "causes: [recurrence, death], m", "causes: [death], m", "options: causes: name two or more"),
         (
             AGREEMENT,
             "endpoint: rfs\n    at_day",
