@@ -61,15 +61,18 @@ class CompetingRisks:
     def run(self, inputs: Inputs, options: Options) -> Result:
         """Estimate incidences and, where covariates are named, a hazard and a subdistribution model of each cause."""
         people, time = _told_apart(inputs.people, options), f"{options.endpoint}_days"
-        how: dict[str, Any] = {"time": time, "cause": CAUSE}
+        how: dict[str, Any] = {"time": time, "cause": CAUSE, "entry": inputs.entry}
         curves = rwe.survival.cumulative_incidence(people, **how, by=options.by, conf_level=options.conf_level)
         found = curves.to_result(milestones=options.milestones, at_risk=years(people[time]), tau=options.tau)
         parts = [found.table, _without_events(found.table, options)]
-        if options.by:
-            tests = (rwe.survival.gray_test(people, **how, by=options.by, of=cause) for cause in curves.causes)
-            parts += [test.to_result().table for test in tests]
         settings = {**found.settings, "endpoint": options.endpoint, "causes": list(options.causes)}
         settings["by"] = options.by or ""
+        if options.by and inputs.entry:
+            settings["notes"] = [*settings["notes"], "Gray's test is of persons followed from the start: not made"]
+        elif options.by:
+            asked = {"time": time, "cause": CAUSE, "by": options.by}
+            tests = (rwe.survival.gray_test(people, **asked, of=cause) for cause in curves.causes)
+            parts += [test.to_result().table for test in tests]
         if options.covariates:
             tables, more = _models(inputs, people, how, options)
             parts += tables

@@ -26,7 +26,8 @@ from rwe.result import LABELS, SCHEMA, Result
 
 ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
 CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
-OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "response")  # shares of the persons that a curve began with
+# shares of the persons that a curve began with, or of those asked
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "response")
 # estimands whose cells add up to a total that is shown: the label that tells the cells apart
 ADDITIVE = {
     "count": "stratum",

@@ -76,13 +76,8 @@ def cumulative_incidence(
     g, c, day = of.steps()
     n_risk, n_leave = (of.w_risk, of.w_leave) if found.weighted else (of.n_risk, of.n_leave)
     numbers = {"n_risk": n_risk[g, day], "n_event": n_leave[g, c + 1, day], "n_censor": n_leave[g, 0, day]}
-<<<<<<< HEAD
-    values = limits(found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)
-    head = {"cause": pl.Series(counted.causes).gather(c), "time": found.clock.times(day)}
-=======
     values = share_limits("incidence", found.incidence[g, c, day], found.variance[g, c, day], conf_level, conf_type)
-    head = {"cause": pl.Series([counted.causes[k] for k in c]), "time": found.clock.times(day)}
->>>>>>> 16daca7 (Levels, terms of formulas, the fit of a Cox model and its predictions each have a file; fields of both models of ratios, and limits of shares, are said once)
+    head = {"cause": pl.Series(counted.causes).gather(c), "time": found.clock.times(day)}
     table = counted.group.spread(g, head | numbers | values)
     notes = _notes(counted.dropped, found) + never_censored(counted.causes, int(found.counts.n_leave[:, 0].sum()))
     return CumulativeIncidence(table, conf_level, conf_type, variance, counted.causes, notes, counted.group, found)

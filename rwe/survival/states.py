@@ -91,9 +91,7 @@ class MultiState(Shown):
         value, variance = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         group, state, at = (a.ravel() for a in np.indices((len(parts), n, asked.size)))
         columns = {"state": pl.Series([self.states[k] for k in state]), "time": asked[at]}
-        return self._groups.spread(
-            group, columns | share_limits("probability", value, variance, self.conf_level, self.conf_type)
-        )
+        return self._groups.spread(group, columns | self._limits(value, variance))
 
     def transition_probabilities(self, times: Times, *, since: float = 0) -> pl.DataFrame:
         """Return the probability to be in state ``to`` at these times for one who is in ``from`` at `since`.
@@ -109,11 +107,7 @@ class MultiState(Shown):
         value, variance = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         group, first, to, at = (a.ravel() for a in np.indices((len(self._courses), n, n, asked.size)))
         names = {"from": [self.states[k] for k in first], "to": [self.states[k] for k in to]}
-        columns = {
-            **names,
-            "time": asked[at],
-            **share_limits("probability", value, variance, self.conf_level, self.conf_type),
-        }
+        columns = {**names, "time": asked[at], **self._limits(value, variance)}
         return self._groups.spread(group, columns)
 
     def to_result(self, *, population: str = "", outcome: str = "", milestones: Sequence[int] = ()) -> Result:

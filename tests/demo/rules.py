@@ -22,7 +22,7 @@ ALONG = {
     **dict.fromkeys(("excluded", "patients", "spend", "payback"), "outcome"),
 }
 CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
-OF_PERSONS = ("survival", "cumulative_incidence", "milestone")
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "response")
 GRID, STEP, AT_RISK, SMALLEST = 30, 13, 11, 13
 
 
