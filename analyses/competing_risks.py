@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -70,9 +71,8 @@ class CompetingRisks:
         if options.by and inputs.entry:
             settings["notes"] = [*settings["notes"], "Gray's test is of persons followed from the start: not made"]
         elif options.by:
-            asked = {"time": time, "cause": CAUSE, "by": options.by}
-            tests = (rwe.survival.gray_test(people, **asked, of=cause) for cause in curves.causes)
-            parts += [test.to_result().table for test in tests]
+            compare = partial(rwe.survival.gray_test, people, time=time, cause=CAUSE, by=options.by)
+            parts += [compare(of=cause).to_result().table for cause in curves.causes]
         if options.covariates:
             tables, more = _models(inputs, people, how, options)
             parts += tables

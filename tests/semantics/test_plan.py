@@ -33,7 +33,7 @@ def edited(configs: Path, file: str, old: str, new: str) -> list[str]:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    study = configs / (file if file != AGREEMENT else STUDY)
+    study = configs / (file if file.startswith("studies/") else STUDY)
     return [str(p).removeprefix(f"{configs}/") for p in pipeline.check(study)]
 
 
