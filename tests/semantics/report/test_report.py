@@ -326,6 +326,7 @@ FAMILIES = (
     "finding.",
     "quality.",
     "reason.",
+    "step.",
     "group.",
     "term_short.",
     "ties.",
