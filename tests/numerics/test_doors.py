@@ -27,6 +27,9 @@ ESTIMATES: dict[str, Callable[[Any], Any]] = {
     "subdistribution": lambda frame: sv.fine_gray(frame, **RISKS),
     "cause-specific": lambda frame: sv.cause_specific(frame, **RISKS),
     "bootstrap": lambda frame: sv.bootstrap(frame, **SURVIVAL, statistic="rmst", at=365, replicates=9),
+    "bootstrap of clusters": lambda frame: sv.bootstrap(
+        frame, **SURVIVAL, statistic="rmst", at=365, replicates=9, cluster="g"
+    ),
 }
 
 
@@ -105,7 +108,7 @@ def test_a_path_that_is_no_parquet_file_is_refused_with_what_is_taken(
             estimate(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["cause-specific", "bootstrap"])
+@pytest.mark.parametrize("name", ["cause-specific", "bootstrap of clusters"])
 def test_what_needs_rows_in_memory_says_how_to_get_them(name: str) -> None:
     with pytest.raises(DefinitionError, match=r"polars\.read_parquet"):
         ESTIMATES[name]("rows.parquet")

@@ -24,7 +24,7 @@ PEOPLE = pl.DataFrame(
 
 @pytest.mark.parametrize("by", [None, "arm"])
 def test_the_level_asked_for_is_that_of_curves_and_follow_up(by: str | None) -> None:
-    inputs: Any = SimpleNamespace(people=PEOPLE, population="all")
+    inputs: Any = SimpleNamespace(people=PEOPLE, population="all", entry=None)
 
     found = ANALYSIS.run(inputs, Options(endpoints=("os",), by=by, conf_level=0.8))
 
