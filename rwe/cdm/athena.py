@@ -78,6 +78,12 @@ def read_athena(folder: Path, into: Path) -> Vocabulary:
     return Vocabulary({name: pl.scan_parquet(into / f"{name}.parquet") for name in TABLES}, rows)
 
 
+def hashes(into: Path) -> dict[str, str]:
+    """Return the sha256 of the file that each kept table was made of, by table; none where nothing was kept."""
+    labels = {name: into / f"{name}.json" for name in TABLES}
+    return {name: json.loads(label.read_text("utf-8"))["sha256"] for name, label in labels.items() if label.exists()}
+
+
 def _made(path: Path, name: str, into: Path) -> int:
     """Make the Parquet file of a table unless it is there; return its rows."""
     sha, lines = _read_through(path)

@@ -19,7 +19,7 @@ from rwe.cohort.follow_up import follow_up
 from rwe.cohort.intervals import intervals
 from rwe.cohort.outcomes import outcomes
 from rwe.cohort.records import Read, records
-from rwe.errors import NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.result import Result, tidy
 from rwe.spec.base import Where
 from rwe.spec.study import Study
@@ -81,9 +81,13 @@ def build_cohort(cdm: Cdm, study: Study) -> Cohort:
 
     Raises
     ------
+    DefinitionError
+        If a record still asks for descendants: only the vocabularies of the sites name them, so a study comes here with
+        its concepts written out.
     NoValidAnswer
         If nobody has the index record, or a criterion leaves nobody.
     """
+    _written_out(study)
     everyone = cdm.table("person").select(pl.len()).collect().item()
     found = select(cdm, study)
     if found.people.is_empty():
@@ -139,6 +143,14 @@ def select(cdm: Cdm, study: Study) -> Selection:
     stops = {name: attrition.walk(people, tests) for name, tests in steps.items()}
     members = [(stops[name] == len(tests)).alias(f"in_{name}") for name, tests in steps.items()]
     return Selection(people.with_columns(members), judged.tests, steps, stops)
+
+
+def _written_out(study: Study) -> None:
+    if asked := sorted(name for name, record in study.records.items() if record.descendants):
+        raise DefinitionError(
+            f"record {', '.join(asked)} asks for descendants and its concepts are not written out yet; `rwe run` does "
+            "so by the vocabularies of the sites: give all concepts and leave out 'descendants'"
+        )
 
 
 def _index(cdm: Cdm, study: Study, read: Read) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
-from rwe.pipeline.vocabulary import domains_of, expanded
+from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
 from rwe.plugins import Inputs
 from rwe.report import render
 from rwe.result import Result
@@ -228,6 +228,7 @@ class _Work:
             "sessions": {part.site: dict(part.session) for part in taken},
             "set_aside": {f"{r.site}/{r.stream}": r.fault for part in taken for r in part.reads if r.fault},
             "data": {name: self._sealed(name, commit) for name, commit in commits.items()},
+            "vocabularies": hashes_of(self.plan.sources, self.home),
         }
         provenance.write_manifest(self.folder, self.plan.files, facts)
 

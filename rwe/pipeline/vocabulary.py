@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +25,16 @@ def vocabulary_of(source: Source, home: Path) -> athena.Vocabulary | None:
     """
     if source.site.vocabulary is None:
         return None
-    return athena.read_athena(Path(source.site.vocabulary), home / "vocabulary" / source.site.site)
+    return athena.read_athena(Path(source.site.vocabulary), _kept(source, home))
+
+
+def hashes_of(sources: Iterable[Source], home: Path) -> dict[str, dict[str, str]]:
+    """Return by site the sha256 of each file of the vocabulary that it names, as it was last read."""
+    return {part.site.site: athena.hashes(_kept(part, home)) for part in sources if part.site.vocabulary}
+
+
+def _kept(source: Source, home: Path) -> Path:
+    return home / "vocabulary" / source.site.site
 
 
 def domains_of(source: Source, home: Path) -> dict[int, str]:

@@ -4,18 +4,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from rwe.cdm import Cdm
 from rwe.cdm.athena import TABLES
 from rwe.cdm.concepts import tree, with_descendants
 from rwe.cli.app import main
+from rwe.cohort import build_cohort
+from rwe.errors import DefinitionError
 from rwe.pipeline.planning import load_plan, load_source
-from rwe.pipeline.vocabulary import domains_of, expanded
+from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
 from rwe.spec.mapping import load_mapping
 from rwe.spec.omop import cdm_fields
 from rwe.store import Store
@@ -96,6 +101,18 @@ def test_a_study_may_ask_for_descendants(hospital: Path) -> None:
 
     assert made.records["hormonal"].concepts == (2_000_000_111, TAMOXIFEN, METFORMIN, ELSEWHERE)
     assert made.records["chemotherapy"].concepts == plan.study.records["chemotherapy"].concepts
+    with pytest.raises(DefinitionError, match="record hormonal asks for descendants"):
+        build_cohort(Cdm({}, pl.DataFrame()), plan.study)
+
+
+def test_the_bytes_of_a_vocabulary_are_told_by_site_and_table(hospital: Path) -> None:
+    source = load_source(hospital / "site.yaml")
+    domains_of(source, hospital / "home")
+
+    found = hashes_of([source], hospital / "home")
+
+    files = {name: hospital / "bundle" / f"{name.upper()}.csv" for name in TABLES}
+    assert found == {"district": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}}
 
 
 @pytest.mark.ci
