@@ -15,6 +15,8 @@ from rwe.spec.vocabulary import Vocabulary
 Kind = Literal["text", "integer", "number", "date", "timestamp"]
 Role = Literal["person", "national_id", "name", "birth_date"]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+# Letters of any alphabet, as hospitals name their columns; what begins with a sign is the engine's own.
+ColumnName = Annotated[str, StringConstraints(pattern=r"^\p{L}[\p{L}\p{N}_]{0,127}$")]
 
 ROLE_KINDS: dict[Role, tuple[Kind, ...]] = {
     "person": ("text", "integer"),
@@ -99,7 +101,7 @@ class Stream(Part):
     table: SourceName
     key: SourceName
     cursor: SourceName | None = None
-    columns: dict[Name, Column] = Field(min_length=1)
+    columns: dict[ColumnName, Column] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

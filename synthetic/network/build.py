@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from rwe.chain import on_disk
 from rwe.errors import DefinitionError
 from synthetic.network.blocks import RECORDS, TRUTH, records, truth
+from synthetic.network.entries import entries
+from synthetic.network.houses.network import Houses
 from synthetic.network.persons import MOST
 from synthetic.network.world import PLANTED
 
@@ -36,20 +38,27 @@ class Network:
     block: int = BLOCK
 
     def write(
-        self, folder: Path, patients: int, seed: int, progress: Callable[[float], None] = lambda _: None
+        self,
+        folder: Path,
+        patients: int,
+        seed: int,
+        progress: Callable[[float], None] = lambda _: None,
+        urls: Mapping[str, str] | None = None,
     ) -> dict[str, int]:
-        """Write truth and clean records of so many persons.
+        """Write truth and clean records of so many persons, and what each hospital keeps of them.
 
         Parameters
         ----------
         folder
             Where: empty or not there yet. It gets ``truth/<table>/part-<block>.parquet``,
-            ``records/<table>/part-<block>.parquet`` (tables of `synthetic.network.blocks`), and, once all is there,
-            ``planted.json``.
+            ``records/<table>/part-<block>.parquet`` (tables of `synthetic.network.blocks`), ``hospitals``
+            (`synthetic.network.houses`), and, once all is there, ``planted.json``.
         patients, seed
             Persons have the numbers 0 to `patients` - 1; each is the same however many there are.
         progress
             Told what part is done.
+        urls
+            Empty databases for hospital ``a``, ``b`` or ``c``, in place of files of SQLite.
 
         Returns
         -------
@@ -69,22 +78,26 @@ class Network:
         with on_disk(folder):
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise DefinitionError(f"{folder} is there already; name a folder that is empty or not there yet")
+            houses = Houses(folder / "hospitals", urls)
             for part, first in enumerate(range(0, patients, self.block)):
-                rows.update(_write(folder, part, seed, first, min(self.block, patients - first)))
+                rows.update(_write(folder, houses, part, seed, first, min(self.block, patients - first)))
                 progress(min(first + self.block, patients) / patients)
+            houses.finish()
             text = json.dumps(_planted(patients, seed, rows), indent=1, ensure_ascii=False, default=str)
             (folder / "planted.json").write_text(text + "\n", "utf-8")
         return dict(rows)
 
 
-def _write(folder: Path, part: int, seed: int, first: int, n: int) -> dict[str, int]:
+def _write(folder: Path, houses: Houses, part: int, seed: int, first: int, n: int) -> dict[str, int]:
     found = truth(seed, first, n)
-    tables = found | records(seed, found["courses"])
+    clean = records(seed, found["courses"])
+    tables = found | clean
     for name, table in tables.items():
         place = folder / ("truth" if name in TRUTH else "records") / name
         place.mkdir(parents=True, exist_ok=True)
         table.rechunk().write_parquet(place / f"part-{part:05d}.parquet")
-    return {name: tables[name].height for name in (*TRUTH, *RECORDS)}
+    kept = houses.write(part, entries(seed, found["persons"], clean))
+    return {name: tables[name].height for name in (*TRUTH, *RECORDS)} | kept
 
 
 def _planted(patients: int, seed: int, rows: dict[str, int]) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sheets as tables of a database: SQLite in a file, or whatever server a URL names, in the types of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from rwe.errors import DefinitionError, MachineError, SourceUnreachable
+from synthetic.network.houses.cells import Kind, Sheet
+
+_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
+    "key": sa.BigInteger(),
+    "text": sa.Unicode(255).with_variant(sa.Text(), "sqlite", "postgresql"),
+    "day": sa.Date(),
+    "moment": sa.DateTime(),
+    "integer": sa.BigInteger(),
+    "number": sa.Double(),
+}
+
+
+class Database:
+    """The tables of one house.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL; only an empty database is taken.
+    sheets
+        Its tables.
+    changed
+        The column of a table that says when a row was written; it is read in this order.
+    zoned
+        Whether moments have a zone.
+    """
+
+    def __init__(self, url: str, sheets: Sequence[Sheet], *, changed: str, zoned: bool = False) -> None:
+        self._sheets = sheets
+        self._zoned = zoned
+        try:
+            self._engine = sa.create_engine(url)
+        except (sa.exc.ArgumentError, ValueError):
+            raise DefinitionError(
+                "a hospital's url is not an SQLAlchemy URL; write postgresql://host/database"
+            ) from None
+        except ImportError as exc:
+            raise MachineError(f"the driver of a hospital's url is not installed: {exc.name}") from None
+        metadata = sa.MetaData()
+        self._tables = {sheet.name: self._table(metadata, sheet) for sheet in sheets}
+        self._orders = [
+            sa.Index(f"{name}_order", table.c[changed], next(iter(table.primary_key)))
+            for name, table in self._tables.items()
+        ]
+
+    def _table(self, metadata: sa.MetaData, sheet: Sheet) -> sa.Table:
+        return sa.Table(sheet.name, metadata, *(self._column(name, cell.kind) for name, cell in sheet.cells.items()))
+
+    def _column(self, name: str, kind: Kind) -> sa.Column[Any]:
+        as_is = sa.DateTime(timezone=True) if kind == "moment" and self._zoned else _TYPES[kind]
+        return sa.Column(name, as_is, primary_key=kind == "key", autoincrement=False)
+
+    def create(self) -> None:
+        """Make the tables, without the indexes that rows would only wait for."""
+        with self._ready() as connection:
+            taken = set(sa.inspect(connection).get_table_names()) & set(self._tables)
+            if taken:
+                raise DefinitionError(f"the database of a hospital has tables {', '.join(sorted(taken))} already")
+            for table in self._tables.values():
+                connection.execute(sa.schema.CreateTable(table))
+
+    def write(self, entries: Mapping[str, pl.DataFrame], hospital: str) -> dict[str, int]:
+        """Append what a hospital holds of some persons; return rows by table."""
+        rows = {sheet.name: sheet.of(entries, hospital) for sheet in self._sheets}
+        with self._ready() as connection:
+            for name, table in rows.items():
+                if table.height:
+                    connection.exec_driver_sql(self._insert(name), _plain(table, self._engine.dialect.name))
+        return {name: table.height for name, table in rows.items()}
+
+    def finish(self) -> None:
+        """Make the indexes and let the database go."""
+        with self._ready() as connection:
+            for order in self._orders:
+                order.create(connection)
+        self._engine.dispose()
+
+    def _insert(self, name: str) -> str:
+        dialect = self._engine.dialect
+        quote = dialect.identifier_preparer.quote
+        mark = "?" if dialect.paramstyle == "qmark" else "%s"
+        columns = self._tables[name].columns.keys()
+        return (
+            f"INSERT INTO {quote(name)} ({', '.join(map(quote, columns))}) VALUES ({', '.join([mark] * len(columns))})"
+        )
+
+    @contextmanager
+    def _ready(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA synchronous = OFF")  # it can be made again
+                yield connection
+        except sa.exc.OperationalError as exc:
+            shown = self._engine.url.render_as_string(hide_password=True)
+            kind = MachineError if self._engine.dialect.name == "sqlite" else SourceUnreachable
+            raise kind(f"the hospital database {shown} cannot be written: {type(exc.orig).__name__}") from None
+
+
+def _plain(table: pl.DataFrame, dialect: str) -> list[tuple[Any, ...]]:
+    """Return the rows as a driver takes them; SQLite keeps days and instants as text that sorts by time."""
+    if dialect == "sqlite":
+        instants, days = pl.selectors.datetime(), pl.selectors.date()
+        table = table.with_columns(instants.dt.replace_time_zone(None).dt.to_string("%Y-%m-%d %H:%M:%S"))
+        table = table.with_columns(days.dt.to_string("%Y-%m-%d"))
+    return table.rows()
