@@ -93,6 +93,13 @@ def found(codes: pl.DataFrame, name: str, known: Meanings) -> pl.DataFrame:
     )
 
 
+def listed(codes: list[str], name: str, known: Meanings) -> list[str]:
+    """Return those of some codes that the vocabulary `name` holds for whatever days."""
+    vocabulary = known.vocabularies.get(name, PLAIN)
+    held = set(known.concepts.filter(pl.col("vocabulary") == name)["code"])
+    return [code for code in codes if vocabulary.spelled(code) in held]
+
+
 def _spellings(codes: list[str], vocabulary: Vocabulary) -> pl.DataFrame:
     """Return each code with its own spelling and those of the parents it falls back to, by steps."""
     rows = []

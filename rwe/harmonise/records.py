@@ -16,6 +16,7 @@ import polars as pl
 from rwe.cdm import TABLES
 from rwe.harmonise import measured, remarks
 from rwe.harmonise.codes import Meanings
+from rwe.harmonise.dates import in_order, supplied
 from rwe.harmonise.ids import bucket, event_id
 from rwe.harmonise.translate import coded, translate
 from rwe.harmonise.values import Reading, held, reading
@@ -91,7 +92,8 @@ def make(rows: pl.DataFrame, record: Record, known: Meanings) -> Made:
     ----------
     rows
         Source rows with ``_key`` (unique), ``_commit``, ``_row_id``, ``_person`` (its id) and
-        ``_rule``, the verdict on the row as a whole: where it is not null no record is made.
+        ``_rule``, the verdict on the row as a whole: where it is not null no record is made; perhaps with
+        ``_known``, the day on which the row was landed.
     record
         The rules to apply.
     known
@@ -99,7 +101,9 @@ def make(rows: pl.DataFrame, record: Record, known: Meanings) -> Made:
     """
     person = pl.col("_person").alias("person_id")
     open_rows = rows.filter(pl.col("_rule").is_null())
-    drafts = open_rows.select("_key", "_commit", "_row_id", person, _verdict(record), *_values(record))
+    landed = [name for name in ("_known",) if name in rows.columns]
+    drafts = open_rows.select("_key", "_commit", "_row_id", *landed, person, _verdict(record), *_values(record))
+    drafts = in_order(drafts, record.table)
     drafts = translate(drafts, record.rules, known, record.elsewhere)
     if record.table == measured.TABLE:
         units_read = any(rule.how == "unit" for rule in record.rules)
@@ -144,7 +148,7 @@ def ledger(lines: pl.DataFrame, stream: str, record: str = "", table: str = "") 
 def _verdict(record: Record) -> pl.Expr:
     """Return the name of the first rule that keeps a row from making this record, null if none does."""
     tests = [pl.when(~_applies(r, record)).then(pl.lit("other_kind")) for r in record.rules if r.how == "when"]
-    tests += [pl.when(read.fault).then(pl.lit(read.rule)) for _, read in record.readings if read.rule]
+    tests += [pl.when(why).then(pl.lit(name)) for _, read in record.readings for name, why in read.refused.items()]
     for word, name in (("reject", "missing_required"), ("skip", "nothing_recorded")):
         empty = [read.raw.is_null() for rule, read in record.readings if rule.missing == word]
         tests += [pl.when(pl.any_horizontal(empty)).then(pl.lit(name))] if empty else []
@@ -158,15 +162,28 @@ def _applies(rule: FieldRule, record: Record) -> pl.Expr:
 
 def _values(record: Record) -> list[pl.Expr]:
     read = {rule.field: r.value for rule, r in record.readings}
+    ends = {r.field: r for r in record.rules if r.how == "supply_end"}
+    supplies = {name: read[name] for name in ends}
+    read |= {name: supplied(read[r.argument], supplies[name]) for name, r in ends.items()}
     beside = {name: value for _, r in record.readings for name, value in r.beside.items()}
     given = {r.field: _GIVEN[r.how](r, read) for r in record.rules if r.how in _GIVEN}
     sources = {source_value(r): read[r.field] for r in record.rules if r.how in ("code", "unit")}
     fields = omop_fields()[record.table]
     kept = {name: value for name, value in sources.items() if name in fields and name not in read | given}
     inferred = {f"{r.field}_inferred": pl.lit(value=True) for r in record.rules if r.how == "inferred"}
-    told = inferred | {name: when for _, r in record.readings for name, when in r.remarks.items()}
+    inferred |= {f"{name}_inferred": days.is_null() | (days < 1) for name, days in supplies.items()}
+    told = inferred | _remarks(record)
     values = [value.alias(name) for name, value in (read | beside | given | kept).items()]
     return [*values, *(remarks.said(name, when) for name, when in told.items())]
+
+
+def _remarks(record: Record) -> dict[str, pl.Expr]:
+    """Return the remarks of all columns; one that several columns earn is said once."""
+    told: dict[str, list[pl.Expr]] = {}
+    for _, read in record.readings:
+        for name, when in read.remarks.items():
+            told.setdefault(name, []).append(when)
+    return {name: pl.any_horizontal(whens) for name, whens in told.items()}
 
 
 def _constant(rule: FieldRule) -> pl.Expr:

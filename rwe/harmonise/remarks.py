@@ -17,7 +17,7 @@ CODES = {
     "code": pl.String,
     "n": pl.Int64,
 }
-UNMAPPED_RULES = ("code_unmapped", "unit_unknown")
+UNMAPPED_RULES = ("code_unmapped", "code_out_of_date", "unit_unknown")
 ALONE = "*"
 _SAID = "_said_"
 
@@ -27,6 +27,12 @@ def say(drafts: pl.DataFrame, rule: str, when: pl.Expr) -> pl.DataFrame:
     name = f"{_SAID}{rule}"
     said = when.fill_null(value=False)
     return drafts.with_columns((pl.col(name) | said if name in drafts.columns else said).alias(name))
+
+
+def unsay(drafts: pl.DataFrame, rule: str, when: pl.Expr) -> pl.DataFrame:
+    """Take a remark back from the rows for which `when` holds."""
+    name = f"{_SAID}{rule}"
+    return drafts.with_columns((pl.col(name) & ~when.fill_null(value=False)).alias(name))
 
 
 def said(rule: str, when: pl.Expr) -> pl.Expr:

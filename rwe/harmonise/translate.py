@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from rwe.harmonise.codes import UNMAPPED, Meanings, asked, found
+from rwe.harmonise.codes import UNMAPPED, Meanings, asked, found, listed
 from rwe.harmonise.remarks import say
+from rwe.harmonise.united import unite
 from rwe.spec.mapping import FieldRule
 from rwe.spec.omop import dated_by, meaning_of, omop_fields
 from rwe.spec.units import units
@@ -45,11 +46,13 @@ def translate(
     """Replace the codes of a record by concepts.
 
     Adds ``_part``, 0 for the first row of a source row, 1, 2, ... for further ones, and ``_code_<field>``, the codes
-    as they stood. A code without concept becomes concept 0. Where the domain of a concept is that of another table
+    as they stood. A code without concept becomes concept 0; ``code_out_of_date`` says that the map holds it for other
+    days. Where the domain of a concept is that of another table
     the row is refused as ``wrong_domain``, or is of ``other_kind``, where `elsewhere` says that a record takes it; a
     row that has a concept of this table beside it bears the remark ``concept_of_other_domain``.
     """
-    drafts = drafts.with_columns(_part=pl.lit(0, dtype=pl.Int64))
+    rules = tuple(rules)
+    drafts = unite(drafts.with_columns(_part=pl.lit(0, dtype=pl.Int64)), rules, known)
     for field, rule in coded(rules).items():
         drafts = drafts.with_columns(pl.col(field).alias(f"_code_{field}"))
         if field == meaning_of(rule.table):
@@ -59,7 +62,15 @@ def translate(
         if rule.how == "unit":
             drafts = _ucum(drafts, field)
         drafts = say(drafts, "unit_unknown" if rule.how == "unit" else "code_unmapped", pl.col(field) == UNMAPPED)
+        drafts = _out_of_date(drafts, field, rule, known)
     return drafts
+
+
+def _out_of_date(drafts: pl.DataFrame, field: str, rule: FieldRule, known: Meanings) -> pl.DataFrame:
+    lost = drafts.filter(pl.col(field) == UNMAPPED)[f"_code_{field}"].drop_nulls().unique().to_list()
+    codes = listed(lost, rule.argument, known)
+    there = (pl.col(field) == UNMAPPED) & pl.col(f"_code_{field}").is_in(codes)
+    return say(drafts, "code_out_of_date", there) if codes else drafts
 
 
 def _about(rules: tuple[FieldRule, ...]) -> FieldRule | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -47,7 +48,7 @@ def align(source: Source, store: Store, domains: Mapping[int, str]) -> Aligned:
     site, streams = source.site.site, source.mapping.source.streams
     landing = {name: landing_table(store, site, name) for name in streams}
     commits = {name: table.commit for name, table in landing.items()}
-    made = harmonise({name: table.current() for name, table in landing.items()}, source.mapping, site, domains)
+    made = harmonise({name: _known(table) for name, table in landing.items()}, source.mapping, site, domains)
     batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields)).encode()).hexdigest()[:32]
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
     for name, table in tables.items():
@@ -55,6 +56,13 @@ def align(source: Source, store: Store, domains: Mapping[int, str]) -> Aligned:
     cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting)
     newest = {name: table.commit for name, table in tables.items()}
     return Aligned(site, cdm, made.rejected, made.codes, commits, newest)
+
+
+def _known(table: Table) -> pl.LazyFrame:
+    """Return the current rows with the day on which each was landed, and one more: clocks stand in several zones."""
+    days = {seal.commit: date.fromisoformat(seal.utc[:10]) + timedelta(days=1) for seal in table.seals()}
+    known = pl.col("_commit").replace_strict(days, default=None, return_dtype=pl.Date)
+    return table.current().with_columns(_known=known)
 
 
 def _cdm_table(store: Store, site: str, name: str) -> Table:

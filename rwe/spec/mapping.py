@@ -7,7 +7,8 @@ All lines of one (stream, record) make one row of one OMOP table from each row o
 stream may have any number of records, so a row becomes none, one or several. Ids and ``person_id``
 are filled by the engine. What `how` may be, what it needs and which fields it may fill is `HOWS`;
 `missing` says what an empty source value means: ``reject`` the record (the default), ``skip`` it
-because there is nothing to record, or ``keep`` it with the field empty. A line without a field and
+because there is nothing to record, or ``keep`` it with the field empty; ``spare`` keeps it so too where the value
+cannot be read, with a remark. A line without a field and
 with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``).
 ``result`` reads what a laboratory wrote into number, operator, concept of words and source text; ``unit`` reads the
 unit beside it, and the number comes to the standard unit of the `measures` that ``source.yaml`` names.
@@ -43,7 +44,7 @@ CONCEPT_COLUMNS = (
     "valid_end_date",
     "invalid_reason",
 )
-Missing = Literal["reject", "skip", "keep"]
+Missing = Literal["reject", "skip", "keep", "spare"]
 
 
 @dataclass(frozen=True, slots=True)

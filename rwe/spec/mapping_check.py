@@ -6,19 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from rwe.errors import Problem
 from rwe.spec.omop import OmopField, meaning_of, omop_fields
 from rwe.spec.sheet import Row, suggest
 from rwe.spec.source import Source
 
-MISSING = ("reject", "skip", "keep")
+SPARE = "spare"
+MISSING = ("reject", "skip", "keep", SPARE)
+SERIAL = "serial"
 CODED = ("code", "result", "unit")
 ONLY = {"result": "value_as_number", "unit": "unit_concept_id"}
 RESULTS = "measurement"
 # What a result as it stands in the source fills beside its number.
 RESULT_FILLS = ("operator_concept_id", "value_as_concept_id", "value_source_value")
 Group = Sequence[Row]
+_SHAPED = ("local_date", "text_date", "text_moment")
+_DATES = ("date", *_SHAPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,14 @@ HOWS = {
     "first_record": How(("date",)),
     "inferred": How(("date",), (), "another date field of this record"),
     "last_record": How(("date",)),
+    "local_date": How(("date",), ("timestamp",), "a time zone, such as Europe/Sofia"),
     "link": How(("integer",), (), "another record of this stream"),
     "number": How(("integer", "float"), ("text", "integer", "number")),
     "result": How(("float",), ("text",), "the source_vocabulary_id of results in words"),
     "text": How(("varchar",), ("text", "integer", "number")),
-    "text_date": How(("date",), ("text",), "the form of the date, such as %d.%m.%Y"),
+    "supply_end": How(("date",), ("text", "integer", "number"), "the date field of this record that it begins on"),
+    "text_date": How(("date",), ("text",), "the form of the date, such as %d.%m.%Y, or several with | between"),
+    "text_moment": How(("date",), ("text",), "a time zone and the form, such as Europe/Sofia %d.%m.%Y %H:%M"),
     "unit": How(("integer",), ("text",), "the source_vocabulary_id of units in other words than UCUM"),
     "when": How((), ("text", "integer"), "the codes, such as A|B"),
 }
@@ -136,10 +144,30 @@ def _argument(row: Row, vocabularies: set[str]) -> Iterator[Problem]:
         yield row.problem("argument", f"no such vocabulary in concepts.csv{suggest(given, vocabularies)}")
     elif row["how"] == "concept" and not given.isdecimal():
         yield row.problem("argument", "a concept id is a whole number")
-    elif row["how"] == "text_date" and not all(part in given for part in ("%d", "%m", "%Y")):
-        yield row.problem("argument", "the form of a date needs %d, %m and %Y")
+    elif row["how"] in _SHAPED:
+        yield from _shape(row)
     elif row["how"] == "constant" and not _fits(row):
         yield row.problem("argument", "does not fit the type of the field")
+
+
+def _shape(row: Row) -> Iterator[Problem]:
+    """Yield faults of a time zone or of the forms of a date."""
+    forms = row["argument"]
+    if row["how"] != "text_date":
+        zone, _, forms = forms.partition(" ")
+        if zone not in available_timezones():
+            yield row.problem("argument", f"no such time zone{suggest(zone, available_timezones())}")
+    if row["how"] == "local_date":
+        if forms:
+            yield row.problem("argument", "'local_date' needs a time zone and nothing else")
+    elif not all(_is_form(form, row["how"]) for form in forms.split("|")):
+        yield row.problem("argument", "the form of a date needs %d, %m and %Y (or %y)")
+
+
+def _is_form(form: str, how: str) -> bool:
+    if form == SERIAL:
+        return how == "text_date"
+    return "%d" in form and "%m" in form and ("%Y" in form) != ("%y" in form)
 
 
 def _fits(row: Row) -> bool:
@@ -158,7 +186,12 @@ def _missing(row: Row) -> Iterator[Problem]:
         yield row.problem("missing", f"unknown word{suggest(word, MISSING)}")
     elif word and not row["column"]:
         yield row.problem("missing", "this line reads no source column; leave it empty")
-    elif word == "keep" and (field := omop_fields().get(row["table"], {}).get(row["field"])) and field.required:
+    elif (
+        word in ("keep", SPARE)
+        and row["how"] != "supply_end"
+        and (field := omop_fields().get(row["table"], {}).get(row["field"]))
+        and field.required
+    ):
         yield row.problem("missing", f"OMOP requires {row['field']}: write reject or skip")
 
 
@@ -175,9 +208,9 @@ def _record(group: Group) -> Iterator[Problem]:
         if field.required and not _ours(field) and field.name not in seen:
             yield first.problem("record", f"record '{first['record']}' does not fill {field.name}, which OMOP requires")
     yield from _result(group)
-    dates = {row["field"] for row in group if row["how"] in ("date", "text_date")}
+    dates = {row["field"] for row in group if row["how"] in _DATES}
     for row in group:
-        if row["how"] == "inferred" and row["argument"] not in dates:
+        if row["how"] in ("inferred", "supply_end") and row["argument"] not in dates:
             yield row.problem("argument", f"not a date read by this record{suggest(row['argument'], dates)}")
 
 

@@ -49,6 +49,10 @@ class Column(Part):
         batch aside; false for numbers of many kinds in one column.
     decimal
         The mark before the decimals of numbers that stand in a text column.
+    nothing
+        Words of a text column that stand for nothing, such as ``NULL``; the mapping reads them as empty and says so.
+    zero_bytes
+        Whether the mapping takes zero bytes out of a text column and says so.
     """
 
     type: Kind
@@ -59,6 +63,8 @@ class Column(Part):
     new_codes: Annotated[Real, Field(ge=0, le=1)] = 0.05
     steady: Flag = True
     decimal: Literal[".", ","] = "."
+    nothing: tuple[str, ...] = ()
+    zero_bytes: Flag = False
 
     @model_validator(mode="after")
     def _role_fits_type(self) -> Column:
@@ -73,9 +79,14 @@ class Column(Part):
         return self
 
     @model_validator(mode="after")
-    def _decimals_of_text(self) -> Column:
-        if self.decimal != "." and self.type != "text":
-            raise ValueError("decimal is for numbers written in a text column")
+    def _of_text(self) -> Column:
+        for name, given in (
+            ("decimal", self.decimal != "."),
+            ("nothing", self.nothing),
+            ("zero_bytes", self.zero_bytes),
+        ):
+            if given and (self.type != "text" or (self.role and name != "decimal")):
+                raise ValueError(f"{name} is for text columns without a role")
         return self
 
 

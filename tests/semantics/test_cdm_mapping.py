@@ -89,7 +89,7 @@ def test_sheets_that_are_right_load(tmp_path: Path) -> None:
         ("visit,a,death,death_date,date,,,", "6:31: column: 'date' needs a source column"),
         (
             "visit,a,death,death_date,text_date,day_text,DD.MM.YYYY,",
-            "6:45: argument: the form of a date needs %d, %m and %Y",
+            "6:45: argument: the form of a date needs %d, %m and %Y (or %y)",
         ),
         (
             "visit,a,death,cause_concept_id,code,kind,kinds,",
@@ -104,7 +104,7 @@ def test_sheets_that_are_right_load(tmp_path: Path) -> None:
             "visit,a,death,cause_source_value,text,number,,",
             "6:39: column: 'number' has role 'person'; 'text' cannot read such a column",
         ),
-        ("visit,a,death,death_date,date,day,,maybe", "6:36: missing: unknown word; known: keep, reject, skip"),
+        ("visit,a,death,death_date,date,day,,maybe", "6:36: missing: unknown word; known: keep, reject, skip, spare"),
         ("visit,a,death,death_date,date,day,,keep", "6:36: missing: OMOP requires death_date: write reject or skip"),
         ("visit,a,death,death_date,number,value,,", "6:26: how: 'number' cannot fill a field of type date"),
         ("visit,a,measurement,value_as_number,constant,,many,", "6:47: argument: does not fit the type of the field"),

@@ -174,3 +174,13 @@ def test_the_example_says_what_its_own_concepts_are() -> None:
     used = pl.read_csv(FOLDER / "concepts.csv").filter(pl.col("target_vocabulary_id") == "own")["target_concept_id"]
 
     assert sorted(own) == sorted(used.unique())
+
+
+def test_a_code_that_the_map_holds_for_other_days_is_told_apart(tmp_path: Path) -> None:
+    old = "E11,0,icd10,type 2 diabetes mellitus,2000000103,own,1970-01-01,2099-12-31,"
+    mapping = edited(tmp_path / "m", concepts=(old, old.replace("2099-12-31,", "2015-12-31,D")))
+
+    made = done(mapping, diagnosis=[("ann", date(2016, 1, 1), "Е11"), ("ann", None, "Z99")])
+
+    assert concepts(made) == [0, 0]
+    assert account(made, "diagnosis", "disease") == {"": 2, "code_out_of_date": 1, "code_unmapped": 2}

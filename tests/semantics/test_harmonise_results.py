@@ -190,3 +190,27 @@ def test_numbers_with_a_decimal_comma_are_read_where_the_column_says_so(tmp_path
 def test_lines_that_cannot_be_meant_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         edited(tmp_path / "m", fields=(old, new))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected", "said"),
+    [
+        ("5 mmol/L", None, 90.078, {SAID, "unit_in_result"}),
+        ("5mmol/L", None, 90.078, {SAID, "unit_in_result"}),
+        ("< 5,0 ммол/л", None, 90.078, {SAID, "unit_in_result"}),
+        ("90 mg/dL", "mg/dL", 90.0, {"unit_in_result"}),
+        ("5 mmol/L", "mg/dL", None, {"unit_contradicted"}),
+        ("5 кръстчета", None, None, {"result_in_words", "code_unmapped"}),
+        ("5 5", None, None, {"result_in_words", "code_unmapped"}),
+        ("3 - 5 mmol/L", None, None, {"result_in_words", "code_unmapped"}),
+        ("1.234 mmol/L", None, None, {"unit_in_result", "decimal_mark_unclear"}),
+    ],
+)
+def test_a_unit_behind_the_number_is_read_where_none_contradicts(
+    value: str, unit: str | None, expected: float | None, said: set[str]
+) -> None:
+    made = done(result=[("ann", None, "ГЛЮК", value, unit)])
+
+    found = account(made, "result", "result")
+    assert results(made)[0][0] == (pytest.approx(expected) if expected else None)
+    assert set(found) - {""} == said
