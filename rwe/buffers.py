@@ -15,9 +15,9 @@ _PAIRS = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), n
 def text_words(texts: pl.Series) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return where each text begins, then the number of bytes; and the bytes as little-endian words with one to spare.
 
-    A null is an empty text.
+    What stands where a text is null means nothing.
     """
-    array = (texts.fill_null("") if texts.null_count() else texts).rechunk().to_arrow()
+    array = texts.rechunk().to_arrow()
     _, offsets, data = array.buffers()
     places = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
     size = int(places[-1])

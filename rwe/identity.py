@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 
 from rwe.buffers import in_lists
+from rwe.recall import Recall
 from rwe.spec.source import Column
 from rwe.tokens import tokens
 
@@ -43,7 +44,14 @@ _LATIN = str.maketrans(
 )
 
 
-def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, domain: str) -> pl.DataFrame:
+def person_tokens(key: bytes, domain: str) -> Recall:
+    """Return what gives the tokens of a source's own person numbers, and knows those again that it gave."""
+    return Recall(lambda numbers: tokens(key, domain, _normalised(numbers)))
+
+
+def pseudonymise(
+    rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, domain: str, people: Recall | None = None
+) -> pl.DataFrame:
     """Return the rows with tokens in place of everything that says who a person is.
 
     Parameters
@@ -56,6 +64,8 @@ def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, 
         The linkage key.
     domain
         Domain of the source's own person numbers, ``<site>/person``.
+    people
+        `person_tokens` of this key and domain, where many batches are pseudonymised.
 
     Returns
     -------
@@ -72,7 +82,8 @@ def pseudonymise(rows: pl.DataFrame, columns: Mapping[str, Column], key: bytes, 
     (['sex', 'person_token'], 1)
     """
     raw = [name for name, column in columns.items() if column.role]
-    made = [_ROLES[column.role](rows, name, key, domain) for name, column in columns.items() if column.role in _ROLES]
+    known = people or person_tokens(key, domain)
+    made = [_ROLES[column.role](rows[name], key, known) for name, column in columns.items() if column.role in _ROLES]
     names = [name for name in raw if columns[name].role == "name"]
     births = [rows[name] for name in raw if columns[name].role == "birth_date"]
     parts = [_name_tokens(rows.select(names), births, key)] if names else []
@@ -142,21 +153,21 @@ def _hidden(text: str) -> list[str]:
     return [f"{text[:i]}{_MASK}{text[i + 2 :]}" for i in pairs]
 
 
-def _person(rows: pl.DataFrame, name: str, key: bytes, domain: str) -> list[pl.Series]:
-    return [tokens(key, domain, _normalised(rows[name].cast(pl.String))).alias("person_token")]
+def _person(numbers: pl.Series, _key: bytes, people: Recall) -> list[pl.Series]:
+    return [people(numbers.cast(pl.String)).alias("person_token")]
 
 
-def _national(rows: pl.DataFrame, name: str, key: bytes, _domain: str) -> list[pl.Series]:
-    numbers = _normalised(rows[name])
-    whole = tokens(key, NATIONAL, numbers)
-    return [whole.alias("national_token"), _masked(key, numbers).alias("national_masked")]
+def _national(numbers: pl.Series, key: bytes, _people: Recall) -> list[pl.Series]:
+    known = _normalised(numbers)
+    whole = tokens(key, NATIONAL, known)
+    return [whole.alias("national_token"), _masked(key, known).alias("national_masked")]
 
 
-def _birth(rows: pl.DataFrame, name: str, _key: bytes, _domain: str) -> list[pl.Series]:
-    return [rows[name].dt.year().cast(pl.Int32).alias("birth_year")]
+def _birth(days: pl.Series, _key: bytes, _people: Recall) -> list[pl.Series]:
+    return [days.dt.year().cast(pl.Int32).alias("birth_year")]
 
 
-_ROLES: dict[str | None, Callable[[pl.DataFrame, str, bytes, str], list[pl.Series]]] = {
+_ROLES: dict[str | None, Callable[[pl.Series, bytes, Recall], list[pl.Series]]] = {
     "person": _person,
     "national_id": _national,
     "birth_date": _birth,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 import polars as pl
 
 from rwe.buffers import text_words
-from rwe.identity import pseudonymise
+from rwe.identity import person_tokens, pseudonymise
 from rwe.national import national_kinds
 from rwe.pipeline.ahead import ahead
 from rwe.pipeline.contract import Contract
@@ -84,10 +84,11 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
     known = frozenset(seal.batch for seal in into.table.seals())
     commit = into.table.commit
     with into.table.appending() as opened, ahead(connector.read(name, since, known)) as batches:
+        columns, people = into.known.stream.columns, person_tokens(into.key, into.domain)
         admitted = barred(into.table.store, into.key)  # under the lock: who is erased later is erased from here too
         for batch in batches:
-            rows = hashed(admitted(pseudonymise(batch.rows, into.known.stream.columns, into.key, into.domain)))
-            kinds = national_kinds(batch.rows, into.known.stream.columns)
+            rows = hashed(admitted(pseudonymise(batch.rows, columns, into.key, into.domain, people)))
+            kinds = national_kinds(batch.rows, columns)
             into.counts += Counts(received=rows.height, national=kinds)
             mark, came = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", rows), into.known.profile(rows)
             if found := into.known.judge(rows, came):
