@@ -53,6 +53,8 @@ class Column(Part):
         Words of a text column that stand for nothing, such as ``NULL``; the mapping reads them as empty and says so.
     zero_bytes
         Whether the mapping takes zero bytes out of a text column and says so.
+    synthetic
+        The value with which a row says that it was invented: what rests on such rows is told apart to the end.
     """
 
     type: Kind
@@ -65,6 +67,7 @@ class Column(Part):
     decimal: Literal[".", ","] = "."
     nothing: tuple[str, ...] = ()
     zero_bytes: Flag = False
+    synthetic: Annotated[str, StringConstraints(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _role_fits_type(self) -> Column:
@@ -87,6 +90,12 @@ class Column(Part):
         ):
             if given and (self.type != "text" or (self.role and name != "decimal")):
                 raise ValueError(f"{name} is for text columns without a role")
+        return self
+
+    @model_validator(mode="after")
+    def _mark_is_kept_plain(self) -> Column:
+        if self.synthetic and (self.type not in ("text", "integer") or self.role):
+            raise ValueError("the mark of invented rows is text or an integer, without a role")
         return self
 
 

@@ -21,9 +21,14 @@ def _patient(name: str, entries: str, **cells: Cell) -> Sheet:
 
 
 def _person(name: str, entries: str, **cells: Cell) -> Sheet:
-    return Sheet(
-        name, entries, {"nomer": Cell("record", "key"), "egn": Cell("national_no")} | cells | {"sintetichen": mark()}
-    )
+    own = {"nomer": Cell("record", "key"), "egn": Cell("national_no")}
+    return Sheet(name, entries, own | cells | {"sintetichen": mark()})
+
+
+def _client() -> Cell:
+    """Return the fund's own number of a person."""
+    number = (pl.col("person") * 48_271 + 11).cast(pl.String).str.zfill(10)
+    return Cell("client", "text", pl.concat_str(pl.lit("K"), number))
 
 
 HOSPITAL_D = (
@@ -55,12 +60,19 @@ HOSPITAL_D = (
         стойност=result(","),
         единица=Cell("unit"),
     ),
-    _patient("ocenki", "assessments", дата=text_day("day"), вид=Cell("kind"), стойност=Cell("value")),
+    _patient(
+        "ocenki",
+        "assessments",
+        дата=text_day("day"),
+        вид=Cell("kind"),
+        стойност=Cell("value", "text", pl.col("value").str.replace(".", ",", literal=True)),
+    ),
 )
 REGISTRY = (
     _person(
         "umreli",
         "registry",
+        akt=Cell("record", "text"),
         ime=Cell("given_name"),
         familia=Cell("family_name"),
         pol=words("sex", say.B_SEX),
@@ -73,6 +85,7 @@ FUND = (
     _person(
         "osigureni",
         "insured",
+        klient=_client(),
         pol=words("sex", say.B_SEX),
         roden=Cell("born", "day"),
         ot=Cell("since", "day"),
@@ -82,6 +95,7 @@ FUND = (
     _person(
         "plashtania",
         "claims",
+        klient=_client(),
         data=Cell("day", "day"),
         kod=Cell("code"),
         broi=Cell("units", "integer"),
