@@ -102,8 +102,13 @@ class Invented(Protocol):
 class Network(Protocol):
     """A network of invented hospitals whose truth is known: the same persons for the same seed."""
 
-    def write(self, folder: Path, patients: int, seed: int, progress: Callable[[float], None], /) -> dict[str, int]:
-        """Write truth and clean records of so many persons into an empty folder; return rows by table."""
+    def write(
+        self, folder: Path, patients: int, seed: int, progress: Callable[[float], None], /, *, dirt: str
+    ) -> dict[str, int]:
+        """Write truth, clean records and hospitals of so many persons into an empty folder; return rows by table.
+
+        `dirt` names the classes of faults to plant: ``all``, ``none``, or some with commas between.
+        """
         ...
 
 

@@ -18,13 +18,25 @@ ALL = Common()
 Patients = Annotated[int, Parameter(help=word("help.patients"), validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(help=word("help.synth_seed"))]
 Out = Annotated[Path, Parameter(help=word("help.synth_out"))]
+Dirt = Annotated[str, Parameter(help=word("help.dirt"))]
 
 
-def synth(*, out: Out, patients: Patients = 10_000, seed: Seed = 1, _common: Common = ALL, voice: Talk) -> int:
+def synth(
+    *,
+    out: Out,
+    patients: Patients = 10_000,
+    seed: Seed = 1,
+    dirt: Dirt = "none",
+    _common: Common = ALL,
+    voice: Talk,
+) -> int:
     """Invent a hospital network: the truth about its patients, their clean records, and what was planted."""
     from rwe import plugins
 
-    rows = plugins.network(NETWORK).write(out, patients, seed, lambda done: voice.progress("synth", done))
+    def progress(done: float) -> None:
+        voice.progress("synth", done)
+
+    rows = plugins.network(NETWORK).write(out, patients, seed, progress, dirt=dirt)
     voice.event("network", folder=str(out), patients=patients, seed=seed, synthetic=True, tables=rows)
     voice.table([[table, str(n)] for table, n in rows.items()])
     voice.say("synth.done", patients=patients, folder=out)

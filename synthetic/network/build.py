@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from rwe.chain import on_disk
 from rwe.errors import DefinitionError
-from synthetic.network.blocks import RECORDS, TRUTH, records, truth
+from synthetic.network.blocks import TRUTH, records, truth
+from synthetic.network.dirt import NONE, chosen, dirty
 from synthetic.network.entries import entries
 from synthetic.network.houses.network import Houses
 from synthetic.network.persons import MOST
@@ -44,6 +47,7 @@ class Network:
         seed: int,
         progress: Callable[[float], None] = lambda _: None,
         urls: Mapping[str, str] | None = None,
+        dirt: str = NONE,
     ) -> dict[str, int]:
         """Write truth and clean records of so many persons, and what each hospital keeps of them.
 
@@ -59,6 +63,9 @@ class Network:
             Told what part is done.
         urls
             Empty databases for hospital ``a``, ``b`` or ``c``, in place of files of SQLite.
+        dirt
+            Classes of faults planted into what the hospitals keep: ``all``, ``none`` or some of
+            `synthetic.network.dirt.CLASSES` with commas between. ``faults.csv`` tells each of them.
 
         Returns
         -------
@@ -75,12 +82,18 @@ class Network:
         if not 1 <= patients <= MOST:
             raise DefinitionError(f"the network has 1 to {MOST:,} patients: then all invented numbers are used up")
         rows: Counter[str] = Counter()
+        classes = chosen(dirt)
         with on_disk(folder):
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise DefinitionError(f"{folder} is there already; name a folder that is empty or not there yet")
             houses = Houses(folder / "hospitals", urls)
             for part, first in enumerate(range(0, patients, self.block)):
-                rows.update(_write(folder, houses, part, seed, first, min(self.block, patients - first)))
+                n = min(self.block, patients - first)
+                found, clean = _told(folder, part, seed, first, n)
+                written, faults = dirty(seed, entries(seed, found["persons"], clean), classes)
+                rows.update({name: table.height for name, table in (found | clean).items()})
+                rows.update(houses.write(part, written))
+                rows.update(_faults(folder / "faults.csv", faults, first=not part) if classes else {})
                 progress(min(first + self.block, patients) / patients)
             houses.finish()
             text = json.dumps(_planted(patients, seed, rows), indent=1, ensure_ascii=False, default=str)
@@ -88,16 +101,23 @@ class Network:
         return dict(rows)
 
 
-def _write(folder: Path, houses: Houses, part: int, seed: int, first: int, n: int) -> dict[str, int]:
+def _told(
+    folder: Path, part: int, seed: int, first: int, n: int
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+    """Write the truth about some persons and their clean records; return both."""
     found = truth(seed, first, n)
     clean = records(seed, found["courses"])
-    tables = found | clean
-    for name, table in tables.items():
+    for name, table in (found | clean).items():
         place = folder / ("truth" if name in TRUTH else "records") / name
         place.mkdir(parents=True, exist_ok=True)
         table.rechunk().write_parquet(place / f"part-{part:05d}.parquet")
-    kept = houses.write(part, entries(seed, found["persons"], clean))
-    return {name: tables[name].height for name in (*TRUTH, *RECORDS)} | kept
+    return found, clean
+
+
+def _faults(path: Path, faults: pl.DataFrame, *, first: bool) -> dict[str, int]:
+    with path.open("ab") as file:
+        faults.write_csv(file, include_header=first)
+    return {"faults": faults.height}
 
 
 def _planted(patients: int, seed: int, rows: dict[str, int]) -> dict[str, Any]:

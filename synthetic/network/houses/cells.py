@@ -54,7 +54,7 @@ class Sheet:
         """Return the sheet of a hospital, or of whoever keeps all such entries."""
         rows = entries[self.entries]
         mine = rows if hospital is None else rows.filter(pl.col("hospital") == hospital)
-        present = frozenset(rows.columns)
+        present = frozenset(name for name in mine.columns if mine[name].null_count() < mine.height)
         return mine.select(cell.expression(present).alias(name) for name, cell in self.cells.items())
 
 
