@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import dataframely as dy
 
@@ -13,10 +14,10 @@ from rwe.spec.omop import OmopField, omop_fields
 BUCKETS = 64
 
 
-def _provenance() -> dict[str, dy.Column]:
+def _provenance(*, unique: bool) -> dict[str, dy.Column]:
     """Return the columns that say which source row a row came from, and where it is stored."""
     return {
-        "_key": dy.String(nullable=False, unique=True),
+        "_key": dy.String(nullable=False, unique=unique),
         "_source": dy.String(nullable=False),
         "_source_key": dy.String(nullable=False),
         "_source_commit": dy.Int64(nullable=False),
@@ -33,10 +34,12 @@ _COLUMN: dict[str, Callable[[OmopField], dy.Column]] = {
 }
 
 
-def _schema(table: str) -> type[dy.Schema]:
-    official = {name: _COLUMN[field.kind](field) for name, field in omop_fields()[table].items()}
-    return type(table, (dy.Schema,), {"__doc__": f"OMOP CDM 5.4 {table}.", **official, **_provenance()})
+def _schema(table: str, *, unique: bool) -> type[dy.Schema]:
+    fields = omop_fields()[table].items()
+    official = {name: _COLUMN[f.kind](f if unique else replace(f, primary_key=False)) for name, f in fields}
+    return type(table, (dy.Schema,), {"__doc__": f"OMOP CDM 5.4 {table}.", **official, **_provenance(unique=unique)})
 
 
-PROVENANCE = tuple(_provenance())
-TABLES: dict[str, type[dy.Schema]] = {table: _schema(table) for table in omop_fields()}
+PROVENANCE = tuple(_provenance(unique=True))
+TABLES: dict[str, type[dy.Schema]] = {table: _schema(table, unique=True) for table in omop_fields()}
+ROWS: dict[str, type[dy.Schema]] = {table: _schema(table, unique=False) for table in omop_fields()}  # row by row

@@ -9,15 +9,54 @@ and ``repaired`` are counted beside, they are accepted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
 from rwe.errors import DataError
+from rwe.harmonise import remarks
+from rwe.harmonise.ledger import Ledger
 
 MERGED = ("duplicate_person", "duplicate_row")
 ABSENT = ("nothing_recorded", "other_kind")
-_LINE = ["stream", "record", "_key"]
+ACCOUNT = {"stream": pl.String, "record": pl.String, "rule": pl.String, "outcome": pl.String, "n": pl.Int64}
+REJECTED = {"stream": pl.String, "record": pl.String, "_key": pl.String, "rule": pl.String}
+_RANK = {"rejected": 0, "merged": 1, "absent": 2, "accepted": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of source rows; the tallies of different persons add up.
+
+    Parameters
+    ----------
+    account
+        In the shape of `ACCOUNT`; the rule of what was simply accepted is ``""``.
+    rejected
+        What was refused, in the shape of `REJECTED`. A row that was refused as a whole stands once, with an empty
+        ``record``; records refused from a row that was kept stand by their names.
+    codes
+        How often codes stood in accepted rows, in the shape of `remarks.CODES`.
+    """
+
+    account: pl.DataFrame
+    rejected: pl.DataFrame
+    codes: pl.DataFrame
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Return the tally of all."""
+    parts = list(tallies)
+    account = pl.concat([pl.DataFrame(schema=ACCOUNT), *(part.account for part in parts)])
+    codes = pl.concat([pl.DataFrame(schema=remarks.CODES), *(part.codes for part in parts)])
+    rejected = pl.concat([pl.DataFrame(schema=REJECTED), *(part.rejected for part in parts)])
+    return Tally(_summed(account, ["n"]), rejected.sort("stream", "_key", "record"), _summed(codes, ["n", "people"]))
+
+
+def _summed(lines: pl.DataFrame, counts: list[str]) -> pl.DataFrame:
+    names = [name for name in lines.columns if name not in counts]
+    return lines.group_by(names).agg(pl.col(counts).sum()).filter(pl.col("n") != 0).sort(names)
 
 
 def outcome() -> pl.Expr:
@@ -34,47 +73,86 @@ def outcome() -> pl.Expr:
     )
 
 
-def close(ledger: pl.DataFrame) -> pl.DataFrame:
+def close(ledger: Ledger) -> Ledger:
     """Give each source row its own verdict: accepted if any record was made of it.
 
     A row without one bears the rule of its records, a refusal before a merger; a row that no record
     had a use for is refused as ``no_record``.
     """
-    rows, records = ledger.filter(pl.col("record") == ""), ledger.filter(pl.col("record") != "")
-    rank = outcome().replace_strict({"rejected": 0, "merged": 1, "absent": 2, "accepted": 3}, return_dtype=pl.Int8)
+    unused = ledger.whole["rule"].is_null()
+    for made in ledger.records:
+        unused &= made.lines["rule"].is_not_null()
+    places = unused.arg_true()
+    if places.is_empty():
+        return ledger
+    told = [made.lines[places].select("_row", "rule", record=pl.lit(made.record.name)) for made in ledger.records]
+    rank = outcome().replace_strict(_RANK, return_dtype=pl.Int8)
     why = pl.when(~pl.col("rule").is_in(ABSENT)).then("rule")
-    found = records.group_by("stream", "_key").agg(
-        pl.col("rule").is_null().any().alias("made"), why.sort_by(rank, "rule", "record").first().alias("why")
+    found = (
+        pl.concat([pl.DataFrame(schema={"_row": pl.UInt32, "rule": pl.String, "record": pl.String}), *told])
+        .group_by("_row")
+        .agg(why.sort_by(rank, "rule", "record").first().alias("rule"))
     )
-    rows = rows.join(found, on=["stream", "_key"], how="left", maintain_order="left", validate="1:1")
-    unused = pl.when(~pl.col("made").fill_null(value=False)).then(pl.coalesce("why", pl.lit("no_record")))
-    closed = rows.with_columns(pl.coalesce("rule", unused).alias("rule")).drop("made", "why")
-    return pl.concat([closed, records])
+    verdicts = ledger.whole[places].select("_row").join(found, on="_row", how="left")
+    verdicts = verdicts.with_columns(pl.col("rule").fill_null("no_record"), stream=pl.lit(ledger.stream))
+    return ledger.mark(verdicts.with_columns(record=pl.lit("")))
 
 
-def account(ledger: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
-    """Return ``stream``, ``record``, ``rule``, ``outcome``, ``n``; the rule of what was simply accepted is ``""``."""
-    made = ledger.filter(pl.col("rule").is_null()).select(_LINE)
-    lines = pl.concat(
-        [
-            ledger.select("stream", "record", "rule", outcome()),
-            notes.join(made, on=_LINE, how="semi").select("stream", "record", "rule", "outcome"),
-        ]
+def tally(ledgers: Iterable[Ledger]) -> Tally:
+    """Count the lines of closed ledgers.
+
+    Raises
+    ------
+    DataError
+        If the lines of a stream or of one of its records do not add up: a bug here.
+    """
+    parts = [
+        Tally(
+            _held_against(_counted(ledger), ledger),
+            _rejected(ledger),
+            pl.concat([pl.DataFrame(schema=remarks.CODES), *(made.codes for made in ledger.records)]),
+        )
+        for ledger in ledgers
+    ]
+    return total(parts)
+
+
+def _counted(ledger: Ledger) -> pl.DataFrame:
+    frames = []
+    for record, lines in ledger.frames().items():
+        verdicts = lines.group_by("rule").agg(pl.len().cast(pl.Int64).alias("n")).with_columns(outcome())
+        frames += [part.with_columns(record=pl.lit(record)) for part in (verdicts, _remarked(lines))]
+    return (
+        pl.concat(frames, how="diagonal")
+        .with_columns(pl.col("rule").fill_null(""), stream=pl.lit(ledger.stream))
+        .select(*ACCOUNT)
     )
-    keys = ["stream", "record", "rule", "outcome"]
-    counted = lines.with_columns(pl.col("rule").fill_null("")).group_by(keys).agg(pl.len().cast(pl.Int64).alias("n"))
-    return counted.sort(keys)
 
 
-def check(accounting: pl.DataFrame, rows_in: Mapping[str, int]) -> None:
-    """Hold the account against the rows that came in.
+def _remarked(lines: pl.DataFrame) -> pl.DataFrame:
+    """Count what is remarked of the accepted lines."""
+    names = [name for name in lines.columns if name.startswith(remarks.SAID)]
+    stands = pl.col("rule").is_null()
+    sums = lines.select((pl.col(name) & stands).sum().cast(pl.Int64) for name in names).row(0) if names else ()
+    rules = [name.removeprefix(remarks.SAID) for name in names]
+    told = [(rule, remarks.outcome(rule), n) for rule, n in zip(rules, sums, strict=True) if n]
+    return pl.DataFrame(told, schema={"rule": pl.String, "outcome": pl.String, "n": pl.Int64}, orient="row")
+
+
+def _held_against(account: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    check(account, {ledger.stream: ledger.rows.height})
+    return account
+
+
+def check(account: pl.DataFrame, rows_in: Mapping[str, int]) -> None:
+    """Hold an account against the rows that came in.
 
     Raises
     ------
     DataError
         If the lines of a stream or of one of its records do not add up: a bug here or in the landing table.
     """
-    whole = accounting.filter(~pl.col("outcome").is_in(["unmapped", "repaired"]))
+    whole = account.filter(~pl.col("outcome").is_in(["unmapped", "repaired"]))
     sums = whole.group_by("stream", "record").agg(pl.col("n").sum())
     for stream, record, n in sums.sort("stream", "record").iter_rows():
         if n != rows_in[stream]:
@@ -84,13 +162,10 @@ def check(accounting: pl.DataFrame, rows_in: Mapping[str, int]) -> None:
         raise DataError(f"no row of stream {', '.join(lost)} is accounted for")
 
 
-def rejected(ledger: pl.DataFrame) -> pl.DataFrame:
-    """Return ``stream``, ``record``, ``_key``, ``rule`` of what was refused.
-
-    A row that was refused as a whole stands once, with an empty ``record``; records refused from a
-    row that was kept stand by their names.
-    """
-    refused = ledger.filter(outcome() == "rejected")
-    rows = refused.filter(pl.col("record") == "")
-    parts = refused.filter(pl.col("record") != "").join(rows, on=["stream", "_key"], how="anti")
-    return pl.concat([rows, parts]).select("stream", "record", "_key", "rule").sort("stream", "_key", "record")
+def _rejected(ledger: Ledger) -> pl.DataFrame:
+    whole = ledger.whole.filter(outcome() == "rejected").select("_row", "rule")
+    frames = [ledger.named(whole, "")]
+    for made in ledger.records:
+        refused = made.lines.filter(outcome() == "rejected").select("_row", "rule")
+        frames.append(ledger.named(refused.join(whole, on="_row", how="anti"), made.record.name))
+    return pl.concat([frame.select(*REJECTED) for frame in frames])

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -63,13 +64,13 @@ def meanings(mapping: SourceMapping, domains: Mapping[int, str]) -> Meanings:
     return Meanings(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), vocabularies, mapping.measures)
 
 
-def found(codes: pl.DataFrame, name: str, known: Meanings) -> pl.DataFrame:
+def found(rows: pl.DataFrame, name: str, known: Meanings) -> pl.DataFrame:
     """Return what codes stood for.
 
     Parameters
     ----------
-    codes
-        Pairs of ``code``, as the source has it, and ``day``.
+    rows
+        With ``_code``, as the source has it, and ``_day``, the day that it is read as of.
     name
         The vocabulary they are of.
 
@@ -77,16 +78,20 @@ def found(codes: pl.DataFrame, name: str, known: Meanings) -> pl.DataFrame:
     -------
     pl.DataFrame
         ``code``, ``day``, ``concept``, ``domain``, and ``steps``: 0 for the code itself, 1, 2, ... for a parent
-        whose meaning it takes. Several lines a pair only where a code of this vocabulary may have many concepts.
+        whose meaning it takes. The day is null for a code that means the same on all days of these rows. Several lines
+        a pair only where a code of this vocabulary may have many concepts.
     """
-    vocabulary = known.vocabularies.get(name, PLAIN)
-    spelled = _spellings(codes["code"].unique().to_list(), vocabulary)
-    lines = known.concepts.filter(pl.col("vocabulary") == name)
-    held = (
-        codes.join(spelled, on="code")
-        .join(lines, left_on="spelled", right_on="code")
-        .filter(pl.col("day").is_between("valid_from", "valid_to"))
-    )
+    first, last = rows.select(pl.col("_day").min().alias("first"), pl.col("_day").max().alias("last")).row(0)
+    codes = rows["_code"].unique().drop_nulls()
+    spelled = _spellings(codes.to_list(), known.vocabularies.get(name, PLAIN))
+    lines = spelled.join(known.concepts.filter(pl.col("vocabulary") == name), left_on="spelled", right_on="code")
+    throughout = (pl.col("valid_from") <= pl.lit(first, pl.Date)) & (pl.col("valid_to") >= pl.lit(last, pl.Date))
+    dated = lines.filter(~throughout).select("code").unique()
+    held = lines.join(dated, on="code", how="anti").with_columns(day=pl.lit(None, pl.Date))
+    if not dated.is_empty():
+        pairs = rows.select(code="_code", day="_day").join(dated, on="code", how="semi").drop_nulls().unique()
+        read = pairs.join(lines, on="code").filter(pl.col("day").is_between("valid_from", "valid_to"))
+        held = pl.concat([held, read.select(held.columns)])
     nearest = pl.col("steps") == pl.col("steps").min().over("code", "day")
     return (
         held.filter(nearest).select("code", "day", "concept", "domain", "steps").unique().sort("code", "day", "concept")
@@ -100,6 +105,32 @@ def listed(codes: list[str], name: str, known: Meanings) -> list[str]:
     return [code for code in codes if vocabulary.spelled(code) in held]
 
 
+def with_codes(rows: pl.DataFrame, field: str, day: str) -> pl.DataFrame:
+    """Add ``_code``, the code in `field`, and ``_day``, that it is read as of: a column, or ``""`` for the present."""
+    on = pl.col(day) if day else pl.lit(_NOW)
+    return rows.with_columns(pl.when(on.is_not_null()).then(pl.col(field)).alias("_code"), on.alias("_day"))
+
+
+def looked_up(rows: pl.DataFrame, meant: pl.DataFrame, *, many: bool = False) -> pl.DataFrame:
+    """Join what codes mean to rows with ``_code`` and ``_day``, which go.
+
+    Parameters
+    ----------
+    meant
+        By ``code`` and ``day``, in the way of `found`.
+    many
+        Whether a code may have several lines.
+    """
+    how: dict[str, Any] = {"how": "left", "maintain_order": "left_right", "validate": "m:m" if many else "m:1"}
+    dated = meant.filter(pl.col("day").is_not_null())["code"].unique()
+    if dated.is_empty():
+        return rows.join(meant.drop("day"), left_on="_code", right_on="code", **how).drop("_code", "_day")
+    day = pl.when(pl.col("_code").is_in(dated.implode())).then("_day").alias("_day")
+    keyed = rows.with_columns(day)
+    on: dict[str, Any] = {"left_on": ["_code", "_day"], "right_on": ["code", "day"], "nulls_equal": True}
+    return keyed.join(meant, **on, **how).drop("_code", "_day")
+
+
 def _spellings(codes: list[str], vocabulary: Vocabulary) -> pl.DataFrame:
     """Return each code with its own spelling and those of the parents it falls back to, by steps."""
     rows = []
@@ -107,8 +138,3 @@ def _spellings(codes: list[str], vocabulary: Vocabulary) -> pl.DataFrame:
         own = vocabulary.spelled(code)
         rows += [(code, text, steps) for steps, text in enumerate([own, *vocabulary.parents(own)])]
     return pl.DataFrame(rows, schema={"code": pl.String, "spelled": pl.String, "steps": pl.Int64}, orient="row")
-
-
-def asked(field: str, day: str) -> tuple[pl.Expr, pl.Expr]:
-    """Return the code in `field` and the day it is read as of: a column of dates, or ``""`` for records without one."""
-    return pl.col(field).alias("code"), (pl.col(day) if day else pl.lit(_NOW)).alias("day")

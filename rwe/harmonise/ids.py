@@ -10,25 +10,37 @@ BLAKE2b over the record's name: any record of a row knows the ids of its sibling
 
 from __future__ import annotations
 
-from hashlib import blake2b
+import hashlib
 
+import numpy as np
 import polars as pl
 
+from rwe import execute
+from rwe.buffers import text_words
 from rwe.cdm import BUCKETS
 from rwe.errors import DataError
+from rwe.kernels.blake2b import ORDER, START, blake2b
 
 _BITS = 60
+_TURN = 1 << 17  # rows that one thread does at a time
 _HEX = _BITS // 4
 
 
 def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> (64 - _BITS)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> (64 - _BITS)
 
 
 def row_ids(site: str, stream: str, keys: pl.Series) -> pl.Series:
     """Return the part of an event's id that its source row gives."""
-    head = f"{site}\x1f{stream}\x1f"
-    return pl.Series("_row_id", [_hash(head + key) for key in keys], dtype=pl.Int64)
+    prefix = np.frombuffer(f"{site}\x1f{stream}\x1f".encode(), np.uint8)
+    offsets, words = text_words(keys)
+    digests = np.empty(keys.len(), np.uint64)
+
+    def some(bounds: tuple[int, int]) -> None:
+        blake2b(prefix, words.view(np.uint8), offsets, START, ORDER, *bounds, digests)
+
+    execute.run(some, execute.cuts(keys.len(), _TURN))
+    return pl.Series("_row_id", (digests.byteswap() >> np.uint64(64 - _BITS)).view(np.int64))
 
 
 def event_id(record: str, parts: int = 1) -> pl.Expr:
@@ -47,23 +59,23 @@ def bucket(person_id: pl.Expr) -> pl.Expr:
     return person_id % BUCKETS
 
 
-def person_ids(rows: pl.DataFrame, stream: str) -> pl.Series:
-    """Return the person id of each row of the person stream; null where it holds no token.
+def person_id(token: pl.Expr) -> pl.Expr:
+    """Return the id of a person from a token, null where it holds none or is not hexadecimal."""
+    return token.str.slice(0, _HEX).str.to_integer(base=16, dtype=pl.Int64, strict=False)
+
+
+def check_ids(persons: pl.DataFrame, stream: str) -> None:
+    """Hold tokens and the ids made of them (``token``, ``_person``) against each other.
 
     Raises
     ------
     DataError
         If a token is not hexadecimal, or two different tokens give the same id.
     """
-    token = pl.coalesce("national_token", "person_token")
-    frame = rows.select(token.alias("token"))
-    frame = frame.with_columns(
-        pl.col("token").str.slice(0, _HEX).str.to_integer(base=16, dtype=pl.Int64, strict=False).alias("_person")
-    )
-    unread = frame.filter(pl.col("token").is_not_null() & pl.col("_person").is_null()).height
+    unread = persons.filter(pl.col("token").is_not_null() & pl.col("_person").is_null()).height
     if unread:
         raise DataError(f"stream '{stream}': {unread} person tokens are not hexadecimal; extract it again")
-    clash = frame.drop_nulls().unique().group_by("_person").len().filter(pl.col("len") > 1).height
+    known = persons.drop_nulls().unique()
+    clash = known.filter(pl.col("_person").is_duplicated())["_person"].n_unique()
     if clash:
         raise DataError(f"stream '{stream}': {clash} pairs of people share the first {_BITS} bits of their tokens")
-    return frame["_person"]

@@ -8,51 +8,69 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from rwe.harmonise.ids import check_ids, person_id
 from rwe.harmonise.records import Made
-from rwe.harmonise.remarks import NOTES
 from rwe.spec.omop import omop_fields
 from rwe.spec.source import Stream
 
+NUMBER, NATIONAL = "person_token", "national_token"
+OWN = "_own"  # the id that a row of the person stream gives itself
+
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """The persons of a hospital.
+class Identities:
+    """Who is who in a hospital: all that the rows of one person need to know of the others.
 
     Parameters
     ----------
-    made
-        Rows of ``person`` (one a person) and the ledger of the person stream.
     tokens
         ``person_token`` -> ``_person``: whom the rows of a hospital's own number belong to.
+    clashing
+        Persons of a number that stands for two.
     """
 
-    made: Made
     tokens: pl.DataFrame
+    clashing: pl.Series
 
-    @property
-    def ids(self) -> pl.DataFrame:
-        """The accepted persons: ``person_id`` and ``year_of_birth``."""
-        return self.made.rows.select("person_id", "year_of_birth")
-
-    def verdict(self) -> pl.Expr:
-        """Return the rule against rows of ``_person``, null where the person was accepted."""
-        return (
-            pl.when(pl.col("_person").is_null())
-            .then(pl.lit("unknown_person"))
-            .when(~pl.col("_person").is_in(self.ids["person_id"].implode()))
-            .then(pl.lit("person_set_aside"))
-        )
+    def named(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Add to rows whose they are, as ``_person``; null where the number is nobody's."""
+        return rows.join(self.tokens.lazy(), on=NUMBER, how="left", validate="m:1", maintain_order="left")
 
 
-def resolve(rows: pl.DataFrame, made: Made) -> People:
+def own_id(columns: list[str]) -> pl.Expr:
+    """Return the id that a row of the person stream gives itself: from the national number, else the hospital's."""
+    tokens = [name for name in (NATIONAL, NUMBER) if name in columns]
+    return person_id(pl.coalesce(tokens))
+
+
+def identities(rows: pl.LazyFrame, stream: str) -> Identities:
+    """Return who is who by the rows of the person stream.
+
+    Raises
+    ------
+    DataError
+        If a token is not hexadecimal, or two different tokens give the same id.
+    """
+    columns = rows.collect_schema().names()
+    token = pl.coalesce([name for name in (NATIONAL, NUMBER) if name in columns])
+    told = rows.select(NUMBER, token=token, _person=own_id(columns)).collect(engine="streaming")
+    check_ids(told.select("token", "_person"), stream)
+    pairs = told.select(NUMBER, "_person").drop_nulls().unique().sort(NUMBER, "_person")
+    two = pairs.filter(pl.col(NUMBER).is_duplicated())["_person"].unique()
+    return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two)
+
+
+def resolve(rows: pl.DataFrame, made: Made, clashing: pl.Series) -> Made:
     """Merge the rows of one person and refuse those that contradict each other.
 
     Parameters
     ----------
     rows
-        Rows of the person stream: ``_key``, ``person_token``, ``national_token``, ``_person``.
+        Rows of the person stream: ``_key``, ``_numbered`` (it has a national number), ``_person``.
     made
         What the person record made of them.
+    clashing
+        Persons of a hospital's number that stands for two.
 
     Notes
     -----
@@ -60,41 +78,30 @@ def resolve(rows: pl.DataFrame, made: Made) -> People:
     (``duplicate_person``). Rows that disagree, and hospital numbers that stand for two persons, are
     refused together (``conflicting_person``): which of them is right cannot be known here.
     """
-    tokens = rows.select("person_token", "_person").drop_nulls().unique().sort("person_token", "_person")
-    two = pl.col("_person").n_unique().over("person_token") > 1
-    clashing = pl.concat([_contradicted(made.rows), tokens.filter(two)["_person"]]).unique()
-    rule = pl.coalesce(
-        "rule", pl.when(pl.col("person_id").is_in(clashing.implode())).then(pl.lit("conflicting_person"))
-    )
-    ledger = made.ledger.sort("_key").with_columns(rule)
-    again = pl.col("rule").is_null() & (pl.col("_key") != pl.col("_key").first().over("person_id", "rule"))
-    ledger = ledger.with_columns(pl.when(again).then(pl.lit("duplicate_person")).otherwise("rule").alias("rule"))
-    kept = ledger.filter(pl.col("rule").is_null()).select(pl.col("_key").alias("_source_key"))
-    notes = pl.concat([made.notes, _without_number(rows, ledger)])
-    return People(
-        Made(made.rows.join(kept, on="_source_key", how="semi"), ledger, notes, made.codes),
-        tokens.unique("person_token", keep="first", maintain_order=True),
-    )
+    refused = pl.concat([_contradicted(made.rows), clashing]).unique()
+    clash = pl.when(pl.col("_person").is_in(refused.implode())).then(pl.lit("conflicting_person"))
+    lines = made.lines.with_columns(rows["_person"], rows["_key"]).with_columns(pl.coalesce("rule", clash))
+    open_twice = lines.filter(pl.col("rule").is_null(), pl.col("_person").is_duplicated())
+    again = open_twice.filter(pl.col("_key") != pl.col("_key").min().over("_person"))["_row"]
+    second = pl.when(pl.col("_row").is_in(again.implode())).then(pl.lit("duplicate_person"))
+    lines = lines.with_columns(pl.coalesce("rule", second), _said_no_national_id=~rows["_numbered"])
+    return made.judged(lines.drop("_person", "_key"))
 
 
 def _contradicted(rows: pl.DataFrame) -> pl.Series:
     """Return the persons whose rows differ in any field of ``person``."""
     facts = [name for name in omop_fields()["person"] if name != "person_id"]
+    several = rows.filter(pl.col("person_id").is_duplicated())
     differs = pl.any_horizontal(pl.col(fact).n_unique() > 1 for fact in facts)
-    return rows.group_by("person_id").agg(differs.alias("differs")).filter("differs")["person_id"]
+    return several.group_by("person_id").agg(differs.alias("differs")).filter("differs")["person_id"]
 
 
-def _without_number(rows: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """Note the persons known by the hospital's own number only: they cannot be linked to other hospitals."""
-    lacking = rows.filter(pl.col("national_token").is_null()).select("_key")
-    named = ledger.join(lacking, on="_key", how="semi").select("stream", "record", "_key")
-    return named.with_columns(rule=pl.lit("no_national_id"), outcome=pl.lit("repaired")).select(*NOTES)
-
-
-def is_again(stream: Stream) -> pl.Expr:
-    """Whether a row says nothing that an earlier row of the same person has not said.
+def again(rows: pl.DataFrame, stream: Stream) -> pl.Series:
+    """Return the rows (``_row``) that say nothing that another row of the same person has not said, the first by key.
 
     The key and the cursor are the hospital's bookkeeping and are not compared.
     """
     content = [name for name, c in stream.columns.items() if c.role is None and name not in (stream.key, stream.cursor)]
-    return ~pl.struct("_person", *content).is_first_distinct()
+    said = rows.select("_person", *content)
+    alike = rows.filter(said.hash_rows().is_duplicated()).sort("_key")  # by hash first: a row is compared if it must be
+    return alike.filter(~pl.struct("_person", *content).is_first_distinct())["_row"]

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import polars as pl
 
-NOTES = {"stream": pl.String, "record": pl.String, "_key": pl.String, "rule": pl.String, "outcome": pl.String}
 CODES = {
     "stream": pl.String,
     "record": pl.String,
@@ -16,53 +15,41 @@ CODES = {
     "vocabulary": pl.String,
     "code": pl.String,
     "n": pl.Int64,
+    "people": pl.Int64,
 }
 UNMAPPED_RULES = ("code_unmapped", "code_out_of_date", "unit_unknown")
 ALONE = "*"
-_SAID = "_said_"
+SAID = "_said_"
 
 
 def say(drafts: pl.DataFrame, rule: str, when: pl.Expr) -> pl.DataFrame:
     """Add a remark to the rows for which `when` holds."""
-    name = f"{_SAID}{rule}"
+    name = f"{SAID}{rule}"
     said = when.fill_null(value=False)
     return drafts.with_columns((pl.col(name) | said if name in drafts.columns else said).alias(name))
 
 
 def unsay(drafts: pl.DataFrame, rule: str, when: pl.Expr) -> pl.DataFrame:
     """Take a remark back from the rows for which `when` holds."""
-    name = f"{_SAID}{rule}"
+    name = f"{SAID}{rule}"
     return drafts.with_columns((pl.col(name) & ~when.fill_null(value=False)).alias(name))
 
 
 def said(rule: str, when: pl.Expr) -> pl.Expr:
     """Return the column that bears a remark from the start."""
-    return when.fill_null(value=False).alias(f"{_SAID}{rule}")
+    return when.fill_null(value=False).alias(f"{SAID}{rule}")
 
 
-def notes(drafts: pl.DataFrame, stream: str, record: str) -> pl.DataFrame:
-    """Return one line a remark and source row, in the shape of `NOTES`."""
-    names = [name for name in drafts.columns if name.startswith(_SAID)]
-    frames = [_lines(drafts.filter(name), name.removeprefix(_SAID), stream, record) for name in names]
-    return pl.concat([pl.DataFrame(schema=NOTES), *frames])
-
-
-def _lines(rows: pl.DataFrame, rule: str, stream: str, record: str) -> pl.DataFrame:
-    outcome = "unmapped" if rule in UNMAPPED_RULES else "repaired"
-    named = {"stream": stream, "record": record, "rule": rule, "outcome": outcome}
-    return (
-        rows.select("_key")
-        .unique(maintain_order=True)
-        .with_columns(pl.lit(text).alias(name) for name, text in named.items())
-        .select(*NOTES)
-    )
+def outcome(rule: str) -> str:
+    """Return what a remark counts as."""
+    return "unmapped" if rule in UNMAPPED_RULES else "repaired"
 
 
 def codes(drafts: pl.DataFrame, stream: str, record: str, fields: Iterable[tuple[str, str]]) -> pl.DataFrame:
-    """Return how often each code without a concept stood in the accepted rows, in the shape of `CODES`.
+    """Return how often each code without a concept stood in the accepted rows, and of how many people.
 
-    The line without a code counts those that have one; that of ``*`` the codes of one person each, which are not
-    told: a name may stand where a code should. `fields` are pairs of a field and its vocabulary.
+    In the shape of `CODES`; the line without a code counts those that have one. `fields` are pairs of a field and its
+    vocabulary.
     """
     whole = drafts.filter(pl.col("rule").is_null(), pl.col("_part") == 0)
     frames = [
@@ -75,13 +62,25 @@ def codes(drafts: pl.DataFrame, stream: str, record: str, fields: Iterable[tuple
 
 
 def _counted(whole: pl.DataFrame, field: str) -> pl.DataFrame:
-    own = pl.col(f"_code_{field}")
-    code = pl.when(pl.col(field) == 0).then(own.str.strip_chars()).otherwise(pl.lit("")).alias("code")
-    of_one = (pl.col("code") != "") & (pl.col("people") == 1)
-    return (
-        whole.filter(own.is_not_null())
-        .group_by(code)
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("person_id").n_unique().alias("people"))
-        .group_by(pl.when(of_one).then(pl.lit(ALONE)).otherwise("code").alias("code"))
-        .agg(pl.col("n").sum())
+    own, mapped = pl.col(f"_code_{field}"), pl.col(field) != 0
+    lost = whole.filter(own.is_not_null(), ~mapped)
+    found = whole.select(n=(own.is_not_null() & mapped).sum().cast(pl.Int64)).filter(pl.col("n") > 0)
+    people = pl.col("person_id").n_unique().cast(pl.Int64).alias("people")
+    return pl.concat(
+        [
+            found.select(pl.lit("").alias("code"), "n", people=pl.lit(0, pl.Int64)),
+            lost.group_by(own.str.strip_chars().alias("code")).agg(pl.len().cast(pl.Int64).alias("n"), people),
+        ]
     )
+
+
+def shares(codes: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts of codes with their share of all rows that have a code in the same field, most first.
+
+    The line of ``*`` counts the codes of one person each, which are not told: a name may stand where a code should.
+    """
+    whole = ["stream", "record", "field", "vocabulary"]
+    code = pl.when((pl.col("code") != "") & (pl.col("people") == 1)).then(pl.lit(ALONE)).otherwise("code").alias("code")
+    counted = codes.group_by(*whole, code).agg(pl.col("n").sum())
+    share = (pl.col("n") / pl.col("n").sum().over(whole)).alias("share")
+    return counted.with_columns(share).sort(*whole, pl.col("code") != "", -pl.col("n"), "code")

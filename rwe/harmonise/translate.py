@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from rwe.harmonise.codes import UNMAPPED, Meanings, asked, found, listed
+from rwe.harmonise.codes import UNMAPPED, Meanings, found, listed, looked_up, with_codes
 from rwe.harmonise.remarks import say
 from rwe.harmonise.united import unite
 from rwe.spec.mapping import FieldRule
@@ -84,21 +84,22 @@ def _domain(table: str) -> str:
 
 
 def _attribute(drafts: pl.DataFrame, field: str, rule: FieldRule, known: Meanings) -> pl.DataFrame:
-    meant = found(_pairs(drafts, field, rule), rule.argument, known).drop("domain")
-    return _joined(drafts, field, rule, meant).drop("steps")
+    drafts = with_codes(drafts, field, dated_by(rule.table))
+    meant = found(drafts, rule.argument, known).drop("domain")
+    return _placed(looked_up(drafts, meant), field)
 
 
 def _subject(drafts: pl.DataFrame, rule: FieldRule, known: Meanings, elsewhere: frozenset[str]) -> pl.DataFrame:
     """Translate what a row is about: as many rows as its code has concepts of this table's domain."""
-    meant = found(_pairs(drafts, rule.field, rule), rule.argument, known)
+    drafts = with_codes(drafts, rule.field, dated_by(rule.table))
+    meant = found(drafts, rule.argument, known)
     here = meant.filter(~_misplaced(rule.table)).drop("domain")
     away = _away(meant, rule.table, elsewhere)
-    drafts = _verdicts(drafts, rule, away) if away.height else drafts
+    drafts = _verdicts(drafts, away) if away.height else drafts
     vocabulary = known.vocabularies.get(rule.argument)
-    drafts = _joined(drafts, rule.field, rule, here, many=bool(vocabulary and vocabulary.many))
-    if vocabulary and vocabulary.many:
-        drafts = drafts.with_columns(pl.int_range(pl.len()).over("_key").alias("_part"))
-    return drafts.drop("steps")
+    many = bool(vocabulary and vocabulary.many)
+    drafts = _placed(looked_up(drafts, here, many=many), rule.field)
+    return drafts.with_columns(pl.int_range(pl.len()).over("_row").alias("_part")) if many else drafts
 
 
 def _misplaced(table: str) -> pl.Expr:
@@ -118,35 +119,20 @@ def _away(meant: pl.DataFrame, table: str, elsewhere: frozenset[str]) -> pl.Data
     return meant.group_by("code", "day").agg(**told).filter("_any").drop("_any")
 
 
-def _verdicts(drafts: pl.DataFrame, rule: FieldRule, away: pl.DataFrame) -> pl.DataFrame:
-    code, day = asked(rule.field, dated_by(rule.table))
-    drafts = drafts.with_columns(code.alias("_code"), day.alias("_day"))
-    drafts = drafts.join(away, left_on=["_code", "_day"], right_on=["code", "day"], how="left", maintain_order="left")
+def _verdicts(drafts: pl.DataFrame, away: pl.DataFrame) -> pl.DataFrame:
+    drafts = looked_up(drafts.with_columns(_kept=pl.col("_code"), _kept_day=pl.col("_day")), away)
     taken = pl.when("_taken").then(pl.lit("other_kind")).otherwise(pl.lit("wrong_domain"))
     why = pl.when("_alone").then(taken)
     drafts = say(drafts, "concept_of_other_domain", ~pl.col("_alone") & ~pl.col("_taken"))
-    return drafts.with_columns(pl.coalesce("rule", why).alias("rule")).drop("_code", "_day", "_alone", "_taken")
+    drafts = drafts.with_columns(pl.coalesce("rule", why).alias("rule")).drop("_alone", "_taken")
+    return drafts.rename({"_kept": "_code", "_kept_day": "_day"})
 
 
-def _pairs(drafts: pl.DataFrame, field: str, rule: FieldRule) -> pl.DataFrame:
-    return drafts.select(*asked(field, dated_by(rule.table))).drop_nulls().unique()
-
-
-def _joined(
-    drafts: pl.DataFrame, field: str, rule: FieldRule, meant: pl.DataFrame, *, many: bool = False
-) -> pl.DataFrame:
-    code, day = asked(field, dated_by(rule.table))
-    keyed = drafts.with_columns(code.alias("_code"), day.alias("_day")).join(
-        meant,
-        left_on=["_code", "_day"],
-        right_on=["code", "day"],
-        how="left",
-        maintain_order="left_right",
-        validate="m:m" if many else "m:1",
-    )
+def _placed(drafts: pl.DataFrame, field: str) -> pl.DataFrame:
+    """Put the concept that was looked up in place of the code in `field`."""
     concept = pl.when(pl.col(field).is_not_null()).then(pl.coalesce("concept", pl.lit(UNMAPPED, dtype=pl.Int64)))
-    keyed = say(keyed, "code_to_parent", pl.col("steps") > 0)
-    return keyed.with_columns(concept.alias(field)).drop("_code", "_day", "concept")
+    drafts = say(drafts, "code_to_parent", pl.col("steps") > 0)
+    return drafts.with_columns(concept.alias(field)).drop("concept", "steps")
 
 
 def _ucum(drafts: pl.DataFrame, field: str) -> pl.DataFrame:

@@ -16,89 +16,142 @@ Sources: OHDSI Themis, "multiple death dates"; Data Quality Dashboard, plausible
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import polars as pl
 
 from rwe.harmonise.accounting import MERGED
+from rwe.harmonise.ledger import LINE, Ledger, mark
+from rwe.harmonise.records import Made
 
 ACTIVITY = ("visit_occurrence", "condition_occurrence", "procedure_occurrence", "measurement", "drug_exposure")
 ADMINISTRATIVE_DAYS = 60
-_LINE = ["stream", "record", "_key"]
+DEATH = "death"
+_SPAN = {"person_id": pl.Int64, "first": pl.Date, "last": pl.Date, "commit": pl.Int64, "active": pl.Boolean}
+_DEATH = {"_row": pl.UInt32, "stream": pl.String, "record": pl.String, "_key": pl.String, "person_id": pl.Int64}
+_DIED = {**_DEATH, "day": pl.Date, "_commit": pl.Int64}
+_VERDICT = [*LINE, "person_id", "rule"]
 
 
-def judge(ledger: pl.DataFrame, births: pl.DataFrame) -> pl.DataFrame:
-    """Return the ledger with the verdicts of life and death.
+def judge(ledgers: Iterable[Ledger], births: pl.DataFrame) -> tuple[list[Ledger], pl.DataFrame]:
+    """Return the ledgers with the verdicts of life and death, and each person's first and last recorded day.
 
     Parameters
     ----------
-    ledger
-        All lines of all streams, rows and records, in the shape of `rwe.harmonise.records.LEDGER`.
+    ledgers
+        Those of all streams.
     births
         ``person_id`` and ``year_of_birth`` of the accepted persons.
+
+    Returns
+    -------
+    tuple
+        The ledgers; and ``_person``, ``_first_record``, ``_last_record`` (the death where there is one),
+        ``_last_commit`` (the newest commit that the span rests on).
     """
-    ledger = _one_death(ledger)
-    lived = _dated(ledger)
-    before_birth = (
-        lived.join(births, on="person_id")
-        .filter(pl.col("day").dt.year() < pl.col("year_of_birth"))
-        .select(*_LINE, "person_id", rule=pl.lit("event_before_birth"))
-    )
-    active = lived.filter(pl.col("table").is_in(ACTIVITY)).group_by("person_id")
-    deaths = lived.filter(pl.col("table") == "death").join(
-        active.agg(pl.col("day").min().alias("first"), pl.col("day").max().alias("last")), on="person_id"
-    )
-    too_early = deaths.filter(pl.col("day") < pl.col("first"))
-    survived = pl.col("last") > pl.col("day") + pl.duration(days=ADMINISTRATIVE_DAYS)
-    outlived = deaths.filter(survived, pl.col("day") >= pl.col("first"))
-    early = too_early.select(*_LINE, "person_id", rule=pl.lit("death_before_record"))
-    late = outlived.select(*_LINE, "person_id", rule=pl.lit("event_after_death"))
-    return _set_aside(_mark(ledger, late), pl.concat([before_birth, early]))
+    ledgers = list(ledgers)
+    spans, deaths = _spans(ledgers), _deaths(ledgers)
+    second = _one_death(deaths)
+    deaths = deaths.join(second, on=LINE, how="anti")
+    before_birth = _before_birth(ledgers, spans, deaths, births)
+    early, late = _against_activity(deaths, spans)
+    deaths = deaths.join(late, on=LINE, how="anti")
+    triggers = pl.concat([before_birth, early])
+    ledgers = _set_aside(mark(ledgers, pl.concat([second, late])), triggers)
+    aside = triggers.select("person_id").unique()
+    return ledgers, _periods(*(part.join(aside, on="person_id", how="anti") for part in (spans, deaths)))
 
 
-def spans(ledger: pl.DataFrame) -> pl.DataFrame:
-    """Return each person's first and last recorded day; the last is the death where there is one.
-
-    Columns ``_person``, ``_first_record``, ``_last_record``, ``_last_commit`` (the newest commit
-    that the span rests on).
-    """
-    death = pl.col("day").filter(pl.col("table") == "death").max()
-    return (
-        _dated(ledger)
-        .group_by(pl.col("person_id").alias("_person"))
-        .agg(
-            pl.col("day").min().alias("_first_record"),
-            pl.coalesce(death, pl.col("day").max()).alias("_last_record"),
-            pl.col("_commit").max().alias("_last_commit"),
-        )
-    )
+def _dated(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.filter(pl.col("rule").is_null(), pl.col("day").is_not_null())
 
 
-def _dated(ledger: pl.DataFrame) -> pl.DataFrame:
-    return ledger.filter(pl.col("rule").is_null(), pl.col("day").is_not_null())
+def _of(ledgers: Iterable[Ledger], *, deaths: bool) -> list[tuple[Ledger, Made]]:
+    return [(one, made) for one in ledgers for made in one.records if (made.record.table == DEATH) == deaths]
 
 
-def _one_death(ledger: pl.DataFrame) -> pl.DataFrame:
-    deaths = _dated(ledger).filter(pl.col("table") == "death")
-    ordered = deaths.sort("day", *_LINE, descending=[True, False, False, False])
+def _spans(ledgers: Iterable[Ledger]) -> pl.DataFrame:
+    """Return first and last day and newest commit of each person in each record but deaths."""
+    day = pl.col("day")
+    frames = [
+        _dated(made.lines)
+        .group_by("person_id")
+        .agg(day.min().alias("first"), day.max().alias("last"), pl.col("_commit").max().alias("commit"))
+        .with_columns(active=pl.lit(made.record.table in ACTIVITY))
+        for _, made in _of(ledgers, deaths=False)
+    ]
+    return pl.concat([pl.DataFrame(schema=_SPAN), *frames])
+
+
+def _deaths(ledgers: Iterable[Ledger]) -> pl.DataFrame:
+    """Return the deaths that are told, line by line."""
+    frames = [
+        ledger.named(_dated(made.lines).select("_row", "person_id", "day", "_commit"), made.record.name)
+        for ledger, made in _of(ledgers, deaths=True)
+    ]
+    return pl.concat([pl.DataFrame(schema=_DIED), *(frame.select(*_DIED) for frame in frames)])
+
+
+def _one_death(deaths: pl.DataFrame) -> pl.DataFrame:
+    ordered = deaths.sort("day", "stream", "record", "_key", descending=[True, False, False, False])
     latest = pl.col("day").first().over("person_id")
     same = pl.when(pl.col("day") == latest).then(pl.lit("duplicate_row")).otherwise(pl.lit("two_deaths"))
     second = pl.int_range(pl.len()).over("person_id") > 0
-    return _mark(ledger, ordered.with_columns(rule=same).filter(second).select(*_LINE, "person_id", "rule"))
+    return ordered.with_columns(rule=same).filter(second).select(_VERDICT)
 
 
-def _mark(ledger: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Write `verdicts` on the lines they name, where no other rule stands already."""
-    named = verdicts.select(*_LINE, pl.col("rule").alias("_new"))
-    joined = ledger.join(named, on=_LINE, how="left", maintain_order="left", validate="1:1")
-    return joined.with_columns(pl.coalesce("rule", "_new").alias("rule")).drop("_new")
+def _before_birth(
+    ledgers: Sequence[Ledger], spans: pl.DataFrame, deaths: pl.DataFrame, births: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the lines that tell of a year before the person's birth."""
+    early = pl.col("day").dt.year() < pl.col("year_of_birth")
+    days = pl.concat([spans.select("person_id", day="first"), deaths.select("person_id", "day")])
+    whose = days.join(births, on="person_id").filter(early).select("person_id", "year_of_birth").unique()
+    told = [deaths.join(whose, on="person_id").filter(early)]
+    if not whose.is_empty():
+        told += [
+            ledger.named(_dated(made.lines).join(whose, on="person_id").filter(early), made.record.name)
+            for ledger, made in _of(ledgers, deaths=False)
+        ]
+    return pl.concat([one.with_columns(rule=pl.lit("event_before_birth")).select(_VERDICT) for one in told])
 
 
-def _set_aside(ledger: pl.DataFrame, triggers: pl.DataFrame) -> pl.DataFrame:
+def _against_activity(deaths: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the deaths before all clinical activity, and those that activity went on long after."""
+    active = spans.filter("active").group_by("person_id").agg(pl.col("first").min(), pl.col("last").max())
+    met = deaths.join(active, on="person_id")
+    early = pl.col("day") < pl.col("first")
+    survived = pl.col("last") > pl.col("day") + pl.duration(days=ADMINISTRATIVE_DAYS)
+    too_early, outlived = met.filter(early), met.filter(survived, ~early)
+    return (
+        too_early.with_columns(rule=pl.lit("death_before_record")).select(_VERDICT),
+        outlived.with_columns(rule=pl.lit("event_after_death")).select(_VERDICT),
+    )
+
+
+def _set_aside(ledgers: Iterable[Ledger], triggers: pl.DataFrame) -> list[Ledger]:
     """Refuse every row of the persons in `triggers`; the rows that set them aside bear the rule."""
-    rows = triggers.select("stream", record=pl.lit(""), _key="_key", rule="rule")
-    first = ["stream", "record", "_key"]
-    verdicts = pl.concat([triggers.select(*_LINE, "rule"), rows]).sort(*first, "rule").unique(first, keep="first")
+    if triggers.is_empty():
+        return list(ledgers)
+    rows = triggers.with_columns(record=pl.lit(""))
+    verdicts = pl.concat([triggers, rows]).sort(*LINE, "rule")
     persons = triggers["person_id"].unique().implode()
     # A row merged into one that is set aside says nothing any more, so it is set aside with it.
     stands = pl.col("rule").is_null() | pl.col("rule").is_in(MERGED)
     aside = pl.when(stands & pl.col("person_id").is_in(persons)).then(pl.lit("person_set_aside")).otherwise("rule")
-    return _mark(ledger, verdicts).with_columns(aside.alias("rule"))
+    marked = mark(ledgers, verdicts)
+    return [
+        one.put({name: lines.with_columns(aside.alias("rule")) for name, lines in one.frames().items()})
+        for one in marked
+    ]
+
+
+def _periods(spans: pl.DataFrame, deaths: pl.DataFrame) -> pl.DataFrame:
+    died = deaths.select("person_id", first="day", last="day", commit="_commit", died=pl.lit(value=True))
+    whole = pl.concat([spans.drop("active").with_columns(died=pl.lit(value=False)), died])
+    death = pl.col("last").filter("died").max()
+    return whole.group_by(pl.col("person_id").alias("_person")).agg(
+        pl.col("first").min().alias("_first_record"),
+        pl.coalesce(death, pl.col("last").max()).alias("_last_record"),
+        pl.col("commit").max().alias("_last_commit"),
+    )
