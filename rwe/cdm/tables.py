@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import dataframely as dy
+import polars as pl
 
 from rwe.spec.omop import OmopField, omop_fields
 
@@ -25,10 +26,19 @@ def _provenance(*, unique: bool) -> dict[str, dy.Column]:
     }
 
 
+class _Text(dy.String):
+    """A text whose length is that of its characters: dataframely counts bytes, two to a Cyrillic letter."""
+
+    def validation_rules(self, expr: pl.Expr) -> dict[str, pl.Expr]:
+        """Return what a value must keep."""
+        rules = super().validation_rules(expr)
+        return rules | ({"max_length": expr.str.len_chars() <= self.max_length} if self.max_length else {})
+
+
 _COLUMN: dict[str, Callable[[OmopField], dy.Column]] = {
     "integer": lambda f: dy.Int64(nullable=not f.required, primary_key=f.primary_key),
     "float": lambda f: dy.Float64(nullable=not f.required),
-    "varchar": lambda f: dy.String(nullable=not f.required, max_length=f.max_length),
+    "varchar": lambda f: _Text(nullable=not f.required, max_length=f.max_length),
     "date": lambda f: dy.Date(nullable=not f.required),
     "datetime": lambda f: dy.Datetime(nullable=not f.required),
 }

@@ -362,3 +362,12 @@ def test_two_people_with_one_id_are_refused(mapping: Mapping) -> None:
 
     with pytest.raises(DataError, match="1 pairs of people share the first 60 bits"):
         harmonise(tables, mapping, "north")
+
+
+def test_a_text_is_as_long_as_its_letters_in_any_alphabet(mapping: Mapping) -> None:
+    kinds = ["съмнение за злокачествен процес", "ж" * 50, "ж" * 51]
+    events = [(str(i), "p-ann", "01.02.2001", kind, "1") for i, kind in enumerate(kinds)]
+
+    done = harmonise(landing(event=events), mapping, "north")
+
+    assert done.rejected.rows() == [("event", "", "2", "measurement_source_value|max_length")]
