@@ -25,7 +25,8 @@ from rwe.kernels._jit import (
 )
 
 STRIP = 512  # rows of a column at once, while the next of it are on their way from memory
-FEW = 32  # rows put side by side at once
+FEW = 32  # rows put side by side at once, while the next are on their way
+LINE = 8  # of the rows chosen that stand together as a rule, so that they share a line of memory
 
 
 @kernel(integer, number, integer, integer, f8_in, f8_in, f8_out, reassociate=True)
@@ -74,6 +75,8 @@ def gather_rows(columns: I8, mean: F8, scale: F8, order: I4, first: int, last: i
         end = min(start + FEW, last)
         for j in range(columns.size):
             a, of_a, unit = columns[j], mean[j], scale[j]
+            for i in range(end, min(end + FEW, last) if order.size else end, LINE):
+                fetch_at(a, np.int64(order[i]))
             for i in range(start, end):
                 row = order[i] if order.size else i
                 out[i, j] = (number_at(a, row) - of_a) / unit

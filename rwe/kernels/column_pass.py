@@ -34,7 +34,9 @@ from rwe.kernels._jit import (
 from rwe.kernels.exponential import exponentials
 from rwe.kernels.matrix import BLOCK, add_gram
 
-STRIP = 512  # rows of a read without the information: long runs suit the memory, and a strip stays in the second cache
+STRIP = (
+    256  # rows of a read without the information: runs long enough for the memory, and a strip that stays in a cache
+)
 
 
 @kernel(integer, integer, integer, integer, integer)
@@ -123,6 +125,24 @@ def lived_strip(r: F8, hazard: F8, leave: I4, enter: I4, first: int, n: int, out
             out[i] = max(out[i] - r[i] * hazard[enter[first + i]], 0.0)
 
 
+@kernel(f8_in, i4_in, integer, integer, number, f8_out)
+def add_by_key(r: F8, key: I4, first: int, n: int, sign: float, out: F8) -> None:
+    """Add the r of a strip, with their sign, to the sums of their keys."""
+    for i in range(n):
+        out[key[first + i]] += sign * r[i]
+
+
+@kernel(flags_in, f8_in, integer, integer, f8_out)
+def failed_less(event: Flags, weight: F8, first: int, n: int, lived: F8) -> None:
+    """Put the weight of failure of a strip's rows less what they lived through in `lived`."""
+    if weight.size:
+        for i in range(n):
+            lived[i] = (weight[first + i] if event[first + i] else 0.0) - lived[i]
+    else:
+        for i in range(n):
+            lived[i] = np.float64(event[first + i]) - lived[i]
+
+
 @kernel(
     i8_in, f8_in, f8_in, f8_in, f8_in, i4_in, i4_in, flags_in, f8_in, integer, integer, f8_out, f8_out
 )  # fmt: skip
@@ -140,8 +160,8 @@ def score_pass(
     last: int,
     at_risk: F8,
     score: F8,
-) -> float:
-    """Add rows `first` to `last`; return the weighted sum of the predictors of those who fail.
+) -> None:
+    """Add rows `first` to `last`.
 
     Parameters
     ----------
@@ -158,23 +178,16 @@ def score_pass(
     """
     eta, r, lived = np.empty(STRIP), np.empty(STRIP), np.empty(STRIP)
     bits = np.empty(STRIP, np.int64)
-    failing = 0.0
     for start in range(first, last, STRIP):
         n = min(STRIP, last - start)
         predict_strip(columns, mean, slope, start, n, STRIP // 2, eta)
         risks(offset, weight, start, n, eta, bits, r)
         lived_strip(r, hazard, leave, enter, start, n, lived)
-        for i in range(n):
-            at_risk[leave[start + i]] += r[i]
+        add_by_key(r, leave, start, n, 1.0, at_risk)
         if enter.size:
-            for i in range(n):
-                at_risk[enter[start + i]] -= r[i]
-        for i in range(n):
-            w = (weight[start + i] if weight.size else 1.0) if event[start + i] else 0.0
-            lived[i] = w - lived[i]
-            failing += w * eta[i]
+            add_by_key(r, enter, start, n, -1.0, at_risk)
+        failed_less(event, weight, start, n, lived)
         add_products(columns, mean, lived, start, n, STRIP // 2, score)
-    return failing
 
 
 @kernel(i8_in, integer, integer, f8_out2)

@@ -21,6 +21,9 @@ from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
 
 CLOSE = 0.1  # step in standard errors from which Newton takes over
+LAST = 1e-8  # step in standard errors over which the information may be carried
+CARRIED = 4e-9  # the same of columns, in roots of events: about the share of the information that it changes
+SLOW = 0.2  # share of a step that is left after a read from which columns are led no further
 SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
 
@@ -69,12 +72,15 @@ class Beginning:
         Its information, or that of the sample in the measure of all rows.
     now, step
         A point near the maximum (or null itself) and the step from it.
+    last
+        Length in standard errors of the step that ends the way.
     """
 
     null: Point
     first: F8
     now: Point | Lead
     step: F8
+    last: float = LAST
 
 
 def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
@@ -111,7 +117,12 @@ def _by_columns(data: Led) -> Beginning | None:
     share = data.occasions.w_event.sum() / then.occasions.w_event.sum()
     null = at_0(data)
     way = _chords(_Columns(data, part, then), null.loglik, then.beta, share * then.information)
-    return Beginning(null, share * first.information, *way) if way else None
+    last = max(LAST, _carried(data))
+    return Beginning(null, share * first.information, *way, last) if way else None
+
+
+def _carried(data: Cohort) -> float:
+    return CARRIED * float(np.sqrt(data.occasions.n_event.sum()))
 
 
 class _Tables:
@@ -119,6 +130,10 @@ class _Tables:
 
     def __init__(self, data: Cohort, null: Point) -> None:
         self.data, self.null = data, null
+
+    def near(self, length: float, _left: float) -> bool:
+        """Return whether Newton's next step is the last but one."""
+        return length < CLOSE
 
     def lead(self, beta: F8) -> Lead:
         at = point(self.data, beta, self.null.hazard, gram=False)
@@ -147,13 +162,18 @@ class _Columns:
         self.means = np.where(np.isfinite(means), means, 0.0)
         self.h, self.g = (np.where(theirs[at] == mine, row[at], 0.0) for row in shown.ties[:2])
 
+    def near(self, length: float, left: float) -> bool:
+        """Return whether Newton's next step is the last, to judge by what the step before has left; or none helps."""
+        return length * left < _carried(self.data) or (length < CLOSE and left > SLOW)
+
     def lead(self, beta: F8) -> Lead:
         h, g = self._foretold(beta)
         found = self.data.leads(beta, self.data.occasions.hazard(h, g))
         steps = steps_of(self.data.occasions, found.at_risk)
         self.beta, self.h, self.g = beta, *steps.ties[:2]
         score = found.score - ((self.h - h) * steps.at_risk) @ self.means
-        return Lead(beta, found.failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
+        failing = float(self.data.x_event @ beta) + self.data.offset_event
+        return Lead(beta, failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
 
     def ahead(self, now: Lead, step: F8) -> F8:
         """Return the hazard with which to read the rows after the step."""
@@ -169,12 +189,13 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
     """Return a point near the maximum and the step from it; None where the way leads nowhere."""
     if aliased(curvature):
         return None
-    now = way.lead(start)
+    now, before = way.lead(start), 0.0
     for _ in range(CHORDS):
         step = solve(curvature, now.score)
         if not now.loglik >= least or not np.isfinite(step).all():
             return None
-        if step @ now.score < CLOSE**2:
+        length = float(np.sqrt(step @ now.score))
+        if way.near(length, length / before if before else np.inf):
             return replace(now, hazard=way.ahead(now, step)), step
         new = way.lead(now.beta + step)
         fell, bent = now.score - new.score, curvature @ step
@@ -182,7 +203,7 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
             curvature = curvature + np.outer(fell, fell) / (step @ fell) - np.outer(bent, bent) / (step @ bent)
         if not np.isfinite(curvature).all() or aliased(curvature):
             return None
-        now = new
+        now, before = new, length
     return None
 
 

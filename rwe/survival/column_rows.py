@@ -37,17 +37,14 @@ class Leads:
         r by key.
     score
         The score if each row had lived through the hazard that was given.
-    failing
-        Weighted sum of the predictors of those who fail.
     """
 
     at_risk: F8
     score: F8
-    failing: float
 
     def __add__(self, other: Leads) -> Leads:
         """Merge two parts."""
-        return Leads(self.at_risk + other.at_risk, self.score + other.score, self.failing + other.failing)
+        return Leads(self.at_risk + other.at_risk, self.score + other.score)
 
 
 @dataclass(frozen=True, eq=False)  # no slots: rows put side by side are kept once somebody needs them
@@ -178,8 +175,8 @@ class ColumnRows:
     def _lead(self, beta: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> Leads:
         at_risk, score = np.zeros(keys), np.zeros(self.terms)
         rows = (self.offset, self.case_weight, self.leave, self.enter, self.response.event, hazard)
-        failing = score_pass(self._address, self.mean, beta / self.scale, *rows, *bounds, at_risk, score)
-        return Leads(at_risk, score / self.scale, failing)
+        score_pass(self._address, self.mean, beta / self.scale, *rows, *bounds, at_risk, score)
+        return Leads(at_risk, score / self.scale)
 
 
 def beside(data: Rows | ColumnRows) -> Rows:

@@ -27,15 +27,20 @@ def refuse(n: int, of: int, column: str, rule: str, advice: str = "mend or leave
         raise BrokenRows(column, rule, advice, n, of)
 
 
-def numeric(column: pl.Series) -> pl.Series:
-    """Return a column of numbers as Int64 or Float64; text, dates and single precision are refused."""
+def numeric(column: pl.Series, *, look: bool = True) -> pl.Series:
+    """Return a column of numbers as Int64 or Float64; text, dates and single precision are refused.
+
+    Without a `look`, values that are not finite pass: the caller finds them in its sums.
+    """
     if column.dtype == pl.Float32:
         raise DataError(f"column '{column.name}' is in single precision: give Float64, so that no digit is invented")
     if not column.dtype.is_numeric():
         raise DataError(f"column '{column.name}' holds {column.dtype}, not numbers")
     column = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64, strict=False)
     bad = column.null_count()
-    if column.dtype == pl.Float64 and not np.isfinite(float(column.sum())):  # finite sum, finite terms: one read
+    if (
+        look and column.dtype == pl.Float64 and not np.isfinite(float(column.sum()))
+    ):  # finite sum, finite terms: one read
         bad += int((~column.is_finite()).sum())
     refuse(bad, column.len(), column.name, "have no finite value")
     return column

@@ -85,7 +85,10 @@ def _rows_of(asked: Asked, response: Response, plan: Design, table: pl.DataFrame
     known, efron = asked.outcome.known(table), asked.ties == "efron"
     if response.time.size < MANY or asked.penalty or asked.ties == "exact":
         return rows(response, matrix_of(plan, table), efron=efron, offset=known, own=True)
-    return column_rows(response, plan.values(table), efron=efron, offset=known)
+    found = column_rows(response, plan.values(table, look=not response.event.any()), efron=efron, offset=known)
+    if not np.isfinite(found.mean).all():
+        plan.values(table)  # names the column
+    return found
 
 
 def unheld(parts: Parts, asked: Asked, person: str | None) -> Cox:

@@ -98,8 +98,13 @@ class Design:
         terms = tuple(tuple(Part(**part) for part in term) for term in plain["terms"])
         return cls(terms, {c: tuple(v) for c, v in plain["levels"].items()}, plain["states"])
 
-    def values(self, frame: pl.DataFrame) -> list[F8]:
+    def values(self, frame: pl.DataFrame, *, look: bool = True) -> list[F8]:
         """Return the values of each term.
+
+        Parameters
+        ----------
+        look
+            Whether to read the columns for values that are not finite; where their sums are to be taken, those tell.
 
         Raises
         ------
@@ -111,7 +116,7 @@ class Design:
             refuse(odd, frame.height, column, f"hold none of the {len(known)} levels of the model")
         needed = list(dict.fromkeys(itertools.chain(*self.terms)))
         made = {text: values_of(text, frame, self.states[text])[0] for text in _calculated(needed)}
-        read = run(partial(_values, frame), [p for p in needed if p.column not in made])
+        read = run(partial(_values, frame, look=look), [p for p in needed if p.column not in made])
         parts = {p: made[p.column][:, max(p.index - 1, 0)] if p.column in made else read.pop(0) for p in needed}
         return [np.ascontiguousarray(reduce(np.multiply, [parts[p] for p in term])) for term in self.terms]
 
@@ -202,13 +207,13 @@ def _parts(call: str, column: str, levels: Mapping[str, tuple[str, ...]], widths
     return [Part(column, "level", v) for v in levels[column][1:]] if column in levels else [Part(column, "number")]
 
 
-def _values(frame: pl.DataFrame, part: Part) -> F8:
+def _values(frame: pl.DataFrame, part: Part, *, look: bool) -> F8:
     column = frame[part.column]
     if part.kind == "level":
         return (column.cast(pl.String) == part.level).cast(pl.Float64).to_numpy()
     if column.dtype == pl.Boolean:
         column = column.cast(pl.Int64)
-    values = numeric(column).cast(pl.Float64).to_numpy()
+    values = numeric(column, look=look).cast(pl.Float64).to_numpy()
     if part.kind == "log":
         refuse(int((values <= 0).sum()), values.size, part.column, "have no logarithm: they are 0 or less")
         return np.asarray(np.log(values), np.float64)

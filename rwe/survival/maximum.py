@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from rwe.kernels._jit import F8
-from rwe.survival.approach import Lead, beginning
+from rwe.survival.approach import LAST, Lead, beginning
 from rwe.survival.ascent import Hill, Spot, climb, spent
 from rwe.survival.digits import refuse_vague
 from rwe.survival.linear import aliased, solve
@@ -19,7 +19,6 @@ from rwe.survival.partial import Cohort, Point, evaluate, point
 ITERATIONS = 30
 SMALL = 1e-7  # last step in standard deviations of the covariates
 LAG, FORETOLD = 1e-14, 4e-5  # step in standard errors up to which a foretold hazard serves: by events squared, by root
-LAST = 1e-8  # step in standard errors over which the information may be carried
 NEAR = 1e-6  # the same where the answer is one of many that are drawn
 
 
@@ -50,8 +49,9 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
             break
         step = solve(now.information, now.score)
         length = float(np.abs(step).max()) / max(1.0, float(np.abs(now.beta).max()))
-        if moved < lag and length < SMALL and step @ now.score < LAST**2:
-            return null, _sharp(replace(now, beta=now.beta + step))
+        gain = step @ now.score
+        if moved < lag and length < SMALL and gain < way.last**2:
+            return null, _sharp(replace(now, beta=now.beta + step) if gain < LAST**2 else now.carried(step))
     return null, _sharp(evaluate(data, climb(plain_hill(data), null.beta, names).beta))
 
 

@@ -9,7 +9,7 @@ hazard no longer moves, so is the information.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -110,6 +110,28 @@ class Point:
         carried = np.exp(-(self.at_risk[:, :-1] @ step) / self.at_risk[:, -1])
         foretold = self.occasions.hazard(self.ties[0] * carried, self.ties[1] * carried)
         return foretold if np.isfinite(foretold).all() else self.hazard
+
+    def carried(self, step: F8) -> Point:
+        """Return the point a short step further, of the information here: value and sums by occasion go along."""
+        when, at_risk, failing = self.occasions, _grown(self.at_risk, step), _grown(self.failing_tied, step)
+        of_failing = np.zeros(when.n)
+        of_failing[when.tied] = failing[:, -1]
+        ties = tie_sums(when.n_event, when.w_event, at_risk[:, -1].copy(), of_failing, float(when.efron))[:5]
+        return replace(
+            self,
+            beta=self.beta + step,
+            loglik=self.loglik + float(step @ self.score) / 2,
+            score=self.score - self.information @ step,
+            at_risk=at_risk,
+            failing_tied=failing,
+            ties=ties,
+            hazard=when.hazard(ties[0], ties[1]),
+        )
+
+
+def _grown(sums: F8, step: F8) -> F8:
+    """Return sums of r x and r a step further, to first order: r grows with the mean covariates times the step."""
+    return np.asarray(sums * np.exp(sums[:, :-1] @ step / sums[:, -1])[:, None], np.float64)
 
 
 def evaluate(data: Cohort, beta: F8) -> Point:

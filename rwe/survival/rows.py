@@ -155,7 +155,7 @@ class Rows:
         """Read the rows once; parts run at once and are merged in their order."""
         shape = (self.occasions.nowhere + 1, self.terms + 1)
         if self.by_enter is None:
-            size = max(PART // 4, 16 * shape[0], -(-self.n // PARTS))
+            size = max(PART // 4, 8 * shape[0], -(-self.n // PARTS))
             parts = run(lambda b: self._read(beta, hazard, b, np.zeros(shape), NONE, gram=gram), cuts(self.n, size))
             for part in parts[1:]:  # in place: tables are large
                 np.add(parts[0].table, part.table, out=parts[0].table)
