@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rwe.kernels._jit import F8, I8, U2, U4, f8_in, i8_in, integer, kernel, u2_in, u2_out, u4_out2
+from rwe.kernels._jit import F8, I8, U2, U4, Flags, f8_in, flags_out, i8_in, integer, kernel, u2_in, u2_out, u4_out2
 
 
 @kernel(f8_in, integer, u2_out)
@@ -35,6 +35,26 @@ def days_of_integers(x: I8, last: int, out: U2) -> int:
         top = max(top, x[i])
         out[i] = x[i]
     return -1 if bad else top
+
+
+@kernel(f8_in, flags_out)
+def flags_of_floats(x: F8, out: Flags) -> bool:
+    """Write numbers as flags; return whether all are 0 or 1."""
+    bad = 0
+    for i in range(x.size):
+        out[i] = x[i] == 1.0
+        bad |= (x[i] != 0.0) & (x[i] != 1.0)
+    return bad == 0
+
+
+@kernel(i8_in, flags_out)
+def flags_of_integers(x: I8, out: Flags) -> bool:
+    """Write integers as flags; return whether all are 0 or 1."""
+    bad = 0
+    for i in range(x.size):
+        out[i] = x[i] == 1
+        bad |= (x[i] != 0) & (x[i] != 1)
+    return bad == 0
 
 
 @kernel(i8_in, integer, integer, integer, u2_out)

@@ -72,9 +72,13 @@ def find_keys(
 
 @kernel(i8_in, i4_in, flags_in, i4_in3, integer, integer, i4_out)
 def look_up(stratum: I8, time: I4, event: Flags, table: I4, first: int, last: int, leave: I4) -> None:
-    """Fill the keys of rows at risk from the start, from a table by stratum, failure (0, 1) and day."""
-    for i in range(first, last):
-        leave[i] = table[stratum[i], np.int64(event[i]), time[i]]
+    """Fill the keys of rows at risk from the start, from a table by stratum (one: without), failure (0, 1) and day."""
+    if stratum.size:
+        for i in range(first, last):
+            leave[i] = table[stratum[i], np.int64(event[i]), time[i]]
+    else:
+        for i in range(first, last):
+            leave[i] = table[0, np.int64(event[i]), time[i]]
 
 
 @kernel(i8_in, i4_in, i8_out)

@@ -16,7 +16,7 @@ import numpy as np
 
 from rwe.kernels._jit import F8
 from rwe.survival.ascent import refuse_aliased
-from rwe.survival.column_rows import Leads
+from rwe.survival.column_rows import ColumnRows, Leads
 from rwe.survival.linear import aliased, solve
 from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
 
@@ -117,12 +117,14 @@ def _by_columns(data: Led) -> Beginning | None:
     share = data.occasions.w_event.sum() / then.occasions.w_event.sum()
     null = at_0(data)
     way = _chords(_Columns(data, part, then), null.loglik, then.beta, share * then.information)
-    last = max(LAST, _carried(data))
-    return Beginning(null, share * first.information, *way, last) if way else None
+    return Beginning(null, share * first.information, *way, _last(data)) if way else None
 
 
-def _carried(data: Cohort) -> float:
-    return CARRIED * float(np.sqrt(data.occasions.n_event.sum()))
+def _last(data: Cohort) -> float:
+    """Return the length of the last step; rows that are fetched anew for each read are read as seldom as may be."""
+    if not isinstance(data, ColumnRows):
+        return LAST
+    return max(LAST, CARRIED * float(np.sqrt(data.occasions.n_event.sum())))
 
 
 class _Tables:
@@ -153,7 +155,7 @@ class _Columns:
     """
 
     def __init__(self, data: Led, part: Cohort, shown: Point) -> None:
-        self.data, self.beta, span = data, shown.beta, data.n_days
+        self.data, self.beta, self.last, span = data, shown.beta, _last(data), data.n_days
         mine = data.occasions.stratum * span + data.occasions.day
         theirs = part.occasions.stratum * span + part.occasions.day
         at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
@@ -164,7 +166,7 @@ class _Columns:
 
     def near(self, length: float, left: float) -> bool:
         """Return whether Newton's next step is the last, to judge by what the step before has left; or none helps."""
-        return length * left < _carried(self.data) or (length < CLOSE and left > SLOW)
+        return length < CLOSE and (self.last == LAST or length * left < self.last or left > SLOW)
 
     def lead(self, beta: F8) -> Lead:
         h, g = self._foretold(beta)

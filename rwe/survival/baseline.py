@@ -56,6 +56,8 @@ def hazard_of(best: Point, scale: F8, last: I8, clock: Clock) -> Hazard:
 
 def last_followed(response: Response) -> I8:
     """Return the last day followed in each stratum."""
+    if response.strata.n == 1 and response.time.size:
+        return np.array([response.time.max()], np.int64)
     last = np.zeros(response.strata.n, np.int64)
     last_days(response.strata.code, response.time, last)
     return last

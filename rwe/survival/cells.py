@@ -94,9 +94,9 @@ def places(response: Response, code: int) -> tuple[I4, I4]:
     group = response.strata.code
     leave, enter = np.empty(n, np.int32), NOBODY
     run(lambda b: places_of_leaving(cause, code, group, n_groups, response.time, span, *b, leave), cuts(n, PART))
-    if (response.entry >= 0).any():
+    if response.late.size:
         enter, nowhere = np.empty(n, np.int32), n_groups * span
-        run(lambda b: places_of_entering(group, n_groups, response.entry, span, *b, nowhere, enter), cuts(n, PART))
+        run(lambda b: places_of_entering(group, n_groups, response.late, span, *b, nowhere, enter), cuts(n, PART))
     return leave, enter
 
 

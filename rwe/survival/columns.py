@@ -12,7 +12,7 @@ import polars as pl
 from rwe.errors import BrokenRows, DataError, DefinitionError
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
-from rwe.kernels.encode import days_of_floats, days_of_integers
+from rwe.kernels.encode import days_of_floats, days_of_integers, flags_of_floats, flags_of_integers
 
 LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
@@ -88,10 +88,22 @@ def events_of(column: pl.Series) -> Flags:
     if column.dtype == pl.Boolean:
         refuse(column.null_count(), column.len(), column.name, "have no value")
         return np.ascontiguousarray(column.to_numpy())
+    if (flags := _all_flags(column)) is not None:
+        return flags
     number = numeric(column)
     advice = "0 is censored, 1 is failed (1 and 2, as R also takes them, must be converted first)"
     refuse(int(((number != 0) & (number != 1)).sum()), number.len(), column.name, "are neither 0 nor 1", advice)
     return np.ascontiguousarray((number == 1).to_numpy())
+
+
+def _all_flags(column: pl.Series) -> Flags | None:
+    """Return a column of 0 and 1 as flags, in one read; None where another value is among them."""
+    if column.dtype not in (pl.Int64, pl.Float64) or column.null_count():
+        return None
+    values, flags = column.to_numpy(), np.empty(column.len(), np.bool_)
+    flag = flags_of_floats if column.dtype == pl.Float64 else flags_of_integers
+    fit = run(lambda bounds: flag(values[slice(*bounds)], flags[slice(*bounds)]), cuts(flags.size, BLOCK))
+    return flags if all(fit) else None
 
 
 def causes_of(column: pl.Series) -> tuple[I8, tuple[Any, ...]]:

@@ -34,8 +34,9 @@ class Response:
     ----------
     clock
         What the ticks of `time` and `entry` stand for: days, or the distinct times.
-    time, entry
-        Last tick followed and tick after which the row is at risk (-1: from the start).
+    time, late
+        Last tick followed and tick after which the row is at risk (-1: from the start); `late` is empty where all are
+        at risk from the start.
     event
         Whether the row failed on its last tick.
     cause, causes
@@ -53,7 +54,7 @@ class Response:
 
     clock: Clock
     time: I4
-    entry: I4
+    late: I4
     event: Flags
     cause: I8 | None
     causes: tuple[Any, ...]
@@ -62,6 +63,11 @@ class Response:
     strata: Levels
     cluster: I8 | None
     kept: Flags
+
+    @property
+    def entry(self) -> I4:
+        """Tick after which each row is at risk; -1: from the start."""
+        return self.late if self.late.size else np.full(self.time.size, -1, np.int32)
 
     @property
     def n_days(self) -> int:
@@ -173,7 +179,7 @@ def respond(
     return Response(
         clock=ticking,
         time=leave,
-        entry=enter,
+        late=enter,
         event=events_of(frame[event]) if event is not None else np.asarray(code) > 0,
         cause=code,
         causes=causes,
@@ -197,7 +203,7 @@ def _ticks(frame: pl.DataFrame, time: str, entry: str | None, clock: str) -> tup
         ticking, ticks = continuous(*(moments_of(column) for column in given))
         days = [np.ascontiguousarray(tick, np.int32) for tick in ticks]
     if entry is None:
-        return ticking, days[0], np.full(frame.height, -1, np.int32)
+        return ticking, days[0], np.empty(0, np.int32)
     leave, enter = days
     refuse(int((enter >= leave).sum()), frame.height, f"{time}' and '{entry}", "leave on or before the day they enter")
     return ticking, leave, enter

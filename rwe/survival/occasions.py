@@ -85,10 +85,11 @@ class Occasions:
             here = np.zeros(strata.n * span, np.int32)
             here[self.stratum * span + self.day] = 1
             table = np.cumsum(here, dtype=np.int32)
-        leave, enter = np.empty(n, np.int32), np.empty(n if (response.entry >= 0).any() else 0, np.int32)
+        leave, enter = np.empty(n, np.int32), np.empty(response.late.size, np.int32)
         if table.size and not enter.size:
             found = self._leaving(table, opening, span)
-            run(lambda b: look_up(strata.code, response.time, response.event, found, *b, leave), cuts(n, PART))
+            stratum = strata.code if strata.n > 1 else strata.code[:0]
+            run(lambda b: look_up(stratum, response.time, response.event, found, *b, leave), cuts(n, PART))
             return leave, enter
 
         def part(bounds: tuple[int, int]) -> None:
@@ -132,8 +133,8 @@ def _counted(response: Response) -> tuple[I8, F8]:
     def part(bounds: tuple[int, int]) -> DayTable:
         at, strata = slice(*bounds), response.strata
         weight = None if response.weight is None else response.weight[at]
-        rows = strata.code[at], response.time[at], response.event[at], response.entry[at], weight
-        return fold(*rows, strata.n, response.n_days)
+        late = response.late[at] if response.late.size else np.full(bounds[1] - bounds[0], -1, np.int32)
+        return fold(strata.code[at], response.time[at], response.event[at], late, weight, strata.n, response.n_days)
 
     found = merge(add, run(part, cuts(response.time.size, max(PART, -(-response.time.size // 16)))))
     return found.persons[1].ravel(), found.weights[1].ravel()

@@ -16,8 +16,8 @@ from rwe.survival.levels import Levels
 
 def some(response: Response, chosen: Flags | I4) -> Response:
     """Return the response of the rows that are flagged, or numbered."""
-    columns = {"time": response.time, "entry": response.entry, "event": response.event}
-    taken: dict[str, Any] = {name: np.ascontiguousarray(values[chosen]) for name, values in columns.items()}
+    columns = {"time": response.time, "late": response.late, "event": response.event}
+    taken: dict[str, Any] = {name: np.ascontiguousarray(v[chosen]) if v.size else v for name, v in columns.items()}
     for name in ("weight", "cluster"):
         values = getattr(response, name)
         taken[name] = None if values is None else np.ascontiguousarray(values[chosen])

@@ -217,7 +217,7 @@ def _sums(model: Model, beta: F8, hazard: F8, frame: Any, *, gram: bool) -> Sums
 
 
 def _leads(model: Model, beta: F8, hazard: F8, frame: Any) -> Leads:
-    empty = Leads(np.zeros(model.occasions.nowhere + 1), np.zeros(beta.size), 0.0)
+    empty = Leads(np.zeros(model.occasions.nowhere + 1), np.zeros(beta.size))
     return merge(add, itertools.chain([empty], _each(model, lambda rows: rows.leads(beta, hazard), frame)))
 
 
