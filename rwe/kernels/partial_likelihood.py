@@ -109,6 +109,14 @@ def tie_sums(n_event: I8, w_event: F8, at_risk: F8, failing: F8, efron: float) -
     return out
 
 
+@kernel(i8_in, f8_in2, f8_out2)
+def add_rows(at: I8, rows: F8, out: F8) -> None:
+    """Add each row to the row of `out` that `at` names."""
+    for i in range(at.size):
+        for j in range(rows.shape[1]):
+            out[at[i], j] += rows[i, j]
+
+
 @kernel(f8_in2, f8_in2, i8_in, f8_in, f8_in, f8_in, f8_out2, f8_out2)
 def add_means(at_risk: F8, failing: F8, slot: I8, u: F8, v: F8, z: F8, turned: F8, gram: F8) -> None:
     """Add u S S' - v (S E' + E S') + z E E' of each occasion to `gram` (lower triangle).

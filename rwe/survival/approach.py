@@ -18,11 +18,12 @@ from rwe.kernels._jit import F8
 from rwe.survival.ascent import refuse_aliased
 from rwe.survival.column_rows import ColumnRows, Leads
 from rwe.survival.linear import aliased, solve
-from rwe.survival.partial import Cohort, Point, at_0, evaluate, point, steps_of
+from rwe.survival.partial import Cohort, Point, at_0, evaluate, point
+from rwe.survival.steps import steps_of
 
 CLOSE = 0.1  # step in standard errors from which Newton takes over
 LAST = 1e-8  # step in standard errors over which the information may be carried
-CARRIED = 4e-9  # the same of columns, in roots of events: about the share of the information that it changes
+CARRIED = 5e-9  # step times tail of columns over which it may: about the share of the information that changes
 SLOW = 0.2  # share of a step that is left after a read from which columns are led no further
 SHOWN = 0.1  # squared step in standard errors of a sample, for each term: that of the sample itself is 1
 CHORDS = 8  # reads without the information before Newton takes over
@@ -72,15 +73,19 @@ class Beginning:
         Its information, or that of the sample in the measure of all rows.
     now, step
         A point near the maximum (or null itself) and the step from it.
-    last
-        Length in standard errors of the step that ends the way.
+    tail
+        As of `ColumnRows` where reads without the information came so near that one with it may be enough.
     """
 
     null: Point
     first: F8
     now: Point | Lead
     step: F8
-    last: float = LAST
+    tail: F8 | None = None
+
+    def ends(self, step: F8, gain: float) -> bool:
+        """Return whether the information may be carried over a step, and nothing is to be had beyond it."""
+        return gain < LAST**2 or (self.tail is not None and _reach(step, self.tail) < CARRIED)
 
 
 def beginning(data: Cohort, names: tuple[str, ...]) -> Beginning:
@@ -117,14 +122,16 @@ def _by_columns(data: Led) -> Beginning | None:
     share = data.occasions.w_event.sum() / then.occasions.w_event.sum()
     null = at_0(data)
     way = _chords(_Columns(data, part, then), null.loglik, then.beta, share * then.information)
-    return Beginning(null, share * first.information, *way, _last(data)) if way else None
+    return Beginning(null, share * first.information, *way, _tail(data)) if way else None
 
 
-def _last(data: Cohort) -> float:
-    """Return the length of the last step; rows that are fetched anew for each read are read as seldom as may be."""
-    if not isinstance(data, ColumnRows):
-        return LAST
-    return max(LAST, CARRIED * float(np.sqrt(data.occasions.n_event.sum())))
+def _tail(data: Cohort) -> F8 | None:
+    """Return the tails of columns in memory; rows that are fetched anew for each read are read as seldom as may be."""
+    return data.tail if isinstance(data, ColumnRows) else None
+
+
+def _reach(step: F8, tail: F8) -> float:
+    return float(np.sqrt(np.sum((step * tail) ** 2)))
 
 
 class _Tables:
@@ -133,7 +140,7 @@ class _Tables:
     def __init__(self, data: Cohort, null: Point) -> None:
         self.data, self.null = data, null
 
-    def near(self, length: float, _left: float) -> bool:
+    def near(self, length: float, _left: float, _step: F8) -> bool:
         """Return whether Newton's next step is the last but one."""
         return length < CLOSE
 
@@ -155,7 +162,7 @@ class _Columns:
     """
 
     def __init__(self, data: Led, part: Cohort, shown: Point) -> None:
-        self.data, self.beta, self.last, span = data, shown.beta, _last(data), data.n_days
+        self.data, self.beta, self.tail, span = data, shown.beta, _tail(data), data.n_days
         mine = data.occasions.stratum * span + data.occasions.day
         theirs = part.occasions.stratum * span + part.occasions.day
         at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
@@ -164,9 +171,10 @@ class _Columns:
         self.means = np.where(np.isfinite(means), means, 0.0)
         self.h, self.g = (np.where(theirs[at] == mine, row[at], 0.0) for row in shown.ties[:2])
 
-    def near(self, length: float, left: float) -> bool:
+    def near(self, length: float, left: float, step: F8) -> bool:
         """Return whether Newton's next step is the last, to judge by what the step before has left; or none helps."""
-        return length < CLOSE and (self.last == LAST or length * left < self.last or left > SLOW)
+        done = self.tail is None or left > SLOW or _reach(step, self.tail) * left < CARRIED
+        return length < CLOSE and done
 
     def lead(self, beta: F8) -> Lead:
         h, g = self._foretold(beta)
@@ -197,7 +205,7 @@ def _chords(way: _Tables | _Columns, least: float, start: F8, curvature: F8) -> 
         if not now.loglik >= least or not np.isfinite(step).all():
             return None
         length = float(np.sqrt(step @ now.score))
-        if way.near(length, length / before if before else np.inf):
+        if way.near(length, length / before if before else np.inf, step):
             return replace(now, hazard=way.ahead(now, step)), step
         new = way.lead(now.beta + step)
         fell, bent = now.score - new.score, curvature @ step

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from operator import add
 
@@ -14,14 +14,15 @@ import numpy as np
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import cuts, merge, run
 from rwe.kernels._jit import F8, I4, I8
-from rwe.kernels.column_moments import column_moments, gather_rows
-from rwe.kernels.column_pass import column_pass, score_pass
+from rwe.kernels.column_lead import score_pass
+from rwe.kernels.column_pass import column_pass
 from rwe.kernels.matrix import room, whole_gram
+from rwe.survival.column_values import addresses, moments_of_columns, side_by_side
 from rwe.survival.data import Response
 from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
-from rwe.survival.rows import MANY, NONE, PARTS, Rows, Sums, sampled, total
+from rwe.survival.rows import MANY, NONE, PARTS, Rows, Sums, sampled
 from rwe.survival.some import some
-from rwe.survival.standard import CACHE, FEW, held, ordered
+from rwe.survival.standard import CACHE, ordered
 
 RUN = 8  # rows that share a line of memory
 CHANGED = "the rows are read once more for this, and they are not those of the fit: fit again"
@@ -61,6 +62,9 @@ class ColumnRows:
         As of `Rows`.
     response
         Follow-up of the rows.
+    tail
+        Unit of each column over the mean distance from its middle: 1.25 of a normal one, 1 / sqrt(q) of a level that
+        the share q of the rows has. Empty where rows are a part of a cohort.
     """
 
     columns: tuple[F8, ...]
@@ -74,6 +78,7 @@ class ColumnRows:
     offset_event: float
     occasions: Occasions
     response: Response
+    tail: F8 = field(default_factory=lambda: NONE)
 
     @property
     def terms(self) -> int:
@@ -89,13 +94,14 @@ class ColumnRows:
     def rows(self) -> Rows:
         """The same rows with their covariates side by side."""
         order, by_enter = ordered(self.occasions, self.leave, self.enter, self.terms)
-        return self._rows(self._taken(NOBODY, self.n), order, by_enter)
+        return self._rows(side_by_side(self.columns, self.mean, self.scale), order, by_enter)
 
     def unchanged(self) -> bool:
         """Return whether the columns still hold what they held."""
-        weight = float(self.occasions.w_event.sum())
-        now = _moments(self.response, self.columns, self.case_weight, weight)
-        return all(np.array_equal(a, b) for a, b in zip(now, (self.mean, self.scale, self.x_event), strict=True))
+        now = moments_of_columns(self.response, self.columns, self.case_weight)
+        return all(
+            np.array_equal(a, b) for a, b in zip(now, (self.mean, self.scale, self.x_event, self.tail), strict=True)
+        )
 
     def weigh(self) -> F8:
         """Return by key the weights of the rows, their offset included."""
@@ -131,18 +137,15 @@ class ColumnRows:
         if not response.event.any():
             return None
         when = occasions(response, efron=self.occasions.efron)
-        x, offset = self._taken(chosen, chosen.size), self.offset[chosen] if self.offset.size else NONE
+        x, offset = (
+            side_by_side(self.columns, self.mean, self.scale, chosen),
+            self.offset[chosen] if self.offset.size else NONE,
+        )
         leave, enter = when.keys(response)
         failed, weight = response.event, NONE if response.weight is None else response.weight
         w = response.weights[failed]
         borne, x_event = float(w @ offset[failed]) if offset.size else 0.0, np.einsum("i,ij->j", w, x[failed])
         return Rows(x, self.mean, self.scale, leave, enter, failed, weight, offset, x_event, borne, when)
-
-    def _taken(self, chosen: I4, n: int) -> F8:
-        """Return the covariates of some rows (all where none are chosen) side by side."""
-        x = np.empty((n, self.terms))
-        run(lambda b: gather_rows(self._address, self.mean, self.scale, chosen, *b, x), cuts(n, PART // 4))
-        return x
 
     def _rows(self, x: F8, order: I4 = NOBODY, by_enter: I4 | None = None) -> Rows:
         return Rows(
@@ -194,11 +197,6 @@ def beside(data: Rows | ColumnRows) -> Rows:
     return data.rows
 
 
-def addresses(columns: Sequence[F8]) -> I8:
-    """Return where columns begin; whoever reads there keeps them alive."""
-    return np.array([column.ctypes.data for column in columns])
-
-
 def column_rows(response: Response, columns: Sequence[F8], *, efron: bool, offset: F8) -> ColumnRows:
     """Find moments and occasions of columns as they lie.
 
@@ -212,30 +210,6 @@ def column_rows(response: Response, columns: Sequence[F8], *, efron: bool, offse
     weight = NONE if response.weight is None else response.weight
     when = occasions(response, efron=efron)
     leave, enter = when.keys(response)
-    mean, scale, x_event = _moments(response, columns, weight, float(when.w_event.sum()))
+    mean, scale, x_event, tail = moments_of_columns(response, columns, weight)
     borne = float(response.weights[response.event] @ offset[response.event]) if offset.size else 0.0
-    return ColumnRows(tuple(columns), mean, scale, leave, enter, weight, offset, x_event, borne, when, response)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
-def _moments(response: Response, columns: Sequence[F8], weight: F8, failed: float) -> tuple[F8, F8, F8]:
-    """Return mean and unit of each column (as `standard.moments`), and the standardised sums over those who fail."""
-    about, sums, square, failing, away = moments_about(response, columns)
-    of_all = float(weight.sum()) if weight.size else float(response.time.size)
-    mean = about + sums / of_all
-    shift = mean - about  # what is taken off the rows: the mean as a number, not the mean itself
-    scale = held(np.sqrt(np.maximum(square / of_all - (sums / of_all) ** 2, 0.0)), np.zeros(away.size), away)
-    return mean, scale, (failing - failed * shift) / scale
-
-
-def moments_about(response: Response, columns: Sequence[F8]) -> tuple[F8, F8, F8, F8, F8]:
-    """Return by column a value amid it and, of the differences from it, the weighted sum, squares, sum of the failing.
-
-    The last are the absolute differences, unweighted: 0 where the column is constant.
-    """
-    n, weight = response.time.size, NONE if response.weight is None else response.weight
-    some_of = (np.sort(column[:: max(n // FEW, 1)]) for column in columns)
-    about = np.array([values[values.size // 2] for values in some_of])
-    parts = run(lambda b: column_moments(addresses(columns), about, weight, response.event, *b), cuts(n, PART))
-    sums, square, failing, away = total(parts).T
-    return about, sums, square, failing, away
+    return ColumnRows(tuple(columns), mean, scale, leave, enter, weight, offset, x_event, borne, when, response, tail)

@@ -24,7 +24,7 @@ from rwe.survival.gray_test import number_of
 from rwe.survival.intervals import chi_square_tail, normal_quantile
 from rwe.survival.linear import solve
 from rwe.survival.roles import Roles
-from rwe.survival.standard import matrix_of, refuse_units
+from rwe.survival.standard import refuse_units
 from rwe.survival.stream import streamed
 from rwe.survival.subdistribution import Cohort
 from rwe.survival.subdistribution_influence import moments, sandwich
@@ -152,7 +152,7 @@ def _held(frame: Any, roles: Roles, cluster: str | None, model: str | Sequence[s
     response = respond(table, cluster=cluster, **asdict(roles))
     table = table.filter(response.kept) if response.dropped else table
     plan, code = design(table, model, asked.reference), number_of(response, asked.of)
-    data = held_risks(response, code, matrix_of(plan, table), **asked.likelihood)
+    data = held_risks(response, code, plan, table, **asked.likelihood)
     notes = _notes(response.dropped, response.causes, data)
     return _fitted(data, plan, asked, notes, held=data)
 

@@ -49,8 +49,8 @@ def maximise(data: Cohort, names: tuple[str, ...]) -> tuple[Point, Point]:
             break
         step = solve(now.information, now.score)
         length = float(np.abs(step).max()) / max(1.0, float(np.abs(now.beta).max()))
-        gain = step @ now.score
-        if moved < lag and length < SMALL and gain < way.last**2:
+        gain = float(step @ now.score)
+        if moved < lag and length < SMALL and way.ends(step, gain):
             return null, _sharp(replace(now, beta=now.beta + step) if gain < LAST**2 else now.carried(step))
     return null, _sharp(evaluate(data, climb(plain_hill(data), null.beta, names).beta))
 

@@ -14,15 +14,12 @@ from typing import Protocol
 
 import numpy as np
 
-from rwe.execute import cuts, run
 from rwe.kernels._jit import F8
 from rwe.kernels.matrix import predictor, room, whole_gram
-from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, run_on, tie_sums
-from rwe.survival.digits import score_error
+from rwe.kernels.partial_likelihood import add_means, less_lived, run_back, run_on
 from rwe.survival.occasions import Occasions
 from rwe.survival.rows import Rows, Sums
-
-CROWD, SOME = 100_000, 64  # failures from which so many occasions at once are summed up
+from rwe.survival.steps import steps_of, ties_of
 
 
 class Cohort(Protocol):
@@ -119,7 +116,7 @@ class Point:
         when, at_risk, failing = self.occasions, _grown(self.at_risk, step), _grown(self.failing_tied, step)
         of_failing = np.zeros(when.n)
         of_failing[when.tied] = failing[:, -1]
-        ties = _tie_sums(when, at_risk[:, -1].copy(), of_failing)[:5]
+        ties = ties_of(when, at_risk[:, -1].copy(), of_failing)[:5]
         return replace(
             self,
             beta=self.beta + step,
@@ -166,49 +163,6 @@ def point(data: Cohort, beta: F8, hazard: F8, *, gram: bool = True) -> Point:
         information = scaled - whole_gram(square, data.terms)
     loglik = float(data.x_event @ beta) + data.offset_event - steps.logs if error < np.inf else np.nan
     return Point(beta, loglik, score, information, at_risk, failing, ties, now, when, error)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Steps:
-    """What sums of r by key say of the hazard.
-
-    Parameters
-    ----------
-    ties
-        Rows h, g, u, v, z of `tie_sums`.
-    at_risk
-        Sum of r over those at risk, by occasion.
-    logs
-        Sum of the logarithms of the risk sets.
-    error
-        Rounding error that late entries leave.
-    """
-
-    ties: F8
-    at_risk: F8
-    logs: float
-    error: float
-
-
-def steps_of(when: Occasions, r: F8) -> Steps:
-    """Return the hazard of sums of r by key."""
-    own, failing = r[: when.n].copy(), np.zeros(when.n)
-    failing[when.tied] = r[when.n : when.nowhere]
-    at_risk = (own + failing)[:, None]
-    run_back(at_risk, when.opens)
-    whole = at_risk[:, 0].copy()
-    found = _tie_sums(when, whole, failing)
-    return Steps(found[:5], whole, float(found[5].sum()), score_error(whole, when.w_event, when.opens))
-
-
-def _tie_sums(when: Occasions, at_risk: F8, failing: F8) -> F8:
-    """Return the sums of each occasion; where thousands fail together they take as long as a read of the rows."""
-
-    def part(bounds: tuple[int, int]) -> F8:
-        at = slice(*bounds)
-        return tie_sums(when.n_event[at], when.w_event[at], at_risk[at], failing[at], float(when.efron))
-
-    return np.concatenate(run(part, cuts(when.n, when.n if when.n_event.sum() < CROWD else SOME)), axis=1)
 
 
 def at_0(data: Cohort) -> Point:

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from rwe.kernels._jit import F8
+from rwe.kernels.matrix import room, whole_gram
+from rwe.kernels.partial_likelihood import add_means
 from rwe.survival.digits import score_error
 from rwe.survival.rows import Sums
 from rwe.survival.subdistribution_grid import Grid
@@ -97,8 +99,9 @@ def evaluate(data: Cohort, beta: F8, hazard: F8) -> Top:
     ties, loglik = grid.ties(at_risk[:, -1], failing[:, -1])
     h, g, u, v, z = ties
     s1, e1 = at_risk[:, :-1], failing[:, :-1]
-    mixed = np.einsum("k,ki,kj->ij", v, s1, e1)
-    second = np.einsum("k,ki,kj->ij", u, s1, s1) - mixed - mixed.T + np.einsum("k,ki,kj->ij", z, e1, e1)
+    turned, square = room(data.x_event.size)
+    add_means(at_risk, failing, np.arange(h.size), u, v, z, turned, square)
+    second = whole_gram(square, data.x_event.size)
     scale = grid.w_event.sum() / found.lived if found.lived > 0 else 1.0
     risk = at_risk[:, -1].copy()
     error = score_error(risk, grid.w_event, np.arange(risk.size) == 0) if grid.cells.late else 0.0

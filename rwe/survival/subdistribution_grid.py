@@ -15,7 +15,7 @@ import numpy as np
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.follow import Follow, follow
-from rwe.kernels.partial_likelihood import tie_sums
+from rwe.kernels.partial_likelihood import add_rows, tie_sums
 from rwe.survival.cells import ENTERED, FAILED, NOWHERE, OTHER, Cells
 from rwe.survival.clock import Clock
 
@@ -87,10 +87,14 @@ class Grid:
         n, by, late = self.days.size, self.cells, self.late
         failed = by.kind == FAILED
         own, failing = np.zeros((n + 1, table.shape[1])), np.zeros((n, table.shape[1]))
-        np.add.at(own, self.stop, table)
-        np.add.at(failing, self.stop[failed] - 1, table[failed])
+        add_rows(self.stop, table, own)
+        add_rows(self.stop[failed] - 1, table[failed], failing)
         stay = np.zeros((self.keep.shape[0], n + 1, table.shape[1]))
-        np.add.at(stay, (by.group[late], self.stop[late]), self.boost[:, None] * table[late])
+        add_rows(
+            by.group[late] * (n + 1) + self.stop[late],
+            self.boost[:, None] * table[late],
+            stay.reshape(-1, table.shape[1]),
+        )
         after = np.cumsum(own[::-1], axis=0)[::-1][1:]
         return after + np.einsum("ck,ckj->kj", self.keep, np.cumsum(stay, axis=1)[:, :n]), failing
 

@@ -17,7 +17,7 @@ from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.broken import attempt
 from rwe.survival.clock import Clock
-from rwe.survival.column_rows import moments_about
+from rwe.survival.column_values import moments_about
 from rwe.survival.columns import refuse
 from rwe.survival.data import Response
 from rwe.survival.design import Design, design, levelled
