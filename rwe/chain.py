@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rwe.errors import MachineError, TornStore
 Mark = tuple[int, int, int]  # inode, bytes, time of the last change
 START = "0" * 64
 _MARK = b',"hash":"'
+_CHAINS = 16  # remembered, of a few kilobytes an entry
 _TAIL = len(_MARK) + 64 + len(b'"}')
 
 
@@ -103,9 +104,10 @@ class Chain:
         """Return the entries, the bytes they take, and the bytes of a torn last line."""
         with on_disk(self.path):
             data = self.path.read_bytes() if self.path.exists() else b""
-        *lines, rest = data.split(b"\n")
-        entries: list[Entry] = []
-        for seq, line in enumerate(lines, start=1):
+        known = _known.take(self.path, data)
+        *lines, rest = data[known.size :].split(b"\n")
+        entries = known.entries.copy()
+        for seq, line in enumerate(lines, start=len(entries) + 1):
             entry = _parse(line, seq, entries[-1].hash if entries else START)
             if entry is None:
                 raise TornStore(f"{self.path}: entry {seq} is damaged, out of order or missing; restore this file")
@@ -113,7 +115,8 @@ class Chain:
         if _parse(rest[:-1], len(entries) + 1, entries[-1].hash if entries else START):
             # a whole line and one byte more: no write that was cut off leaves that, a changed line end does
             raise TornStore(f"{self.path}: the end of entry {len(entries) + 1} is damaged; restore this file")
-        return entries, len(data) - len(rest), len(rest)
+        _known.keep(self.path, data[: len(data) - len(rest)], entries, known)
+        return entries.copy(), len(data) - len(rest), len(rest)
 
     def _write(self, last: Entry | None, payload: Mapping[str, Any]) -> Entry:
         seq, prev = (last.seq + 1, last.hash) if last else (1, START)
@@ -165,6 +168,38 @@ class Growing:
         if torn:
             os.truncate(path, sound)
             self._last = self._chain._write(self._last, {"kind": "repair", "dropped_bytes": torn})
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The beginning of a chain that was read and found whole: its bytes, their sha256, its entries."""
+
+    size: int = 0
+    sha256: bytes = b""
+    entries: list[Entry] = field(default_factory=list)
+
+
+class _Known:
+    """What this process has read of chains, so that it parses no line twice; its bytes are hashed each time."""
+
+    def __init__(self) -> None:
+        self._reads: dict[Path, _Read] = {}
+
+    def take(self, path: Path, data: bytes) -> _Read:
+        """Return what is known of the beginning of a chain, if that holds the same bytes still."""
+        known = self._reads.pop(path, _Read())
+        same = known.size <= len(data) and hashlib.sha256(memoryview(data)[: known.size]).digest() == known.sha256
+        return known if same else _Read()
+
+    def keep(self, path: Path, data: bytes, entries: list[Entry], was: _Read) -> None:
+        """Remember a chain; of many, those that were read last."""
+        same = was.size == len(data)
+        self._reads[path] = was if same else _Read(len(data), hashlib.sha256(data).digest(), entries)
+        if len(self._reads) > _CHAINS:
+            del self._reads[next(iter(self._reads))]
+
+
+_known = _Known()
 
 
 def _mark(path: Path) -> Mark:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rwe.kernels._jit import U1, U4, U8, array_in, integer, kernel, u1_in, u1_out, u4_in, u4_out, word
+from rwe.kernels._jit import U1, U4, U8, array_in, integer, kernel, u1_in, u1_out, u4_in, u4_out, u8_out, word
 
 u8_in = array_in(word)
 
@@ -38,3 +38,29 @@ def put(hashes: U8, first: int, end: int, upper: U4, lower: U1) -> None:
         while upper[place] and not (upper[place] == kept and lower[place] == more):
             place = (place + one) & last
         upper[place], lower[place] = kept, more
+
+
+@kernel(u8_in, u8_in, u8_out)
+def hash_texts(offsets: U8, text: U8, out: U8) -> None:
+    """Fill a hash of each text, the same on every machine: the finaliser of SplitMix64 over its length and words.
+
+    Parameters
+    ----------
+    offsets, text
+        As `rwe.buffers.text_words` gives them.
+    """
+    one, seven, bits = np.uint64(1), np.uint64(7), np.uint64(64)
+    for i in range(np.uint64(out.size)):
+        length = offsets[i + one] - offsets[i]
+        place, shift = offsets[i] >> np.uint64(3), (offsets[i] & seven) << np.uint64(3)
+        said = length
+        for j in range((length + seven) >> np.uint64(3)):
+            piece = text[place + j] >> shift | (text[place + j + one] << one) << (bits - one - shift)
+            left = (length - (j << np.uint64(3))) << np.uint64(3)
+            if left < bits:
+                piece &= (one << left) - one
+            said = (said ^ piece) + np.uint64(0x9E3779B97F4A7C15)
+            said = (said ^ (said >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            said = (said ^ (said >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            said ^= said >> np.uint64(31)
+        out[i] = said

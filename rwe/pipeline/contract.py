@@ -167,7 +167,6 @@ class Contract:
     def _fold_read(self, entry: Mapping[str, Any]) -> None:
         for name, plain in entry["columns"].items():
             self._kept.setdefault(name, Seen()).grow(plain)
-        self._seen = deepcopy(self._kept)
         self._covered, self.whole = entry["commit"], self.whole or entry["whole"]
         self._aside = None if entry["whole"] else self._aside
         self.since_compared += 1
@@ -218,6 +217,7 @@ def contract(store: Store, site: str, name: str, stream: Stream, key: bytes) -> 
         for entry in opened.log.entries():
             if entry.payload["kind"] != "repair":
                 opened._fold(entry.payload)
+        opened._seen = deepcopy(opened._kept)
         yield opened
     finally:
         lock.release()

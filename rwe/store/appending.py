@@ -18,7 +18,8 @@ from rwe.ports import Cursor
 from rwe.store import delta_log
 from rwe.store.as_of import scan
 from rwe.store.commit import write_files
-from rwe.store.keys import Keys
+from rwe.store.key_file import EVERY, keep, recalled
+from rwe.store.keys import MOST, Keys, key_hashes
 from rwe.store.rows import News, check_same, hashed, news, schema_of, type_names
 from rwe.store.seal import Seal, seal_log, verify, write_seal
 
@@ -80,6 +81,8 @@ class Appending:
 
     def _news(self, rows: pl.DataFrame, known: _Known, *, whole: bool) -> News:
         plain = not whole and bool((rows["_op"] == "upsert").all())
+        if plain and known.keys is None and known.many:
+            self._recall(known)
         if plain and known.all_new(rows["_key"]):
             return News(rows, rows.height, 0, 0)
         verify(self._table.folder, known.seals)
@@ -89,6 +92,18 @@ class Appending:
                 return News(rows, rows.height, 0, 0)
         known.looked = True
         return news(rows, scan(self._table.folder, known.seals), whole=whole)
+
+    def _recall(self, known: _Known) -> None:
+        """Learn the keys from what is kept of them and the commits since; keep them anew where those are many."""
+        folder, was = self._table.folder, recalled(self._table.folder)
+        since, hashes = known.seals[was.through + 1 :], []
+        verify(folder, since)
+        for part in scan(folder, [known.seals[0], *since]).select("_key").collect_batches(chunk_size=1 << 18):
+            hashes.append(key_hashes(part["_key"]))
+            was.keys.put(hashes[-1])
+        known.keys = was.keys
+        if len(since) >= EVERY:
+            keep(folder, self._log, was, hashes, known.seals[-1].commit)
 
 
 @dataclass(slots=True)
@@ -104,6 +119,11 @@ class _Known:
         self.batches = {seal.batch for seal in self.seals}
         if not any(seal.rows for seal in self.seals):
             self.keys = Keys()
+
+    @property
+    def many(self) -> bool:
+        """Whether the commits are so many that their keys are worth keeping, and the keys not too many."""
+        return len(self.seals) > EVERY and sum(seal.rows for seal in self.seals) <= MOST
 
     def all_new(self, keys: pl.Series) -> bool:
         return self.keys is not None and not self.keys.full and not self.keys.may_hold(keys)

@@ -11,6 +11,7 @@ still be read as of then, without the person.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ import polars as pl
 from rwe.chain import fsync, on_disk
 from rwe.store.commit import write_file
 from rwe.store.delta_log import METADATA, add_line
+from rwe.store.key_file import leftover_keys
 from rwe.store.seal import Seal, SealedFile, erasing, log_file, seal_log, sha256
 
 Traces = Mapping[str, Iterable[str | int]]
@@ -148,9 +150,11 @@ def finish(folder: Path, seals: list[Seal]) -> None:
 
 
 def leftovers(folder: Path, seals: Iterable[Seal]) -> list[Path]:
-    """Return data files, staging files and checkpoints under a table that no seal names."""
-    sealed = {folder / file.path for seal in seals for file in seal.files}
-    data = {path for path in folder.rglob("*.parquet*") if path.is_file()} - sealed
-    log = folder / "_delta_log"
-    scraps = {path for path in log.glob("*") if path.is_file() and not path.name.endswith(".json")}
-    return sorted(data | scraps | set(log.glob("_commit_*")) | set(log.glob("*.tmp")))
+    """Return data files, staging files, checkpoints and files of keys under a table that no seal names."""
+    sealed = {f"{folder}/{file.path}" for seal in seals for file in seal.files}
+    log, found = f"{folder}/_delta_log", set[str]()
+    for place, _, names in os.walk(folder):
+        found |= {f"{place}/{name}" for name in names if ".parquet" in name}
+        if place == log:
+            found |= {f"{place}/{name}" for name in names if name.startswith("_commit_") or not name.endswith(".json")}
+    return sorted({Path(path) for path in found - sealed} | leftover_keys(folder))

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rwe.kernels.key_set import meets, put
+from rwe.buffers import text_words
+from rwe.kernels.key_set import hash_texts, meets, put
 
 _FIRST = 1 << 20  # places of the first set; each further one has twice as many
-_MOST = 49_000_000  # keys, in 330 MB: beyond that every append looks into the table
+MOST = 49_000_000  # keys, in 330 MB: beyond that every append looks into the table
 
 
 class Keys:
@@ -35,7 +36,11 @@ class Keys:
 
     def add(self, keys: pl.Series) -> None:
         """Remember keys."""
-        hashes, done = _hashes(keys), 0
+        self.put(key_hashes(keys))
+
+    def put(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Remember keys by their hashes."""
+        done = 0
         while done < hashes.size:
             if not self._sets or not self._sets[-1].room:
                 self._sets.append(_set(_FIRST << len(self._sets)))
@@ -43,13 +48,13 @@ class Keys:
 
     def may_hold(self, keys: pl.Series) -> bool:
         """Tell whether any of these keys may have been added."""
-        asked = _hashes(keys)
+        asked = key_hashes(keys)
         return any(meets(one.upper, one.lower, asked) for one in self._sets)
 
     @property
     def full(self) -> bool:
         """Whether there are more keys than memory should be given to."""
-        return sum(one.taken for one in self._sets) > _MOST
+        return sum(one.taken for one in self._sets) > MOST
 
 
 @dataclass(slots=True)
@@ -76,5 +81,8 @@ def _set(places: int) -> _Set:
     return _Set(np.zeros(places, np.uint32), np.zeros(places, np.uint8))
 
 
-def _hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
-    return np.ascontiguousarray(keys.hash().to_numpy())
+def key_hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
+    """Return the hash of each key, the same on every machine."""
+    out = np.empty(keys.len(), np.uint64)
+    hash_texts(*text_words(keys), out)
+    return out

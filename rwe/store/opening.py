@@ -12,6 +12,7 @@ counts as not landed, so that the next run brings it again.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,15 +25,18 @@ from rwe.store.delta_log import METADATA
 from rwe.store.erase import finish, leftovers
 from rwe.store.seal import Seal, erasing, log_file, read_seals, seal_log, sha256, write_seal
 
-_VERSION = re.compile(r"(\d{20})\.json")
-_OURS = re.compile(r"part-\d{8}-[0-9a-f]{12}\.parquet|part-.*\.parquet#\d+$|_commit_")
+_VERSION = re.compile(r"\d{20}\.json")
+_OURS = re.compile(r"part-\d{8}-[0-9a-f]{12}\.parquet|part-.*\.parquet#\d+$|_commit_|keys-\d{8}-[0-9a-f]{12}\.u64")
 
 
 def newest_commit(folder: Path) -> int:
     """Return the number of the newest commit in the Delta log, sealed or not; -1 if there is none."""
     log = folder / "_delta_log"
-    names = (_VERSION.fullmatch(path.name) for path in log.iterdir()) if log.is_dir() else iter(())
-    return max((int(match[1]) for match in names if match), default=-1)
+    if not log.is_dir():
+        return -1
+    with os.scandir(log) as found:
+        newest = max(filter(_VERSION.fullmatch, (one.name for one in found)), default="")  # all are of one length
+    return int(newest.partition(".")[0]) if newest else -1
 
 
 def look(folder: Path) -> tuple[list[Seal], bool]:

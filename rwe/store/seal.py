@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rwe.chain import Chain, Growing, on_disk
+from rwe.chain import Chain, Entry, Growing, on_disk
 from rwe.errors import TornStore
 from rwe.ports import Cursor
 
 CREATE = "create"
+_TABLES = 16  # whose seals a process remembers
+_folded: dict[Path, tuple[int, str, tuple[Seal, ...]]] = {}  # entries of a log, the hash of the last, what they say
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,29 @@ def read_seals(folder: Path) -> list[Seal]:
     TornStore
         If the log is damaged or a seal is missing from the row.
     """
-    seals: list[Seal] = []
-    for entry in seal_log(folder).entries():
-        if "commit" in entry.payload:
-            seals.append(Seal.of(entry.payload, log_sha256=entry.payload["log_sha256"], utc=entry.utc))
-        for lesser in entry.payload.get("commits", ()):
-            files = tuple(SealedFile(*file) for file in lesser["files"])
-            was = seals[lesser["commit"]]
-            seals[was.commit] = replace(was, rows=lesser["rows"], files=files, log_sha256=lesser["log_sha256"])
+    entries, log = seal_log(folder).entries(), seal_log(folder).path
+    done, last, known = _folded.pop(log, (0, "", ()))
+    if done > len(entries) or (done and entries[done - 1].hash != last):
+        done, known = 0, ()
+    seals = list(known)
+    for entry in entries[done:]:
+        _fold(seals, entry)
     if [seal.commit for seal in seals] != list(range(len(seals))):
         raise TornStore(f"{folder}: the seals do not number the commits one by one; restore _seal/log.jsonl")
+    if entries:
+        _folded[log] = len(entries), entries[-1].hash, tuple(seals)
+        if len(_folded) > _TABLES:
+            del _folded[next(iter(_folded))]
     return seals
+
+
+def _fold(seals: list[Seal], entry: Entry) -> None:
+    if "commit" in entry.payload:
+        seals.append(Seal.of(entry.payload, log_sha256=entry.payload["log_sha256"], utc=entry.utc))
+    for lesser in entry.payload.get("commits", ()):
+        files = tuple(SealedFile(*file) for file in lesser["files"])
+        was = seals[lesser["commit"]]
+        seals[was.commit] = replace(was, rows=lesser["rows"], files=files, log_sha256=lesser["log_sha256"])
 
 
 def write_seal(log: Chain | Growing, seal: Seal, log_sha256: str) -> Seal:

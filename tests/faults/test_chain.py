@@ -104,3 +104,13 @@ def test_a_changed_line_end_of_the_last_entry_is_damage_and_a_missing_one_is_a_t
     chain.path.write_bytes(text[:-1] + b"\x0b")
     with pytest.raises(TornStore, match="end of entry 2"):
         chain.entries()
+
+
+def test_a_chain_that_was_read_before_is_refused_when_its_beginning_changes(tmp_path: Path) -> None:
+    chain = _chain(tmp_path)
+    chain.entries()
+
+    chain.path.write_bytes(chain.path.read_bytes().replace(b'"n":2', b'"n":7'))
+
+    with pytest.raises(TornStore, match="entry 3 "):
+        chain.entries()
