@@ -8,28 +8,33 @@ values give equal tokens within a domain and say nothing without the key. What l
 - the person number of one source, in that source's own domain;
 - the national number, in the domain shared by all sources, whole and with each neighbouring pair of
   digits masked: one wrong digit, or two swapped, leave at least one masked token equal;
-- the parts of the name in Latin letters, alone and with the birth date.
+- the birth date, whole, without its day, its month or its year, and with day and month in either order;
+- the parts of the name in Latin letters; and, together with the birth date, the whole name with each letter left
+  out: one letter wrong, missing or too many leaves at least one of these equal. Such a token meets only those of
+  people born on the same day, so it says nothing of how common a name is.
 
-The year of birth stays. An identifier that is empty or holds a NUL gets no token; the rows of such a
-person are counted when they are harmonised.
+The year of birth stays, and what the national number says of itself (`rwe.national.national_says`). An identifier
+that is empty or holds a NUL gets no token; the rows of such a person are counted when they are harmonised.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import chain
 
 import numpy as np
 import polars as pl
 
 from rwe.buffers import in_lists
+from rwe.national import national_says
 from rwe.recall import Recall
 from rwe.spec.source import Column
 from rwe.tokens import tokens
 
-NATIONAL, NAME = "national", "name"
+NATIONAL, NAME, BIRTH = "national", "name", "birth"
+NEAR_HEX = 16  # 64 bits tell apart the names of people born on one day
 _MASK = "\x00\x00"
 _KEPT = r"^[!-`{-~]+$"  # printable, without space and small letters: `normalise` gives these back
 _TEXTS = pl.List(pl.String())
@@ -71,8 +76,9 @@ def pseudonymise(
     -------
     pl.DataFrame
         The other columns, then as the roles say ``person_token`` (text), ``national_token`` (text),
-        ``national_masked`` (list of text), ``name_tokens`` (list of text, sorted, each once) and
-        ``birth_year`` (Int32).
+        ``national_masked`` (list of text), ``national_says`` (text), ``birth_year`` (Int32), ``birth_tokens`` (list
+        of five texts: the whole date, then without day, month, year, then with day and month in either order),
+        ``name_tokens`` and ``name_near`` (lists of text, sorted, each once).
 
     Examples
     --------
@@ -83,10 +89,12 @@ def pseudonymise(
     """
     raw = [name for name, column in columns.items() if column.role]
     known = people or person_tokens(key, domain)
-    made = [_ROLES[column.role](rows[name], key, known) for name, column in columns.items() if column.role in _ROLES]
+    births = next((rows[name] for name in raw if columns[name].role == "birth_date"), None)
+    made = [
+        _ROLES[column.role](rows[name], key, known, births) for name, column in columns.items() if column.role in _ROLES
+    ]
     names = [name for name in raw if columns[name].role == "name"]
-    births = [rows[name] for name in raw if columns[name].role == "birth_date"]
-    parts = [_name_tokens(rows.select(names), births, key)] if names else []
+    parts = _names(rows.select(names), births, key) if names else []
     return rows.drop(raw).with_columns(*chain.from_iterable(made), *parts)
 
 
@@ -153,41 +161,75 @@ def _hidden(text: str) -> list[str]:
     return [f"{text[:i]}{_MASK}{text[i + 2 :]}" for i in pairs]
 
 
-def _person(numbers: pl.Series, _key: bytes, people: Recall) -> list[pl.Series]:
+def _person(numbers: pl.Series, _key: bytes, people: Recall, _births: pl.Series | None) -> list[pl.Series]:
     return [people(numbers.cast(pl.String)).alias("person_token")]
 
 
-def _national(numbers: pl.Series, key: bytes, _people: Recall) -> list[pl.Series]:
-    known = _normalised(numbers)
-    whole = tokens(key, NATIONAL, known)
-    return [whole.alias("national_token"), _masked(key, known).alias("national_masked")]
+def _national(column: pl.Series, key: bytes, _people: Recall, births: pl.Series | None) -> list[pl.Series]:
+    numbers = _normalised(column)
+    whole, masked = tokens(key, NATIONAL, numbers), _masked(key, numbers)
+    says = national_says(numbers, births)
+    return [whole.alias("national_token"), masked.alias("national_masked"), says.alias("national_says")]
 
 
-def _birth(days: pl.Series, _key: bytes, _people: Recall) -> list[pl.Series]:
-    return [days.dt.year().cast(pl.Int32).alias("birth_year")]
+def _birth(days: pl.Series, key: bytes, _people: Recall, _births: pl.Series | None) -> list[pl.Series]:
+    year, month, day = (days.dt.to_string(part) for part in ("%Y", "%m", "%d"))
+    parts = pl.DataFrame({"y": year, "m": month, "d": day}).with_columns(
+        low=pl.min_horizontal("m", "d"), high=pl.max_horizontal("m", "d")
+    )
+    spelled = ("{y}-{m}-{d}", "{y}-{m}-", "{y}--{d}", "-{m}-{d}", "{y}/{low}/{high}")
+    texts = [_spelled(parts, form) for form in spelled]
+    made = pl.DataFrame([tokens(key, BIRTH, text).alias(str(i)) for i, text in enumerate(texts)])
+    together = made.select(pl.when(days.is_not_null()).then(pl.concat_list(pl.all())).alias("birth_tokens"))
+    return [days.dt.year().cast(pl.Int32).alias("birth_year"), together.to_series()]
 
 
-_ROLES: dict[str | None, Callable[[pl.Series, bytes, Recall], list[pl.Series]]] = {
+def _spelled(parts: pl.DataFrame, form: str) -> pl.Series:
+    names = re.findall(r"{(\w+)}", form)
+    return parts.select(pl.format(re.sub(r"{\w+}", "{}", form), *names)).to_series()
+
+
+_ROLES: dict[str | None, Callable[[pl.Series, bytes, Recall, pl.Series | None], list[pl.Series]]] = {
     "person": _person,
     "national_id": _national,
     "birth_date": _birth,
 }
 
 
-def _name_tokens(names: pl.DataFrame, births: Sequence[pl.Series], key: bytes) -> pl.Series:
-    days = births[0].dt.to_string("%Y-%m-%d") if births else pl.Series([None] * names.height, dtype=pl.String())
-    parts = pl.concat([_parts(name, days) for name in names])
-    born = pl.select(pl.concat_str(parts["part"], pl.lit("\0"), parts["day"])).to_series()
+def _names(names: pl.DataFrame, births: pl.Series | None, key: bytes) -> list[pl.Series]:
+    """Return the tokens of the parts of each row's names, and of the whole name but one letter with the birth date."""
+    parts = pl.concat([_parts(name) for name in names]).unique().sort("row", "part")
     alone = parts.select("row", token=tokens(key, NAME, parts["part"]))
-    dated = parts.select("row", token=tokens(key, f"{NAME}/birth", born))
-    each = pl.concat([alone, dated]).drop_nulls().unique().sort("row", "token")
-    counts = np.bincount(each["row"].to_numpy(), minlength=names.height)
-    return in_lists(each["token"], pl.Series(counts)).alias("name_tokens")
+    made = [_gathered(alone, names.height).alias("name_tokens")]
+    days = (
+        births.dt.to_string("%Y-%m-%d") if births is not None else pl.Series([None] * names.height, dtype=pl.String())
+    )
+    whole = parts.group_by("row", maintain_order=True).agg(pl.col("part").str.join(" ").alias("name"))
+    dated = whole.with_columns(day=days.gather(whole["row"])).drop_nulls("day")
+    short = pl.concat([dated, _shortened(dated)])
+    texts = short.select(pl.concat_str("name", pl.lit("\0"), "day")).to_series()
+    near = short.select("row", token=tokens(key, f"{NAME}/near", texts).str.slice(0, NEAR_HEX))
+    return [*made, _gathered(near, names.height).alias("name_near")]
 
 
-def _parts(name: pl.Series, days: pl.Series) -> pl.DataFrame:
-    """Return the parts of the names of a column, with the row and the birth date of each."""
+def _shortened(names: pl.DataFrame) -> pl.DataFrame:
+    """Return each name once for each of its letters, without it."""
+    place, name = pl.col("place").cast(pl.Int64), pl.col("name")
+    each = names.with_columns(place=pl.int_ranges(name.str.len_chars())).explode("place").drop_nulls("place")
+    without = pl.concat_str(name.str.slice(0, place), name.str.slice(place + 1))
+    return each.with_columns(without.alias("name")).drop("place")
+
+
+def _gathered(each: pl.DataFrame, height: int) -> pl.Series:
+    """Return the tokens of each row as a list, sorted, each once."""
+    each = each.unique().sort("row", "token")
+    counts = np.bincount(each["row"].to_numpy(), minlength=height)
+    return in_lists(each["token"], pl.Series(counts))
+
+
+def _parts(name: pl.Series) -> pl.DataFrame:
+    """Return the parts of the names of a column, with the row of each."""
     spelled = name.drop_nulls().unique()
     found = pl.DataFrame({"name": spelled, "part": pl.Series(map(name_parts, spelled), dtype=_TEXTS)})
-    rows = pl.DataFrame({"name": name, "day": days, "row": range(name.len())})
-    return rows.join(found, on="name").explode("part").drop_nulls("part").select("row", "part", "day")
+    rows = pl.DataFrame({"name": name, "row": range(name.len())})
+    return rows.join(found, on="name").explode("part").drop_nulls("part").select("row", "part")

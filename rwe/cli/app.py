@@ -35,6 +35,7 @@ STORE = {
     "as-of": "rwe.cli.store:as_of",
     "erase": "rwe.cli.store:erase",
 }
+LINK = {name: f"rwe.cli.link:{name}" for name in ("show", "decide", "undo", "decisions")}
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
 SELFTEST["canary"] = "rwe.cli.canary:canary"
 SERVE = {name: f"rwe.cli.serve:{name}" for name in ("intake", "token", "tokens", "revoke")}
@@ -47,6 +48,7 @@ def build() -> App:
     app.command(_group("schedule", SCHEDULE, prefix="schedule."))
     app.command(_group("serve", SERVE, prefix="serve."))
     app.command(_group("store", STORE, prefix="store."))
+    app.command(_group("link", LINK, prefix="link."))
     app.command(_group("selftest", SELFTEST, prefix="selftest."))
     return app
 

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the rows of a hospital to people in the common model, with the account of every row."""
 
-from rwe.harmonise.run import Harmonised, harmonise
+from rwe.harmonise.run import Harmonised, harmonise, person_rows
 
-__all__ = ["Harmonised", "harmonise"]
+__all__ = ["Harmonised", "harmonise", "person_rows"]

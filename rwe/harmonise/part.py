@@ -75,6 +75,14 @@ class Work:
         _check(tables)
         return Part(tables, accounting.tally(ledgers))
 
+    def sexes(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return ``_key`` and ``sex``, its concept, of the rows of the person stream that make a person."""
+        rows = self._numbered(rows, self.mapping.person[0]).with_columns(
+            _person=pl.col(OWN), _rule=pl.lit(None, pl.String)
+        )
+        made = make(rows, self._record(*self.mapping.person), self.known)
+        return made.rows.select(pl.col("_source_key").alias("_key"), pl.col("gender_concept_id").alias("sex"))
+
     def _numbered(self, rows: pl.DataFrame, stream: str) -> pl.DataFrame:
         """Add the number of each row and its part of the ids."""
         ids = row_ids(self.site, stream, rows["_key"])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who a person is: one id for all rows of one national number, or a named reason why not."""
+"""Who a person is: one id for all rows of one national number, or as linked, or a named reason why not."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rwe.spec.source import Stream
 
 NUMBER, NATIONAL = "person_token", "national_token"
 OWN = "_own"  # the id that a row of the person stream gives itself
+LINKED = "_linked"  # the id that linking gave it, where the rows of several hospitals were linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class Identities:
 
 
 def own_id(columns: list[str]) -> pl.Expr:
-    """Return the id that a row of the person stream gives itself: from the national number, else the hospital's."""
+    """Return the id of a row of the person stream: as linked, else from the national number, else the hospital's."""
+    if LINKED in columns:
+        return pl.col(LINKED)
     tokens = [name for name in (NATIONAL, NUMBER) if name in columns]
     return person_id(pl.coalesce(tokens))
 
@@ -54,7 +57,8 @@ def identities(rows: pl.LazyFrame, stream: str) -> Identities:
     columns = rows.collect_schema().names()
     token = pl.coalesce([name for name in (NATIONAL, NUMBER) if name in columns])
     told = rows.select(NUMBER, token=token, _person=own_id(columns)).collect(engine="streaming")
-    check_ids(told.select("token", "_person"), stream)
+    if LINKED not in columns:
+        check_ids(told.select("token", "_person"), stream)
     pairs = told.select(NUMBER, "_person").drop_nulls().unique().sort(NUMBER, "_person")
     two = pairs.filter(pl.col(NUMBER).is_duplicated())["_person"].unique()
     return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two)

@@ -13,7 +13,7 @@ from rwe.cdm import Cdm
 from rwe.harmonise import landed, remarks
 from rwe.harmonise.codes import meanings
 from rwe.harmonise.part import Work
-from rwe.harmonise.people import identities
+from rwe.harmonise.people import LINKED, identities
 from rwe.spec.mapping import Mapping as SourceMapping
 
 
@@ -48,7 +48,11 @@ class Harmonised:
 
 
 def harmonise(
-    landing: landed.Landing, mapping: SourceMapping, site: str, domains: Mapping[int, str] | None = None
+    landing: landed.Landing,
+    mapping: SourceMapping,
+    site: str,
+    domains: Mapping[int, str] | None = None,
+    persons: pl.DataFrame | None = None,
 ) -> Harmonised:
     """Bring the rows of one hospital into OMOP CDM 5.4.
 
@@ -62,6 +66,9 @@ def harmonise(
         Name of the hospital; a part of the ids of events.
     domains
         Domains of OMOP by concept, as far as a vocabulary says them: a record goes only where its concept belongs.
+    persons
+        Whose each row of the person stream is (``_key``, ``person_id``), as `rwe.link` found it; where None, rows of
+        one national number are one person.
 
     Raises
     ------
@@ -69,6 +76,8 @@ def harmonise(
         If a stream is missing, a key stands twice, tokens collide, or the account does not add up.
     """
     work = Work(site, mapping, meanings(mapping, domains or {}))
+    if persons is not None:
+        landing = _linked(landing, mapping.person[0], persons)
     who = identities(landed.stream_of(landing, mapping.person[0]), mapping.person[0])
     plans = {name: landed.read(landing, name, mapping, who) for name in mapping.source.streams}
     part = work.part(dict(zip(plans, pl.collect_all(plans.values()), strict=True)), who)
@@ -76,4 +85,28 @@ def harmonise(
         Cdm({name: table.lazy() for name, table in part.tables.items()}, part.tally.account),
         part.tally.rejected,
         remarks.shares(part.tally.codes),
+    )
+
+
+def _linked(landing: landed.Landing, stream: str, persons: pl.DataFrame) -> landed.Landing:
+    """Return the landing with whose each row of the person stream is."""
+    whose = persons.lazy().select("_key", pl.col("person_id").alias(LINKED))
+    rows = landed.stream_of(landing, stream).join(whose, on="_key", how="left", validate="m:1")
+    return {**landing, stream: rows}
+
+
+def person_rows(landing: landed.Landing, mapping: SourceMapping, site: str) -> pl.DataFrame:
+    """Return the rows of the person stream with ``sex``, the concept of what stands there; null where none was made.
+
+    Raises
+    ------
+    DataError
+        As `harmonise`.
+    """
+    stream = mapping.person[0]
+    who = identities(landed.stream_of(landing, stream), stream)
+    rows = landed.read(landing, stream, mapping, who).collect()
+    sexes = Work(site, mapping, meanings(mapping, {})).sexes(rows)
+    return (
+        landed.stream_of(landing, stream).drop("sex", strict=False).join(sexes.lazy(), on="_key", how="left").collect()
     )

@@ -38,18 +38,20 @@ class Aligned:
     tables: dict[str, int]
 
 
-def align(source: Source, store: Store, domains: Mapping[int, str]) -> Aligned:
+def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.DataFrame) -> Aligned:
     """Harmonise the landing rows of one hospital and append what changed to the common model.
 
     All people are harmonised each time, because the account must cover every landed row; the store
     keeps only the rows that say something new, and deletes those that are no more. `domains` are those of the
-    mapping's concepts, as far as known.
+    mapping's concepts, as far as known; `persons` those of the hospital (`rwe.pipeline.linking`).
     """
     site, streams = source.site.site, source.mapping.source.streams
     landing = {name: landing_table(store, site, name) for name in streams}
     commits = {name: table.commit for name, table in landing.items()}
-    made = harmonise({name: _known(table) for name, table in landing.items()}, source.mapping, site, domains)
-    batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields)).encode()).hexdigest()[:32]
+    rows = {name: _known(table) for name, table in landing.items()}
+    made = harmonise(rows, source.mapping, site, domains, persons)
+    whose = persons.sort("_key").write_csv()
+    batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields, whose)).encode()).hexdigest()[:32]
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
     for name, table in tables.items():
         table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)

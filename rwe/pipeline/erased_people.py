@@ -15,6 +15,7 @@ from rwe.chain import Chain
 from rwe.store import Store
 
 TOKENS = ("person_token", "national_token")
+LINKS = "links/person"  # the table that says which rows of which hospitals are one person's
 
 
 def barred(store: Store, key: bytes) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -26,11 +26,12 @@ from rwe.errors import Busy, DataError
 from rwe.identity import pseudonymise
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.erased_files import clear_exports, clear_runs
-from rwe.pipeline.erased_people import TOKENS, chain_of, reference, references_of
+from rwe.pipeline.erased_people import LINKS, TOKENS, chain_of, reference, references_of
 from rwe.spec.source import Column
 from rwe.store import Store, Table
 
 NOTE = "erasing.json"
+_TIES = (*TOKENS, "person_id")
 _ID_DIGITS = 15  # the first 60 bits of a token: the id of a person in the common model
 
 
@@ -110,12 +111,15 @@ def find(tokens: Iterable[str], home: Path) -> Person:
 
 
 def _closed(known: set[str], tables: list[Table]) -> tuple[set[str], set[str]]:
-    """Return the hospital numbers and national numbers that hang together with the known tokens."""
+    """Return the hospital numbers and national numbers that hang together with the known tokens.
+
+    Those of rows that are linked to one person hang together too; of links only what stands now.
+    """
     pairs = pl.concat([_pairs(table) for table in tables]).unique().collect() if tables else pl.DataFrame()
     found: set[str] = set()
     while not pairs.is_empty():
-        mine = pairs.filter(pl.any_horizontal(pl.col(name).is_in(list(known)) for name in TOKENS))
-        found = {token for name in TOKENS for token in mine[name].drop_nulls()}
+        mine = pairs.filter(pl.any_horizontal(pl.col(name).is_in(list(known)) for name in _TIES))
+        found = {token for name in _TIES for token in mine[name].drop_nulls()}
         if found <= known:
             return set(mine["person_token"].drop_nulls()) & found, set(mine["national_token"].drop_nulls()) & found
         known = known | found
@@ -123,11 +127,11 @@ def _closed(known: set[str], tables: list[Table]) -> tuple[set[str], set[str]]:
 
 
 def _pairs(table: Table) -> pl.LazyFrame:
-    rows = table.rows()
+    rows = table.current() if table.name == LINKS else table.rows()
     columns = rows.collect_schema()
-    return rows.select(
-        (pl.col(name) if name in columns else pl.lit(None, pl.String)).alias(name) for name in TOKENS
-    ).unique()
+    person = pl.format("person {}", "person_id") if table.name == LINKS else pl.lit(None, pl.String)
+    ties = [(pl.col(name) if name in columns else pl.lit(None, pl.String)).alias(name) for name in TOKENS]
+    return rows.select(*ties, person.alias("person_id")).unique()
 
 
 def erase(person: Person, home: Path) -> Erasure:

@@ -23,6 +23,7 @@ from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
+from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
@@ -146,8 +147,14 @@ class _Work:
             raise SourceUnreachable("; ".join(silent))
         if never := [read.fault for part in taken for read in part.reads if not read.whole]:
             raise DataError("; ".join(never))
+        self.progress("link")
+        found = persons(self.plan.sources, store)
+        stages.write_links(self.folder, found.linked)
         self.progress("harmonise")
-        aligned = [align(source, store, domains_of(source, self.home)) for source in self.plan.sources]
+        aligned = [
+            align(source, store, domains_of(source, self.home), found.of(source.site.site))
+            for source in self.plan.sources
+        ]
         stages.write_harmonise(self.folder, aligned)
         remarks = [f"{r.site}/{r.stream}: {text}" for part in taken for r in part.reads for text in r.remarks]
         return taken, aligned, [*store.notices, *remarks]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.guards import disk
+from rwe.pipeline.linking import Persons, persons
 from rwe.pipeline.planning import Source, load_plan, load_source
 from rwe.pipeline.vocabulary import domains_of
 from rwe.spec.base import parse
@@ -38,9 +39,26 @@ def realign(path: Path, *, home: Path, progress: Callable[[str], None]) -> Itera
     sources = _sources(path)
     with disk(home):
         store = Store(home / "store")
+        progress("link")
+        found = persons(sources, store)
         progress("harmonise")
         for source in sources:
-            yield align(source, store, domains_of(source, home))
+            yield align(source, store, domains_of(source, home), found.of(source.site.site))
+
+
+def relink(path: Path, *, home: Path, progress: Callable[[str], None]) -> Persons:
+    """Link the persons of each hospital that a file names, and of all others of the home, and nothing more.
+
+    Raises
+    ------
+    DefinitionError, DataError
+        As `realign`.
+    """
+    progress("specify")
+    sources = _sources(path)
+    with disk(home):
+        progress("link")
+        return persons(sources, Store(home / "store"))
 
 
 def _sources(path: Path) -> Sequence[Source]:

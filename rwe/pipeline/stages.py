@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from rwe.cohort import Cohort
+from rwe.link import Linked
 from rwe.pipeline.align import Aligned
 from rwe.pipeline.extract import Extracted
 from rwe.pipeline.files import write_table
@@ -49,6 +50,14 @@ def write_harmonise(folder: Path, aligned: Iterable[Aligned]) -> None:
         write_table(into / f"{part.site}-codes.csv", part.codes)
         _json(into / f"{part.site}-commits.json", part.commits)
         _json(into / f"{part.site}-tables.json", part.tables)
+
+
+def write_links(folder: Path, linked: Linked) -> None:
+    """Write whose each row of a person is and by what rule, the pairs to be looked at, and what agreement is worth."""
+    into = stage(folder, "harmonise")
+    write_table(into / "links.csv", linked.persons)
+    write_table(into / "links-review.csv", linked.review)
+    write_table(into / "links-weights.csv", linked.weights.table)
 
 
 def write_quality(folder: Path, cards: Mapping[str, Scorecard]) -> None:

@@ -165,9 +165,9 @@ class Source(Part):
 def _tokens(roles: list[Role | None]) -> Iterator[str]:
     names: dict[Role, tuple[str, ...]] = {
         "person": ("person_token",),
-        "national_id": ("national_token", "national_masked"),
-        "name": ("name_tokens",),
-        "birth_date": ("birth_year",),
+        "national_id": ("national_token", "national_masked", "national_says"),
+        "name": ("name_tokens", "name_near"),
+        "birth_date": ("birth_year", "birth_tokens"),
     }
     for role in roles:
         yield from names[role] if role else ()

@@ -93,7 +93,8 @@ def test_landing_tables_hold_what_was_promised(home: Path) -> None:
     patient = Store(home / "store").table("rotterdam/landing/patient").current().collect()
     surgery = Store(home / "store").table("rotterdam/landing/surgery").current().collect()
     meta = ["_key", "_hash", "_op", "_commit", "_batch"]
-    tokens = ["person_token", "national_token", "national_masked", "name_tokens", "birth_year"]
+    tokens = ["person_token", "national_token", "national_masked", "national_says", "name_tokens", "name_near"]
+    tokens += ["birth_year", "birth_tokens"]
     assert set(patient.columns) == {*meta, *tokens, "sex"}
     assert set(surgery.columns) == {*meta, "person_token", "surgery_date", "procedure_code", "menopause"}
     assert set(patient["person_token"]) == set(surgery["person_token"])

@@ -59,15 +59,21 @@ def test_only_tokens_the_birth_year_and_columns_without_a_role_remain() -> None:
         "person_token": pl.String,
         "national_token": pl.String,
         "national_masked": pl.List(pl.String),
+        "national_says": pl.String,
         "birth_year": pl.Int32,
+        "birth_tokens": pl.List(pl.String),
         "name_tokens": pl.List(pl.String),
+        "name_near": pl.List(pl.String),
     }
     row = made.row(0, named=True)
-    assert row["birth_year"] == 1931
-    assert [len(row["national_masked"]), len(row["name_tokens"])] == [9, 6]
-    tokens = [row["person_token"], row["national_token"], *row["national_masked"], *row["name_tokens"]]
+    assert (row["birth_year"], row["national_says"]) == (1931, "wrong")
+    assert [len(row["national_masked"]), len(row["birth_tokens"]), len(row["name_tokens"])] == [9, 5, 3]
+    tokens = [row["person_token"], row["national_token"], *row["national_masked"], *row["birth_tokens"]]
+    tokens += row["name_tokens"]
+    near = row["name_near"]
     assert all(len(token) == 32 and set(token) <= set("0123456789abcdef") for token in tokens)
-    assert len(set(tokens)) == len(tokens)
+    assert all(len(token) == 16 for token in near)
+    assert len({*tokens, *near}) == len(tokens) + len(near)
 
 
 @pytest.mark.parametrize(
@@ -154,23 +160,58 @@ def test_names_are_written_in_one_alphabet(written: str, parts: list[str]) -> No
     assert name_parts(written) == parts
 
 
-def test_swapped_names_meet_and_a_birth_date_tells_namesakes_apart() -> None:
+def test_swapped_names_meet_whoever_bears_them() -> None:
     made = _made(
         given=["Мария", "Ivanova", "Мария", None],
         family=["Иванова", "Maria", "Иванова", ""],
         born=[date(1931, 5, 6), date(1931, 5, 6), date(1950, 1, 1), date(1931, 5, 6)],
-    )["name_tokens"].to_list()
+    )
 
-    assert made[0] == made[1]
-    assert len(set(made[0]) & set(made[2])) == 2
-    assert made[3] == []
+    names, near = made["name_tokens"].to_list(), made["name_near"].to_list()
+    assert names[0] == names[1] == names[2]
+    assert near[0] == near[1]
+    assert names[3] == near[3] == []
 
 
-def test_a_name_without_a_birth_date_stands_alone() -> None:
+@given(st.text(alphabet="ABCDEFGHIJ", min_size=2, max_size=12), st.integers(0, 11), st.sampled_from(["Z", "", "twice"]))
+def test_a_letter_wrong_missing_or_too_many_leaves_a_near_token_equal_to_those_born_that_day(
+    name: str, place: int, put: str
+) -> None:
+    i = place % len(name)
+    wrong = name[:i] + (2 * name[i] if put == "twice" else put) + name[i + 1 :]
+    made = _made(given=[name, wrong, name], family=[None] * 3, born=[date(1931, 5, 6)] * 2 + [date(1931, 5, 7)])
+
+    right, other, elsewhere = map(set, made["name_near"])
+
+    assert right & other
+    assert not right & elsewhere
+
+
+def test_a_name_without_a_birth_date_has_no_near_tokens() -> None:
     made = _made(born=[None, date(1931, 5, 6)])
 
     assert made["birth_year"].to_list() == [None, 1931]
-    assert set(made["name_tokens"][0]) < set(made["name_tokens"][1])
+    assert made["birth_tokens"].is_null().to_list() == [True, False]
+    assert made["name_tokens"][0].to_list() == made["name_tokens"][1].to_list()
+    assert [len(near) for near in made["name_near"]] == [0, 22]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (date(1931, 5, 6), date(1931, 5, 6), [0, 1, 2, 3, 4]),
+        (date(1931, 5, 6), date(1931, 5, 16), [1]),
+        (date(1931, 5, 6), date(1931, 7, 6), [2]),
+        (date(1931, 5, 6), date(1913, 5, 6), [3]),
+        (date(1931, 5, 6), date(1931, 6, 5), [4]),
+        (date(1931, 5, 6), date(1932, 6, 5), []),
+    ],
+)
+def test_birth_dates_that_differ_in_one_part_meet_in_one_token(one: date, other: date, shared: list[int]) -> None:
+    right, wrong = _made(born=[one, other])["birth_tokens"].to_list()
+
+    assert [i for i in range(5) if right[i] == wrong[i]] == shared
+    assert len({*right, *wrong}) == 10 - len(shared)
 
 
 def test_no_rows_give_the_same_columns() -> None:
