@@ -3,6 +3,6 @@
 """OMOP CDM 5.4: the common model that every hospital is brought to."""
 
 from rwe.cdm.model import SITE, Cdm
-from rwe.cdm.tables import BUCKETS, PROVENANCE, ROWS, TABLES
+from rwe.cdm.tables import BUCKETS, DERIVED, PROVENANCE, ROWS, TABLES
 
-__all__ = ["BUCKETS", "PROVENANCE", "ROWS", "SITE", "TABLES", "Cdm"]
+__all__ = ["BUCKETS", "DERIVED", "PROVENANCE", "ROWS", "SITE", "TABLES", "Cdm"]

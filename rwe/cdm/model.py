@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rwe.cdm.tables import TABLES
+from rwe.cdm.tables import DERIVED, TABLES
 from rwe.errors import DataError
 
 SITE = "_site"  # the column that tells the hospital of a row, where the tables of several may be read together
@@ -23,6 +23,7 @@ class Cdm:
     ----------
     tables
         Lazy tables by OMOP name, with the columns of `rwe.cdm.TABLES`; with `SITE` too where hospitals are together.
+        Those of `rwe.cdm.DERIVED` are made of the others by the rules of a study.
     accounting
         What became of the source rows: stream, record, rule, outcome, n (`rwe.harmonise`).
     """
@@ -38,8 +39,9 @@ class Cdm:
         DataError
             If the common model has no table of that name here.
         """
-        if name not in TABLES:
-            raise DataError(f"the common model has no table '{name}'; it has {', '.join(sorted(TABLES))}")
+        known = {**TABLES, **DERIVED}
+        if name not in known:
+            raise DataError(f"the common model has no table '{name}'; it has {', '.join(sorted(known))}")
         if name in self.tables:
             return self.tables[name]
-        return TABLES[name].create_empty().lazy()
+        return known[name].create_empty().lazy()

@@ -10,7 +10,7 @@ from dataclasses import replace
 import dataframely as dy
 import polars as pl
 
-from rwe.spec.omop import OmopField, omop_fields
+from rwe.spec.omop import OmopField, cdm_fields, omop_fields
 
 BUCKETS = 64
 
@@ -44,12 +44,16 @@ _COLUMN: dict[str, Callable[[OmopField], dy.Column]] = {
 }
 
 
-def _schema(table: str, *, unique: bool) -> type[dy.Schema]:
-    fields = omop_fields()[table].items()
+def _schema(table: str, beside: dict[str, dy.Column], *, unique: bool = True) -> type[dy.Schema]:
+    fields = cdm_fields()[table].items()
     official = {name: _COLUMN[f.kind](f if unique else replace(f, primary_key=False)) for name, f in fields}
-    return type(table, (dy.Schema,), {"__doc__": f"OMOP CDM 5.4 {table}.", **official, **_provenance(unique=unique)})
+    return type(table, (dy.Schema,), {"__doc__": f"OMOP CDM 5.4 {table}.", **official, **beside})
 
 
 PROVENANCE = tuple(_provenance(unique=True))
-TABLES: dict[str, type[dy.Schema]] = {table: _schema(table, unique=True) for table in omop_fields()}
-ROWS: dict[str, type[dy.Schema]] = {table: _schema(table, unique=False) for table in omop_fields()}  # row by row
+TABLES: dict[str, type[dy.Schema]] = {t: _schema(t, _provenance(unique=True)) for t in omop_fields()}
+ROWS: dict[str, type[dy.Schema]] = {  # row by row
+    table: _schema(table, _provenance(unique=False), unique=False) for table in omop_fields()
+}
+# made of the others by the rules of a study (`rwe.treatment`), so they have no source row
+DERIVED: dict[str, type[dy.Schema]] = {table: _schema(table, {}) for table in ("drug_era", "dose_era", "episode_event")}

@@ -19,10 +19,12 @@ from rwe.cohort.follow_up import follow_up
 from rwe.cohort.intervals import intervals
 from rwe.cohort.outcomes import outcomes
 from rwe.cohort.records import Read, records
+from rwe.cohort.treatment import course_of
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.result import Result, tidy
 from rwe.spec.base import Where
 from rwe.spec.study import Study
+from rwe.treatment import Course
 
 _NOTHING = Result(tidy([]))
 
@@ -44,12 +46,15 @@ class Cohort:
         Persons and index records after each criterion, by hospital and arm; for tracing inside the zone.
     time_zero
         Whom what looks past day zero concerns (`rwe.cohort.time_zero.audit`).
+    course
+        Courses of treatment, where the study says how they are read.
     """
 
     subjects: pl.DataFrame
     attrition: Result
     by_group: Result = field(default=_NOTHING)
     time_zero: Result = field(default=_NOTHING)
+    course: Course | None = None
 
     def of(self, population: str) -> pl.DataFrame:
         """Return the people of one population."""
@@ -68,12 +73,15 @@ class Selection:
         The tests of each population, in their order.
     stops
         For each population the number of the first test that each person failed.
+    course
+        Courses of treatment, where the study says how they are read.
     """
 
     people: pl.DataFrame
     tests: Mapping[Where, Test]
     steps: Mapping[str, list[Test]]
     stops: Mapping[str, pl.Series]
+    course: Course | None
 
 
 def build_cohort(cdm: Cdm, study: Study) -> Cohort:
@@ -115,11 +123,14 @@ def build_cohort(cdm: Cdm, study: Study) -> Cohort:
         Result(pl.concat(tables), {"as_of": str(study.as_of)}),
         Result(pl.concat(grouped), {"as_of": str(study.as_of)}),
         time_zero.audit(found.people, study, found.tests),
+        found.course,
     )
 
 
 def select(cdm: Cdm, study: Study) -> Selection:
     """Judge everyone who has an index record; nobody need remain."""
+    course = course_of(cdm, study)
+    cdm = course.onto(cdm) if course else cdm
 
     @cache
     def read(name: str) -> pl.LazyFrame:
@@ -142,14 +153,17 @@ def select(cdm: Cdm, study: Study) -> Selection:
     steps = {name: [*_from_the_start(study), *judged.steps(name)] for name in study.populations}
     stops = {name: attrition.walk(people, tests) for name, tests in steps.items()}
     members = [(stops[name] == len(tests)).alias(f"in_{name}") for name, tests in steps.items()]
-    return Selection(people.with_columns(members), judged.tests, steps, stops)
+    return Selection(people.with_columns(members), judged.tests, steps, stops, course)
 
 
 def _written_out(study: Study) -> None:
-    if asked := sorted(name for name, record in study.records.items() if record.descendants):
+    products = study.treatment.products() if study.treatment else ()
+    asked = [name for name, record in study.records.items() if record.descendants]
+    asked += [name for _, name, product in products if product.descendants]
+    if asked:
         raise DefinitionError(
-            f"record {', '.join(asked)} asks for descendants and its concepts are not written out yet; `rwe run` does "
-            "so by the vocabularies of the sites: give all concepts and leave out 'descendants'"
+            f"record {', '.join(sorted(asked))} asks for descendants and its concepts are not written out yet; `rwe "
+            "run` does so by the vocabularies of the sites: give all concepts and leave out 'descendants'"
         )
 
 

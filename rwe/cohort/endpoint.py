@@ -103,7 +103,7 @@ def _over(rows: pl.LazyFrame, gap: int, name: str) -> pl.LazyFrame:
     """Return the day on which the first run of exposures has been over for `gap` days."""
     ordered = rows.filter(pl.col("gap") >= 0).sort("person_id", "day", "until")
     covered = pl.col("until").cum_max().shift(1).over("person_id")
-    broken = (pl.col("day") > covered + pl.duration(days=gap)).fill_null(value=False)
+    broken = (pl.col("day") > covered + pl.duration(days=max(gap, 1))).fill_null(value=False)
     first_run = ordered.with_columns(broken.alias("_broken")).filter(
         pl.col("_broken").cast(pl.Int64).cum_sum().over("person_id") == 0
     )

@@ -15,13 +15,14 @@ from rwe.cohort.records import CONCEPT, DATE, END
 from rwe.spec.base import Where
 from rwe.spec.endpoint import Response
 from rwe.spec.examples import Example, ExampleRecord, Examples, Known
+from rwe.spec.population import MADE
 from rwe.spec.study import Study
 
 _CODED = ("measurement", "observation")
 _TYPES = {
     **dict.fromkeys((*DATE.values(), *END.values()), pl.Date),
     **dict.fromkeys((*CONCEPT.values(), "value_as_concept_id"), pl.Int64),
-    "value_as_number": pl.Float64,
+    **dict.fromkeys(("value_as_number", "quantity"), pl.Float64),
 }
 
 
@@ -45,6 +46,8 @@ def _unreadable(study: Study, examples: Examples) -> Iterator[tuple[Where, str]]
             where = ("patients", name, "records", i)
             if record.record not in study.records:
                 yield where, f"the study has no record '{record.record}'; it has {', '.join(study.records)}"
+            elif study.records[record.record].table in MADE:
+                yield where, f"records '{record.record}' are made of exposures; give those"
             elif isinstance(record.value, str) and record.value not in _levels(study, record.record):
                 known = ", ".join(_levels(study, record.record)) or "none"
                 yield where, f"record '{record.record}' has no level '{record.value}'; it has {known}"
@@ -80,6 +83,7 @@ def _in(study: Study, record: ExampleRecord, table: str) -> bool:
 
 def _columns(table: str) -> list[str]:
     values = ["value_as_number", "value_as_concept_id"] if table in _CODED else []
+    values += ["quantity"] if table == "drug_exposure" else []
     return [DATE[table], CONCEPT[table], *filter(None, [END.get(table)]), *values]
 
 
@@ -91,6 +95,7 @@ def _row(study: Study, person: int, record: ExampleRecord) -> dict[str, Any]:
     row = {"person_id": person, DATE[kind.table]: record.day, CONCEPT[kind.table]: concept}
     row |= {END[kind.table]: record.until} if kind.table in END else {}
     number = float(record.value) if isinstance(record.value, int | float) else None
+    row |= {"quantity": number} if kind.table == "drug_exposure" else {}
     return row | ({"value_as_number": number, "value_as_concept_id": level} if coded else {})
 
 

@@ -16,6 +16,8 @@ from rwe.spec.population import Record
 DATE = {
     "condition_occurrence": "condition_start_date",
     "death": "death_date",
+    "dose_era": "dose_era_start_date",
+    "drug_era": "drug_era_start_date",
     "drug_exposure": "drug_exposure_start_date",
     "episode": "episode_start_date",
     "measurement": "measurement_date",
@@ -25,6 +27,8 @@ DATE = {
 }
 END = {
     "condition_occurrence": "condition_end_date",
+    "dose_era": "dose_era_end_date",
+    "drug_era": "drug_era_end_date",
     "drug_exposure": "drug_exposure_end_date",
     "episode": "episode_end_date",
     "procedure_occurrence": "procedure_end_date",
@@ -33,6 +37,8 @@ END = {
 CONCEPT = {
     "condition_occurrence": "condition_concept_id",
     "death": "cause_concept_id",
+    "dose_era": "drug_concept_id",
+    "drug_era": "drug_concept_id",
     "drug_exposure": "drug_concept_id",
     "episode": "episode_concept_id",
     "measurement": "measurement_concept_id",
@@ -40,6 +46,8 @@ CONCEPT = {
     "procedure_occurrence": "procedure_concept_id",
     "visit_occurrence": "visit_concept_id",
 }
+NUMBER = {"dose_era": "dose_value", "episode": "episode_number"}
+LEVEL = {"episode": "episode_object_concept_id"}
 _TYPES = {
     "day": pl.Date,
     "until": pl.Date,
@@ -82,8 +90,8 @@ def records(cdm: Cdm, record: Record, as_of: date) -> pl.LazyFrame:
         "day": DATE[record.table],
         "until": END.get(record.table),
         "concept": CONCEPT[record.table],
-        "number": "value_as_number",
-        "level": "value_as_concept_id",
+        "number": NUMBER.get(record.table, "value_as_number"),
+        "level": LEVEL.get(record.table, "value_as_concept_id"),
         "site": SITE,
     }
     made = [
@@ -93,6 +101,8 @@ def records(cdm: Cdm, record: Record, as_of: date) -> pl.LazyFrame:
     frame = table.select("person_id", *made).filter(pl.col("day") <= as_of)
     if record.concepts:
         frame = frame.filter(pl.col("concept").is_in(record.concepts))
+    if record.numbers:
+        frame = frame.filter(pl.col("number").is_in(list(map(float, record.numbers))))
     return frame.with_columns(pl.max_horizontal("day", "until").alias("until"), pl.col("site").fill_null(""))
 
 

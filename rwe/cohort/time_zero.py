@@ -13,6 +13,7 @@ from rwe.cohort.criteria import Test
 from rwe.cohort.records import Derived, Read, of_any, since_index
 from rwe.result import Result, tidy
 from rwe.spec.base import Where
+from rwe.spec.population import EXPOSED
 from rwe.spec.study import Study
 from rwe.spec.time_zero import Finding, findings
 
@@ -23,7 +24,7 @@ def treated(study: Study, index: pl.DataFrame, read: Read) -> Derived:
     """Return ``_treated``, days from index to the first exposure on or after it, where a finding asks for it."""
     if not any(finding.rule == "treated_before_measured" for finding in findings(study)):
         return Derived()
-    drugs = [name for name, record in study.records.items() if record.table == "drug_exposure"]
+    drugs = [name for name, record in study.records.items() if record.table in EXPOSED]
     rows = since_index(of_any(drugs, read), index).filter(pl.col("gap") >= 0)
     return Derived([], [rows.group_by("person_id").agg(pl.col("gap").min().alias(TREATED))])
 
@@ -52,7 +53,7 @@ def audit(people: pl.DataFrame, study: Study, tests: Mapping[Where, Test]) -> Re
 
 
 def _counts(people: pl.DataFrame, study: Study, finding: Finding, tests: Mapping[Where, Test]) -> list[Row]:
-    asked = {finding.rule: _concerned(finding, tests)}
+    asked = {finding.rule: _concerned(study, finding, tests)}
     if finding.reach is not None and finding.rule not in ("washout_unobserved", "treated_before_measured"):
         left = pl.min_horizontal(f"{name}_days" for name in study.endpoints)
         asked["left_within_reach"] = left < finding.reach
@@ -61,7 +62,7 @@ def _counts(people: pl.DataFrame, study: Study, finding: Finding, tests: Mapping
     return [labels | {"estimand": name, "n": n} for name, n in zip(asked, counts, strict=True)]
 
 
-def _concerned(finding: Finding, tests: Mapping[Where, Test]) -> pl.Expr:
+def _concerned(study: Study, finding: Finding, tests: Mapping[Where, Test]) -> pl.Expr:
     gap = pl.col(f"_{finding.name}/gap")
     if finding.rule == "treated_before_measured":
         return gap > pl.col(TREATED)
@@ -69,6 +70,7 @@ def _concerned(finding: Finding, tests: Mapping[Where, Test]) -> pl.Expr:
         observed = (pl.col("index_date") - pl.col("_observed_from")).dt.total_days()
         return (observed < finding.reach).fill_null(value=True)
     if finding.where[0] == "baseline":
-        return gap > 0
+        # what a line is made of is known some days after the day that it stands on
+        return gap > study.baseline[finding.name].window[1] - (finding.reach or 0)
     _, passes = tests[finding.where[:-1]]
     return ~passes

@@ -86,12 +86,16 @@ def read_rejected(folder: Path, site: str) -> pl.DataFrame:
 
 
 def write_select(folder: Path, cohort: Cohort) -> None:
-    """Write the people, the exact attrition, whole and by hospital and arm, and the audit of time zero."""
+    """Write the people, the exact attrition, whole and by hospital and arm, the audit of time zero, and courses."""
     into = stage(folder, "select")
     write_table(into / "subjects.parquet", cohort.subjects)
     write_table(into / "attrition.csv", cohort.attrition.table)
     write_table(into / "attrition_by_group.csv", cohort.by_group.table)
     write_table(into / "time_zero.csv", cohort.time_zero.table)
+    if cohort.course:
+        write_table(into / "treatment.csv", cohort.course.account)
+        for name, table in cohort.course.tables.items():
+            write_table(into / f"{name}.parquet", table)
 
 
 def write_result(folder: Path, name: str, stage_name: str, result: Result) -> None:

@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from rwe.cdm import athena
 from rwe.cdm.concepts import domains, tree, with_descendants
 from rwe.pipeline.planning import Plan, Source
+from rwe.spec.population import Record
 from rwe.spec.study import Study
+from rwe.spec.treatment import Product, Treatment
+
+Concepts = TypeVar("Concepts", Record, Product)
 
 
 def vocabulary_of(source: Source, home: Path) -> athena.Vocabulary | None:
@@ -46,22 +51,35 @@ def domains_of(source: Source, home: Path) -> dict[int, str]:
 
 
 def expanded(plan: Plan, home: Path) -> Study:
-    """Return the study with the descendants of the concepts of those records that ask for them.
+    """Return the study with the descendants of the concepts of those records and products that ask for them.
 
     They are found in the vocabularies of the sites, and by the codes of their mappings.
     """
     study = plan.study
-    if not any(record.descendants for record in study.records.values()):
+    products = study.treatment.products() if study.treatment else ()
+    asked = [record.descendants for record in study.records.values()]
+    if not any([*asked, *(product.descendants for _, _, product in products)]):
         return study
     told = [vocabulary_of(source, home) for source in plan.sources]
     pairs = [tree(source.mapping).lazy() for source in plan.sources] + [_below(each) for each in told if each]
-    records = {
-        name: record.model_copy(update={"concepts": with_descendants(record.concepts, pairs), "descendants": False})
-        if record.descendants
-        else record
-        for name, record in study.records.items()
-    }
-    return study.model_copy(update={"records": records})
+    records = {name: _with_descendants(record, pairs) for name, record in study.records.items()}
+    return study.model_copy(update={"records": records, "treatment": _treatment(study, pairs)})
+
+
+def _treatment(study: Study, pairs: Sequence[pl.LazyFrame]) -> Treatment | None:
+    """Return the treatment of a study with the descendants of its products; held to its rules anew."""
+    if study.treatment is None:
+        return None
+    values = study.treatment.model_dump(by_alias=True)
+    for ingredient, name, product in study.treatment.products():
+        values["ingredients"][ingredient]["products"][name] = _with_descendants(product, pairs).model_dump()
+    return Treatment.model_validate(values)
+
+
+def _with_descendants(part: Concepts, pairs: Sequence[pl.LazyFrame]) -> Concepts:
+    if not part.descendants:
+        return part
+    return part.model_copy(update={"concepts": with_descendants(part.concepts, pairs), "descendants": False})
 
 
 def _below(vocabulary: athena.Vocabulary) -> pl.LazyFrame:

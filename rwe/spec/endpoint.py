@@ -17,8 +17,9 @@ OWN_REASONS = ("event", "death", "horizon", "last_check", "end_of_data", "lost")
 class Stop(Part):
     """The end of exposure: the last day of exposures that follow each other within `gap` days, and `gap` days more.
 
-    The run begins with the first exposure on or after the index date. The day is that on which the gap is over, which
-    is known then; it is an event only where the person was followed so far.
+    The run begins with the first exposure on or after the index date; exposures of days that follow each other are
+    one run. The day is that on which the gap is over, which is known then; it is an event only where the person was
+    followed so far.
     """
 
     of: tuple[Name, ...] = Field(min_length=1)

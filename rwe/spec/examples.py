@@ -22,7 +22,10 @@ def _row(value: Any) -> Any:
 
 
 class ExampleRecord(Part):
-    """One record: what the study calls it, its day, a number or the name of a level, the last day of an exposure."""
+    """One record: what the study calls it, its day, a number or the name of a level, the last day of an exposure.
+
+    The number of an exposure is its quantity.
+    """
 
     record: str
     day: date

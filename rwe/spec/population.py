@@ -16,6 +16,8 @@ OpenWindow = tuple[Int | None, Int | None]
 Table = Literal[
     "condition_occurrence",
     "death",
+    "dose_era",
+    "drug_era",
     "drug_exposure",
     "episode",
     "measurement",
@@ -25,16 +27,29 @@ Table = Literal[
 ]
 
 
+MADE = ("drug_era", "dose_era")
+EXPOSED = ("drug_exposure", *MADE)
+
+
 class Record(Part):
     """What the study calls a kind of record, in the terms of the common model; of a death the concepts are causes.
 
     With `descendants` the concepts below `concepts` count too: those that the vocabularies of the sites name, and
-    those whose codes begin with theirs in a mapping that declares the levels of its codes.
+    those whose codes begin with theirs in a mapping that declares the levels of its codes. `numbers` are those of
+    episodes: lines of therapy, for example. ``drug_era``, ``dose_era`` and lines are made by the rules under
+    `treatment`; the number of a dose era is milligrams a day, that of an episode its own, its level the regimen.
     """
 
     table: Table
     concepts: tuple[Int, ...] = ()
     descendants: Flag = False
+    numbers: tuple[Int, ...] = ()
+
+    @model_validator(mode="after")
+    def _numbered(self) -> Record:
+        if self.numbers and self.table != "episode":
+            raise ValueError("numbers are those of episodes; of other records none are known")
+        return self
 
 
 class Index(Part):

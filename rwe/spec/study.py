@@ -13,9 +13,10 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from rwe.errors import DefinitionError, Problem
 from rwe.spec.base import Day, Int, Name, Part, Text, Where, locate, nearest, placed, read
 from rwe.spec.endpoint import Endpoint, Interval, Outcome
-from rwe.spec.population import Criterion, Index, Population, Record, Variable, once
+from rwe.spec.population import MADE, Criterion, Index, Population, Record, Variable, once
 from rwe.spec.study_names import columns, names_used
 from rwe.spec.time_zero import refusals
+from rwe.spec.treatment import Treatment
 
 
 class AnalysisSpec(Part):
@@ -99,6 +100,8 @@ class Study(Part):
     ----------
     lost_after
         Who was last seen more days than this before the data cut counts as lost, the others as followed to the end.
+    treatment
+        How courses of treatment are read from exposures (`rwe.spec.treatment`); records may name what is made.
     looks_ahead
         What may look past the index date (`rwe.spec.time_zero`).
     examples
@@ -115,6 +118,7 @@ class Study(Part):
     sites: tuple[str, ...] = Field(min_length=1)
     as_of: date
     records: dict[Name, Record]
+    treatment: Treatment | None = None
     index: Index
     baseline: dict[Name, Variable]
     eligibility: tuple[Criterion, ...] = ()
@@ -144,6 +148,12 @@ class Study(Part):
     @classmethod
     def _names_once(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
         return once(value)
+
+    @model_validator(mode="after")
+    def _treated(self) -> Study:
+        if made := sorted(name for name, record in self.records.items() if record.table in MADE and not self.treatment):
+            raise ValueError(f"records {', '.join(made)} are made of exposures: say under treatment how")
+        return self
 
     @model_validator(mode="after")
     def _columns_once(self) -> Study:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rwe.spec.base import Where
 from rwe.spec.endpoint import Endpoint, Response
-from rwe.spec.population import Criterion
+from rwe.spec.population import MADE, Criterion
 
 if TYPE_CHECKING:
     from rwe.spec.study import Study
@@ -36,6 +36,8 @@ def names_used(study: Study) -> Iterator[Used]:
     populations, endpoints = [*study.populations], [*study.endpoints]
     for where, name in _records(study):
         yield where, name, records
+    for where, name in _of_treatment(study):
+        yield where, name, [name for name, record in study.records.items() if record.table not in MADE]
     for at, criteria in criteria_of(study):
         yield from _in_criteria(at, criteria, variables)
     for i, asked in enumerate(study.analyses):
@@ -78,6 +80,15 @@ def _records(study: Study) -> Iterator[tuple[Where, str]]:
     for name, interval in study.intervals.items():
         yield from ((("intervals", name, "start", k), record) for k, record in enumerate(interval.start))
         yield from ((("intervals", name, "end", k), record) for k, record in enumerate(interval.end))
+
+
+def _of_treatment(study: Study) -> Iterator[tuple[Where, str]]:
+    """Yield the records that treatment is read with; they cannot be made of it themselves."""
+    if study.treatment and (body := study.treatment.body_size):
+        yield ("treatment", "body_size", "height"), body.height
+        yield ("treatment", "body_size", "weight"), body.weight
+    if study.treatment and study.treatment.lines and (since := study.treatment.lines.since):
+        yield ("treatment", "lines", "since"), since
 
 
 def _in_endpoint(at: Where, endpoint: Endpoint) -> Iterator[tuple[Where, str]]:

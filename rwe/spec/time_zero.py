@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rwe.spec.base import Where
-from rwe.spec.population import Counted, Criterion, Variable
+from rwe.spec.population import EXPOSED, Counted, Criterion, Variable
 from rwe.spec.study_names import criteria_of
 
 if TYPE_CHECKING:
@@ -81,19 +81,33 @@ def remarks(study: Study) -> list[tuple[Where, str]]:
 
 
 def _variable(study: Study, name: str, variable: Variable) -> Iterator[Finding]:
-    reach = variable.window[1]
+    settled = _settled_after(study, variable)
+    reach = variable.window[1] + settled
     if variable.kind == "age" or reach <= 0:
         return
     where = ("baseline", name, "window")
     if name in _arms(study):
         said = f"splits people by what happens up to {reach} days after the index date, which the dead do not reach"
-        yield _finding(study, where, name, "arm_after_index", reach, f"{said}; end its window at 0, or {_WHY}")
+        yield _finding(study, where, name, "arm_after_index", reach, f"{said}; end its window at {-settled}, or {_WHY}")
     else:
-        said = f"may be read up to {reach} days after the index date; end its window at 0, or {_WHY}"
+        said = f"may be read up to {reach} days after the index date; end its window at {-settled}, or {_WHY}"
         yield _finding(study, where, name, "measured_after_index", reach, said)
-    if variable.kind != "exists" and any(record.table == "drug_exposure" for record in study.records.values()):
+    if (
+        variable.window[1] > 0
+        and variable.kind != "exists"
+        and any(record.table in EXPOSED for record in study.records.values())
+    ):
         said = f"may be read after treatment began, which may have changed it; end its window at 0, or {_WHY}"
         yield _finding(study, where, name, "treated_before_measured", reach, said)
+
+
+def _settled_after(study: Study, variable: Variable) -> int:
+    """Return the days after which what a line of therapy is made of is known, 0 for what is known on its own day."""
+    lines = study.treatment.lines if study.treatment else None
+    record = study.records.get(variable.record or "")
+    if lines is None or record is None or record.table != "episode" or variable.kind != "level":
+        return 0
+    return lines.window if lines.concept in record.concepts or not record.concepts else 0
 
 
 def _arms(study: Study) -> set[str]:

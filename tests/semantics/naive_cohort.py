@@ -158,11 +158,11 @@ def _stop(person: Person, endpoint: Endpoint, index: date) -> date | None:
     """Return the day on which the first run of exposures has been over for the gap."""
     if endpoint.stops is None:
         return None
-    gap, covered = timedelta(days=endpoint.stops.gap), None
+    gap, apart, covered = timedelta(days=endpoint.stops.gap), timedelta(days=max(endpoint.stops.gap, 1)), None
     for event in sorted(person.of(endpoint.stops.of), key=lambda e: e.day):
         if event.day < index:
             continue
-        if covered is not None and event.day > covered + gap:
+        if covered is not None and event.day > covered + apart:
             break
         covered = event.until if covered is None else max(covered, event.until)
     return None if covered is None else covered + gap
