@@ -26,10 +26,13 @@ class Cdm:
         Those of `rwe.cdm.DERIVED` are made of the others by the rules of a study.
     accounting
         What became of the source rows: stream, record, rule, outcome, n (`rwe.harmonise`).
+    synthetic
+        The hospitals whose rows say that they were invented.
     """
 
     tables: Mapping[str, pl.LazyFrame]
     accounting: pl.DataFrame
+    synthetic: frozenset[str] = frozenset()
 
     def table(self, name: str) -> pl.LazyFrame:
         """Return a table; one that no record of these people fills is empty.

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from rwe.cli.invent import Invent, home_of
 from rwe.cli.options import Common, DryRun, Study, Talk
 from rwe.cli.summary import show_plan, show_run
 from rwe.cli.words import word
@@ -17,6 +18,7 @@ from rwe.errors import DefinitionError
 
 HOSPITAL = "breast"
 ALL = Common()
+LIVED = Invent()
 Run = Annotated[str, Parameter(name="RUN", help=word("help.run"))]
 RunId = Annotated[str | None, Parameter(name="--run-id", help=word("help.run_id"))]
 Track = Annotated[str | None, Parameter(name="--track", help=word("help.track"))]
@@ -60,6 +62,7 @@ def run(
     run_id: RunId = None,
     track: Track = None,
     dry_run: DryRun = False,
+    invent: Invent = LIVED,
     common: Common = ALL,
     voice: Talk,
 ) -> int:
@@ -68,7 +71,12 @@ def run(
 
     if dry_run:
         return show_plan(voice, pipeline.plan(study, common.place))
-    return _run(study, common, voice, run_id=run_id, track=track)
+    how = {"run_id": run_id, "track": track}
+    if not invent.synthetic:
+        return _run(study, common, voice, **how)
+    pipeline.load_plan(study)  # a fault of the study is told before a network is invented for it
+    home = home_of(common, invent, voice)
+    return _run(study, replace(common, home=home), voice, synthetic=True, **how)
 
 
 def _run(study: Path, common: Common, voice: Talk, **how: Any) -> int:

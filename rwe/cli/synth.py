@@ -10,10 +10,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from rwe.cli.invent import Invent, write
 from rwe.cli.options import Common, Talk
 from rwe.cli.words import word
 
-NETWORK = "network"
 ALL = Common()
 Patients = Annotated[int, Parameter(help=word("help.patients"), validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(help=word("help.synth_seed"))]
@@ -31,12 +31,7 @@ def synth(
     voice: Talk,
 ) -> int:
     """Invent a hospital network: the truth about its patients, their clean records, and what was planted."""
-    from rwe import plugins
-
-    def progress(done: float) -> None:
-        voice.progress("synth", done)
-
-    rows = plugins.network(NETWORK).write(out, patients, seed, progress, dirt=dirt)
+    rows = write(out, Invent(seed=seed, patients=patients, dirt=dirt), voice)
     voice.event("network", folder=str(out), patients=patients, seed=seed, synthetic=True, tables=rows)
     voice.table([[table, str(n)] for table, n in rows.items()])
     voice.say("synth.done", patients=patients, folder=out)

@@ -14,6 +14,7 @@ import polars as pl
 from rwe.cdm import SITE, TABLES, Cdm
 from rwe.harmonise import harmonise
 from rwe.pipeline.extract import landing_table
+from rwe.pipeline.invented import invented
 from rwe.pipeline.planning import Source
 from rwe.store import Store, Table
 
@@ -55,7 +56,8 @@ def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
     for name, table in tables.items():
         table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)
-    cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting)
+    marked = frozenset({site} if invented({name: table.current() for name, table in landing.items()}, streams) else ())
+    cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting, marked)
     newest = {name: table.commit for name, table in tables.items()}
     return Aligned(site, cdm, made.rejected, made.codes, commits, newest)
 
@@ -90,7 +92,8 @@ def together(parts: Iterable[Aligned]) -> Cdm:
     tables = {name: pl.concat([_named(part, name) for part in found]) for name in TABLES}
     for name in ("person", "death") if len(found) > 1 else ():
         tables[name] = tables[name].sort("person_id", "_source_commit").unique("person_id", keep="first")
-    return Cdm(tables, pl.concat([part.cdm.accounting for part in found]))
+    marked = frozenset().union(*(part.cdm.synthetic for part in found))
+    return Cdm(tables, pl.concat([part.cdm.accounting for part in found]), marked)
 
 
 def _named(part: Aligned, table: str) -> pl.LazyFrame:

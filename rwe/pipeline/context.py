@@ -62,6 +62,7 @@ def context(
         scorecard=scorecards(assessed.cards, plan.policy),
         gates=gate_cards(assessed.gates, plan.asked),
         provenance=_provenance(plan, sites, store, run_id, started),
+        synthetic=any(part.cdm.synthetic for part in sites),
         settings=settings,
     )
 

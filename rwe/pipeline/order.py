@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
 from rwe.pipeline.guards import alone, disk, make_folder, recorded, run_name, unused
+from rwe.pipeline.invented import hold_apart
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
@@ -52,6 +53,7 @@ def run(
     site_urls: Mapping[str, str] | None = None,
     lang: Sequence[str] = ("en", "bg"),
     track: str | None = None,
+    synthetic: bool = False,
     progress: Progress = _silent,
 ) -> RunSummary:
     """Run a study from its hospitals to its dossier.
@@ -70,6 +72,8 @@ def run(
         Languages of the dossier.
     track
         Enter the run in MLflow: ``home`` for the home's own store, or a tracking URI.
+    synthetic
+        Whether the study is run on invented records, and on nothing else.
     progress
         Told the name of each stage as it begins.
 
@@ -98,12 +102,15 @@ def run(
             aside = {f"{r.site}/{r.stream}": r.fault for r in reads if r.fault}
             record.exit_code = DataError.exit_code if aside else 0
             record.commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
-            work.answer(together(aligned), aligned, work.assess(aligned))
+            cdm = together(aligned)
+            settles = plan.agreement is not None
+            hold_apart([part.site for part in aligned], cdm.synthetic, asked=synthetic, settles=settles)
+            work.answer(cdm, aligned, work.assess(aligned))
             dossier = work.report(lang)
             changes = work.compare(previous, lang, notices)
             if previous:
                 notices += drifts(aligned, work.store, work.folder, home / previous.folder)
-            work.seal(record.commits, taken)
+            work.seal(record.commits, taken, cdm.synthetic)
             notices += work.track(track)
     return RunSummary(
         run_id=run_id,
@@ -225,7 +232,7 @@ class _Work:
             notices.append(f"not compared with run {previous.run_id}: {exc}")
             return None
 
-    def seal(self, commits: Mapping[str, int], taken: Sequence[Extracted]) -> None:
+    def seal(self, commits: Mapping[str, int], taken: Sequence[Extracted], synthetic: Collection[str]) -> None:
         """Hash everything the run wrote and read into its manifest."""
         facts = {
             "run_id": self.run_id,
@@ -235,6 +242,7 @@ class _Work:
             "sessions": {part.site: dict(part.session) for part in taken},
             "set_aside": {f"{r.site}/{r.stream}": r.fault for part in taken for r in part.reads if r.fault},
             "data": {name: self._sealed(name, commit) for name, commit in commits.items()},
+            "synthetic": sorted(synthetic),
             "vocabularies": hashes_of(self.plan.sources, self.home),
         }
         provenance.write_manifest(self.folder, self.plan.files, facts)

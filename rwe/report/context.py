@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rwe.report.scorecards import GateCard, QualityCard
-from rwe.spec.base import Name, Part, Text
+from rwe.spec.base import Flag, Name, Part, Text
 from rwe.spec.study import Focus, KeyFigure
 
 Verdict = Literal["met", "not_met", "undetermined"]
@@ -166,7 +166,7 @@ class Context(Part):
 
     `criteria` names the criteria of the study for the attrition; `terms` names terms of the Cox
     model that are not ``variable`` or ``variable=level``; `settings` holds the settings of each
-    analysis as its `Result` carries them.
+    analysis as its `Result` carries them. `synthetic` says that the records were invented, some or all.
     """
 
     study: StudyCard
@@ -188,3 +188,4 @@ class Context(Part):
     gates: tuple[GateCard, ...] = ()
     provenance: Provenance
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    synthetic: Flag = False

@@ -96,7 +96,9 @@ class Network:
                 rows.update(_faults(folder / "faults.csv", faults, first=not part) if classes else {})
                 progress(min(first + self.block, patients) / patients)
             houses.finish()
-            text = json.dumps(_planted(patients, seed, rows), indent=1, ensure_ascii=False, default=str)
+            text = json.dumps(
+                _planted(patients, seed, rows) | {"dirt": dirt}, indent=1, ensure_ascii=False, default=str
+            )
             (folder / "planted.json").write_text(text + "\n", "utf-8")
         return dict(rows)
 
