@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two medicines on the invented network: one keeps its trial's benefit, one misses it, and all of it says SYNTHETIC."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from rwe.cli.app import main
+from rwe.errors import Refused
+from rwe.pipeline.invented import hold_apart, invented
+from rwe.spec.source import Source
+from synthetic.network.world import PLANTED
+
+STUDIES = Path(__file__).parents[2] / "configs" / "studies"
+SEED = 1
+# The planted hazard ratio of each medicine, and whether it keeps its trial's benefit.
+TOLD = {one.disease: PLANTED.meets(one) for one in PLANTED.margins}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A study that was run: its exit code, its folder, what it told."""
+
+    code: int
+    folder: Path
+    told: list[dict[str, Any]]
+
+    def figure(self, name: str) -> str:
+        return str(next(line["text"]["en"] for line in self.told if line["event"] == "figure" and line["name"] == name))
+
+
+def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, Any]]]:
+    code = main([*words, "--json"])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("synthetic")
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(600)
+def test_each_medicine_gets_the_verdict_that_was_planted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = {}
+    for disease in TOLD:
+        study = str(STUDIES / f"network_{disease}.yaml")
+        code, told = command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
+        folder = Path(next(line["folder"] for line in told if line["event"] == "run"))
+        ran[disease] = Ran(code, folder, told)
+
+    assert {disease: one.code for disease, one in ran.items()} == dict.fromkeys(TOLD, 0)
+    assert {d: not one.figure("kept").startswith("Not met") for d, one in ran.items()} == TOLD
+    assert all(one.told[-1]["code"] == 0 for one in ran.values())
+    for disease, one in ran.items():
+        manifest = json.loads((one.folder / "manifest.json").read_text("utf-8"))
+        assert len(manifest["synthetic"]) == 7
+        for language in ("en", "bg"):
+            assert "SYNTHETIC" in (one.folder / "report" / f"dossier.{language}.html").read_text("utf-8")
+        assert_as_lived(one.folder, home, disease)
+
+
+def assert_as_lived(folder: Path, home: Path, disease: str) -> None:
+    """Hold the cohort against the truth: whoever began a medicine stands in it, with the days they had."""
+    course = pl.read_parquet(home / "network" / "truth" / "courses").filter(
+        "observed",
+        pl.col("disease") == disease,
+        pl.col("arm") != "delayed",
+        pl.col("index_day").is_between(date(2019, 3, 1), date(2023, 12, 31)),
+    )
+    people = pl.read_parquet(folder / "3-select" / "subjects.parquet")
+
+    lived = course.select(day="index_day", days="last", died="died", stage=pl.col("stage").cast(pl.String))
+    found = people.select(day="index_date", days="os_days", died="os_event", stage="stage")
+    assert found.sort(pl.all()).rows() == lived.sort(pl.all()).rows()
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(600)
+def test_no_agreement_is_settled_on_invented_records_by_mistake(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(STUDIES / "network_lung.yaml")
+    if not (home / "network").exists():
+        command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
+
+    code, told = command(capsys, "run", study, "--home", str(home))
+    other, refused = command(capsys, "run", study, "--synthetic", "--seed", "2", "--home", str(home))
+
+    assert code == 7
+    assert "synthetic" in json.dumps(told)
+    assert other == 2
+    assert "another network" in json.dumps(refused)
+
+
+def test_what_is_invented_and_what_was_lived_are_held_apart() -> None:
+    hold_apart(["a", "b"], [], asked=False, settles=True)
+    hold_apart(["a", "b"], ["a"], asked=False, settles=False)
+    hold_apart(["a", "b"], ["a", "b"], asked=True, settles=True)
+
+    with pytest.raises(Refused, match="of a are synthetic"):
+        hold_apart(["a", "b"], ["a"], asked=False, settles=True)
+    with pytest.raises(Refused, match="of b do not say"):
+        hold_apart(["a", "b"], ["a"], asked=True, settles=True)
+
+
+@pytest.mark.parametrize(("value", "marked"), [(1, True), (0, False), (None, False)])
+def test_one_row_that_bears_the_mark_marks_its_hospital(value: int | None, *, marked: bool) -> None:
+    columns = {"who": {"type": "text", "role": "person"}, "mark": {"type": "integer", "synthetic": "1"}}
+    plain = {"who": {"type": "text", "role": "person"}}
+    streams = {
+        "visit": {"table": "visit", "key": "id", "columns": columns},
+        "other": {"table": "other", "key": "id", "columns": plain},
+    }
+    source = Source.model_validate({"source": "clinic", "streams": streams})
+    rows = pl.DataFrame({"mark": [0, value]}, schema={"mark": pl.Int64})
+
+    assert invented({"visit": rows.lazy(), "other": pl.DataFrame().lazy()}, source.streams) is marked
