@@ -306,6 +306,7 @@ def test_every_key_of_the_catalogue_is_used(
 
     ask(key_figures=all_figures)
     ask(changed_hazards)
+    ask(synthetic=True)
     guarantee = base["agreement"]["terms"][1] | {
         "settings": base["agreement"]["terms"][1]["settings"] | {"rule": "point"}
     }
