@@ -16,6 +16,7 @@ from rwe.cdm import Cdm
 from rwe.cohort import build_cohort
 from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.extract import extract
+from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import load_source
 from rwe.spec.study import Study
 from rwe.store import Store
@@ -111,11 +112,13 @@ def written(house: str, into: Path) -> None:
         delimited.write(into / "d" / "files", 0, delimited.HOSPITAL_D, held, letter, delimited.WINDOWS)
 
 
-def aligned(site: str, home: Path) -> Aligned:
-    source, store = load_source(SITES / f"{site}.yaml"), Store(home / "store")
-    taken = extract(source.site, source.mapping.source, store, home, KEY)
-    assert not [read.fault for read in taken.reads if read.fault]
-    return align(source, store, {})
+def aligned(sites: Sequence[str], home: Path) -> list[Aligned]:
+    sources, store = [load_source(SITES / f"{site}.yaml") for site in sites], Store(home / "store")
+    for source in sources:
+        taken = extract(source.site, source.mapping.source, store, home, KEY)
+        assert not [read.fault for read in taken.reads if read.fault]
+    found = persons(sources, store)
+    return [align(source, store, {}, found.of(source.site.site)) for source in sources]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Aligned]]:
     for house, sites in TOLD.items():
         home = tmp_path_factory.mktemp(house)
         written(house, home / "network" / "hospitals")
-        parts[house] = [aligned(site, home) for site in sites]
+        parts[house] = aligned(sites, home)
     return parts
 
 
