@@ -103,7 +103,6 @@ def _rejection(n: int, p: float, s: U8) -> int:
     sd = math.sqrt(n * p * (1.0 - p))
     b = 1.15 + 2.53 * sd
     a, c, v_r = -0.0873 + 0.0248 * b + 0.01 * p, n * p + 0.5, 0.92 - 4.2 / b
-    alpha, odds = (2.83 + 5.1 / b) * sd, p / (1.0 - p)
     while True:
         u, v = uniform(s) - 0.5, uniform(s)
         us = 0.5 - abs(u)
@@ -112,7 +111,8 @@ def _rejection(n: int, p: float, s: U8) -> int:
             return int(k)
         if k < 0.0 or k > n:
             continue
-        m = math.floor((n + 1.0) * p)  # few come here: the squeeze above lets most through
+        alpha, odds = (2.83 + 5.1 / b) * sd, p / (1.0 - p)  # few come here: the squeeze above lets most through
+        m = math.floor((n + 1.0) * p)
         h = (m + 0.5) * math.log((m + 1.0) / (odds * (n - m + 1.0))) + _tail(m) + _tail(n - m)
         v = math.log(v * alpha / (a / (us * us) + b))
         near = h + (n + 1.0) * math.log((n - m + 1.0) / (n - k + 1.0)) - _tail(k) - _tail(n - k)

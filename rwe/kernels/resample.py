@@ -95,12 +95,18 @@ def tabulate(cells: I8, weight: F8, drawn: I8, table: F8) -> None:
         Rows: unit; place of exit and of entry in the table (-1: from the start); status (0 censored, 1
         failed, 2 failed of the cause of interest).
     """
-    for r in range(4):
-        for j in range(table.shape[1]):
-            table[r, j] = 0.0
+    table[:] = 0.0
+    unit, leave, enter, status = cells[0], cells[1], cells[2], cells[3]
+    left, entered, failed, of_cause = table[0], table[1], table[2], table[3]
     for i in range(weight.size):
-        if drawn[cells[0, i]] > 0:
-            _put(table, i, cells, weight, float(drawn[cells[0, i]]))
+        w, at = weight[i] * drawn[unit[i]], leave[i]
+        left[at] += w
+        if enter[i] >= 0:
+            entered[enter[i]] += w
+        if status[i] > 0:
+            failed[at] += w
+        if status[i] == 2:
+            of_cause[at] += w
 
 
 @kernel(integer, integer, integer, i8_in, i8_in2, i4_in, i8_in2, f8_in, integer, f8_in, f8_in, i8_in, number)
