@@ -4,14 +4,12 @@
 
 - ``event_before_birth``: a record in a year before the year of birth.
 - ``death_before_record``: a death before the person's first clinical activity.
-- ``two_deaths``: deaths on different days; the latest stands (Themis).
-- ``event_after_death``: clinical activity more than 60 days after a death; the death is refused
-  (Themis), because the living are seen and the dead are not.
+- ``event_after_death``, ``two_deaths``: which of several deaths stands (`rwe.harmonise.deaths`).
 
 The first two mean that a year of birth, a death or a whole history belongs to somebody else. Which,
 cannot be known, so all rows of the person are set aside under ``person_set_aside``.
 
-Sources: OHDSI Themis, "multiple death dates"; Data Quality Dashboard, plausibleBeforeDeath.
+Source: Data Quality Dashboard, plausibleBeforeDeath.
 """
 
 from __future__ import annotations
@@ -21,15 +19,14 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from rwe.harmonise.accounting import MERGED
+from rwe.harmonise.deaths import ACTIVITY, outlived, second, trust
 from rwe.harmonise.ledger import LINE, Ledger, mark
 from rwe.harmonise.records import Made
 
-ACTIVITY = ("visit_occurrence", "condition_occurrence", "procedure_occurrence", "measurement", "drug_exposure")
-ADMINISTRATIVE_DAYS = 60
 DEATH = "death"
 _SPAN = {"person_id": pl.Int64, "first": pl.Date, "last": pl.Date, "commit": pl.Int64, "active": pl.Boolean}
 _DEATH = {"_row": pl.UInt32, "stream": pl.String, "record": pl.String, "_key": pl.String, "person_id": pl.Int64}
-_DIED = {**_DEATH, "day": pl.Date, "_commit": pl.Int64}
+_DIED = {**_DEATH, "day": pl.Date, "_commit": pl.Int64, "trust": pl.Int8}
 _VERDICT = [*LINE, "person_id", "rule"]
 
 
@@ -51,13 +48,13 @@ def judge(ledgers: Iterable[Ledger], births: pl.DataFrame) -> tuple[list[Ledger]
     """
     ledgers = list(ledgers)
     spans, deaths = _spans(ledgers), _deaths(ledgers)
-    second = _one_death(deaths)
-    deaths = deaths.join(second, on=LINE, how="anti")
-    before_birth = _before_birth(ledgers, spans, deaths, births)
-    early, late = _against_activity(deaths, spans)
+    active = spans.filter("active").group_by("person_id").agg(pl.col("first").min(), pl.col("last").max())
+    late = _outlived(deaths, active)
     deaths = deaths.join(late, on=LINE, how="anti")
-    triggers = pl.concat([before_birth, early])
-    ledgers = _set_aside(mark(ledgers, pl.concat([second, late])), triggers)
+    others = second(deaths, "stream", "record", "_key").select(_VERDICT)
+    deaths = deaths.join(others, on=LINE, how="anti")
+    triggers = pl.concat([_before_birth(ledgers, spans, deaths, births), _too_early(deaths, active)])
+    ledgers = _set_aside(mark(ledgers, pl.concat([others, late])), triggers)
     aside = triggers.select("person_id").unique()
     return ledgers, _periods(*(part.join(aside, on="person_id", how="anti") for part in (spans, deaths)))
 
@@ -86,18 +83,14 @@ def _spans(ledgers: Iterable[Ledger]) -> pl.DataFrame:
 def _deaths(ledgers: Iterable[Ledger]) -> pl.DataFrame:
     """Return the deaths that are told, line by line."""
     frames = [
-        ledger.named(_dated(made.lines).select("_row", "person_id", "day", "_commit"), made.record.name)
+        ledger.named(_dated(made.lines).join(_trusted(made), on="_row"), made.record.name)
         for ledger, made in _of(ledgers, deaths=True)
     ]
     return pl.concat([pl.DataFrame(schema=_DIED), *(frame.select(*_DIED) for frame in frames)])
 
 
-def _one_death(deaths: pl.DataFrame) -> pl.DataFrame:
-    ordered = deaths.sort("day", "stream", "record", "_key", descending=[True, False, False, False])
-    latest = pl.col("day").first().over("person_id")
-    same = pl.when(pl.col("day") == latest).then(pl.lit("duplicate_row")).otherwise(pl.lit("two_deaths"))
-    second = pl.int_range(pl.len()).over("person_id") > 0
-    return ordered.with_columns(rule=same).filter(second).select(_VERDICT)
+def _trusted(made: Made) -> pl.DataFrame:
+    return made.rows.select("_row", trust(pl.col("death_type_concept_id")).alias("trust"))
 
 
 def _before_birth(
@@ -116,17 +109,17 @@ def _before_birth(
     return pl.concat([one.with_columns(rule=pl.lit("event_before_birth")).select(_VERDICT) for one in told])
 
 
-def _against_activity(deaths: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the deaths before all clinical activity, and those that activity went on long after."""
-    active = spans.filter("active").group_by("person_id").agg(pl.col("first").min(), pl.col("last").max())
+def _outlived(deaths: pl.DataFrame, active: pl.DataFrame) -> pl.DataFrame:
+    """Return the deaths that clinical activity went on long after, among those that it had begun before."""
     met = deaths.join(active, on="person_id")
-    early = pl.col("day") < pl.col("first")
-    survived = pl.col("last") > pl.col("day") + pl.duration(days=ADMINISTRATIVE_DAYS)
-    too_early, outlived = met.filter(early), met.filter(survived, ~early)
-    return (
-        too_early.with_columns(rule=pl.lit("death_before_record")).select(_VERDICT),
-        outlived.with_columns(rule=pl.lit("event_after_death")).select(_VERDICT),
-    )
+    late = met.filter(outlived(pl.col("day"), pl.col("last")), pl.col("day") >= pl.col("first"))
+    return late.with_columns(rule=pl.lit("event_after_death")).select(_VERDICT)
+
+
+def _too_early(deaths: pl.DataFrame, active: pl.DataFrame) -> pl.DataFrame:
+    """Return the deaths before all clinical activity."""
+    early = deaths.join(active, on="person_id").filter(pl.col("day") < pl.col("first"))
+    return early.with_columns(rule=pl.lit("death_before_record")).select(_VERDICT)
 
 
 def _set_aside(ledgers: Iterable[Ledger], triggers: pl.DataFrame) -> list[Ledger]:

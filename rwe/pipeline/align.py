@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
 
-from rwe.cdm import SITE, TABLES, Cdm
+from rwe.cdm import TABLES, Cdm
 from rwe.harmonise import harmonise
 from rwe.pipeline.extract import landing_table
 from rwe.pipeline.invented import invented
@@ -84,17 +84,3 @@ def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | 
         for name, commit in commits.items()
     }
     return Cdm(tables, pl.DataFrame())
-
-
-def together(parts: Iterable[Aligned]) -> Cdm:
-    """Return the common model of all hospitals, each row with its `SITE`; a person seen in several stands once."""
-    found = list(parts)
-    tables = {name: pl.concat([_named(part, name) for part in found]) for name in TABLES}
-    for name in ("person", "death") if len(found) > 1 else ():
-        tables[name] = tables[name].sort("person_id", "_source_commit").unique("person_id", keep="first")
-    marked = frozenset().union(*(part.cdm.synthetic for part in found))
-    return Cdm(tables, pl.concat([part.cdm.accounting for part in found]), marked)
-
-
-def _named(part: Aligned, table: str) -> pl.LazyFrame:
-    return part.cdm.table(table).with_columns(pl.lit(part.site).alias(SITE))

@@ -18,7 +18,7 @@ from rwe.compare import TrialBaseline, load_trial
 from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import stages
-from rwe.pipeline.align import Aligned, align, together
+from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
 from rwe.pipeline.extract import Extracted, extract, landing_table
@@ -29,6 +29,7 @@ from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
 from rwe.pipeline.summary import RunSummary, figures, rejected
+from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
 from rwe.plugins import Inputs
 from rwe.report import render
@@ -102,15 +103,16 @@ def run(
             aside = {f"{r.site}/{r.stream}": r.fault for r in reads if r.fault}
             record.exit_code = DataError.exit_code if aside else 0
             record.commits.update({f"{part.site}/{s}": n for part in aligned for s, n in part.commits.items()})
-            cdm = together(aligned)
+            whole = together(aligned)
+            stages.write_deaths(folder, whole.deaths)
             settles = plan.agreement is not None
-            hold_apart([part.site for part in aligned], cdm.synthetic, asked=synthetic, settles=settles)
-            work.answer(cdm, aligned, work.assess(aligned))
+            hold_apart([part.site for part in aligned], whole.cdm.synthetic, asked=synthetic, settles=settles)
+            work.answer(whole.cdm, aligned, work.assess(aligned))
             dossier = work.report(lang)
             changes = work.compare(previous, lang, notices)
             if previous:
                 notices += drifts(aligned, work.store, work.folder, home / previous.folder)
-            work.seal(record.commits, taken, cdm.synthetic)
+            work.seal(record.commits, taken, whole.cdm.synthetic)
             notices += work.track(track)
     return RunSummary(
         run_id=run_id,

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from rwe.cdm import SITE
 from rwe.cohort import Cohort
 from rwe.link import Linked
 from rwe.pipeline.align import Aligned
@@ -58,6 +59,12 @@ def write_links(folder: Path, linked: Linked) -> None:
     write_table(into / "links.csv", linked.persons)
     write_table(into / "links-review.csv", linked.review)
     write_table(into / "links-weights.csv", linked.weights.table)
+
+
+def write_deaths(folder: Path, deaths: pl.DataFrame) -> None:
+    """Write what became of each death that several hospitals tell, and how far apart they are."""
+    if deaths.width:
+        write_table(stage(folder, "harmonise") / "deaths.csv", deaths.rename({SITE: "site"}))
 
 
 def write_quality(folder: Path, cards: Mapping[str, Scorecard]) -> None:

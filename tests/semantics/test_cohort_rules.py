@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from rwe.cdm import SITE
 from rwe.cohort import build_cohort, differences
-from rwe.pipeline.align import Aligned, together
+from rwe.pipeline.align import Aligned
+from rwe.pipeline.together import together
 from rwe.spec.examples import Examples
 from rwe.spec.study import Study
 from rwe.spec.time_zero import findings, refusals, remarks
@@ -303,9 +304,14 @@ def _site(table: str) -> pl.Expr:
 def test_rows_of_several_hospitals_bear_their_hospital_and_persons_stand_once() -> None:
     cdm = model()
     tables = {name: frame.with_columns(_source_commit=pl.lit(1)) for name, frame in cdm.tables.items()}
+    tables["person"] = tables["person"].with_columns(gender_concept_id=pl.lit(8532, pl.Int64))
+    tables["observation_period"] = tables["observation_period"].with_columns(
+        observation_period_start_date=d("1980-01-01")
+    )
+    tables["death"] = tables["death"].with_columns(death_type_concept_id=pl.lit(32817, pl.Int64))
     parts = [Aligned(site, model(**tables), pl.DataFrame(), pl.DataFrame(), {}, {}) for site in ("east", "west")]
 
-    both, one = together(parts), together(parts[1:])
+    both, one = together(parts).cdm, together(parts[1:]).cdm
 
     assert both.table("person").collect().height == cdm.table("person").collect().height
     surgeries = both.table("procedure_occurrence").collect()

@@ -11,7 +11,7 @@ import pytest
 
 from rwe.cdm import SITE
 from rwe.pipeline import erasure
-from rwe.pipeline.align import together
+from rwe.pipeline.together import together
 from tests.semantics.two_hospitals import Hospitals, hospitals, rows
 
 ANN = ("9963161231", "Мария Зорелова", "1975-03-16", "F")
@@ -37,7 +37,7 @@ def shared(made: Hospitals) -> Hospitals:
 
 def test_a_study_of_both_sees_one_person_once(shared: Hospitals) -> None:
     shared.aligned()
-    cdm = together(shared.aligned())
+    cdm = together(shared.aligned()).cdm
 
     assert cdm.table("person").collect().height == 3
     visits = rows(cdm.table("visit_occurrence"), "person_id", SITE, "visit_start_date")
@@ -81,10 +81,10 @@ def test_a_decision_counts_from_the_next_run_and_can_be_undone(made: Hospitals) 
     (asked,) = (event for event in events if event["event"] == "review")
 
     code, _ = made.call("link", "decide", asked["pair"], "same", "--by", "D. Petrova", "--why", "both cards seen")
-    merged = together(made.aligned()).table("person").collect().height
+    merged = together(made.aligned()).cdm.table("person").collect().height
     undone, _ = made.call("link", "undo", "1", "--by", "D. Petrova", "--why", "a mistake")
     made.aligned()
-    parted = together(made.aligned()).table("person").collect().height
+    parted = together(made.aligned()).cdm.table("person").collect().height
     _, told = made.call("link", "decisions")
 
     assert (asked["reason"], asked["site"], asked["other_site"]) == ("numbers_differ", "north", "south")
@@ -121,6 +121,6 @@ def test_an_erasure_takes_what_is_linked(shared: Hospitals, known: str) -> None:
 
     assert [len(person.numbers), len(person.nationals)] == [2, 2]
     assert set(shared.persons()) == {"north/2", "south/2"}
-    left = together(shared.aligned())
+    left = together(shared.aligned()).cdm
     assert left.table("person").collect().height == 2
     assert left.table("visit_occurrence").collect().height == 2

@@ -14,10 +14,11 @@ from polars.testing import assert_frame_equal
 
 from rwe.cdm import Cdm
 from rwe.cohort import build_cohort
-from rwe.pipeline.align import Aligned, align, together
+from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.extract import extract
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import load_source
+from rwe.pipeline.together import together
 from rwe.spec.study import Study
 from rwe.store import Store
 from synthetic.network.blocks import records, truth
@@ -134,7 +135,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Aligned]]:
 
 @pytest.fixture(scope="module")
 def cdms(told: dict[str, list[Aligned]]) -> dict[str, Cdm]:
-    return {house: together(parts) for house, parts in told.items()}
+    return {house: together(parts).cdm for house, parts in told.items()}
 
 
 def subjects(cdm: Cdm, study: Study) -> pl.DataFrame:
