@@ -13,6 +13,7 @@ from pathlib import Path
 from connectors.fhir_entries import SUFFIXES
 from connectors.fhir_options import FolderOptions, options_of
 from connectors.fhir_rows import END, Flattener, parts
+from connectors.folders import NO_FOLDER, passed_over
 from rwe.errors import DefinitionError, SourceUnreachable
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
@@ -62,7 +63,7 @@ class FolderConnector:
             If it is not.
         """
         if not self._folder.is_dir():
-            raise SourceUnreachable(f"site '{self._site.site}': there is no folder {self._folder}")
+            raise SourceUnreachable(f"site '{self._site.site}': there is no folder {self._folder}; {NO_FOLDER}")
 
     def read(self, stream: str, since: Cursor | None, known: Container[str] = (), /) -> Iterator[Batch]:
         """Yield the rows of files that have not landed, a file after the other.
@@ -90,6 +91,10 @@ class FolderConnector:
     def columns(self, stream: str) -> Mapping[str, str]:
         """Return the columns of a stream's view and the elements of the resources that were read just now."""
         return self._flat[stream].columns()
+
+    def remarks(self, stream: str) -> Sequence[str]:
+        """Return how many files are passed over because of their names, once for all streams."""
+        return list(passed_over(self._folder, SUFFIXES)) if stream == next(iter(self._flat)) else []
 
     def keys(self, _stream: str) -> None:
         """Return None: a folder holds what was delivered, not what there is."""

@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from connectors.files_contract import Delivered, Folder, seen
+from connectors.folders import NO_FOLDER
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.spec.site import Site
 
@@ -109,7 +110,7 @@ def root(site: Site, home: Path) -> Path:
 def reachable(site: Site, folder: Path) -> None:
     """Raise SourceUnreachable if the folder is not there: an empty mount point must not pass for no news."""
     if not folder.is_dir():
-        raise SourceUnreachable(f"site '{site.site}': there is no folder {folder}")
+        raise SourceUnreachable(f"site '{site.site}': there is no folder {folder}; {NO_FOLDER}")
 
 
 def drops(folder: Path, pattern: str, contract: Delivered, limits: Folder) -> list[Drop]:

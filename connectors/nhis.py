@@ -126,6 +126,13 @@ class NhisConnector:
         """Return None: a folder does not tell which documents still stand; messages that void them do."""
         return
 
+    def remarks(self, stream: str) -> Sequence[str]:
+        """Return which times were cut to microseconds and, once for all streams, what the folder holds besides."""
+        first = self._folder.others() if stream == next(iter(self._plans)) else ()
+        cut = sorted(self._plan(stream).cut)
+        finer = f"times in {', '.join(cut)} are given finer than a microsecond; what is finer was cut off"
+        return [*first, *([finer] if cut else [])]
+
     def columns(self, stream: str) -> Mapping[str, str]:
         """Return the declared columns and the ways to the elements of the messages that were read just now."""
         elements = sorted(self._elements[self._plan(stream).name])

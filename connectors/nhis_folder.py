@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.folders import NO_FOLDER, passed_over
 from connectors.nhis_xml import Malformed
 from rwe.errors import SourceUnreachable
 
 ARCHIVE_MEMBERS = 200_000
 ARCHIVE_BYTES = 8 * 2**30
 _ENCRYPTED = 0x1
+_READ = (".xml", ".zip")
 _PERSON = re.compile(r"(?<!\d)\d{10}(?!\d)")
 
 
@@ -75,7 +77,7 @@ class Folder:
             return dict(self._below(self.root))
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            raise SourceUnreachable(f"the drop folder {self.root} cannot be read: {reason}") from None
+            raise SourceUnreachable(f"the drop folder {self.root} cannot be read: {reason}; {NO_FOLDER}") from None
 
     def _below(self, folder: Path) -> Iterator[tuple[str, Stamp]]:
         with os.scandir(folder) as entries:
@@ -84,10 +86,14 @@ class Folder:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._below(Path(entry.path))
-                elif entry.name.lower().endswith((".xml", ".zip")):
+                elif entry.name.lower().endswith(_READ):
                     told = entry.stat(follow_symlinks=False)
                     path = Path(entry.path).relative_to(self.root).as_posix()
                     yield path, Stamp(told.st_size, told.st_mtime_ns, told.st_ctime_ns)
+
+    def others(self) -> Iterator[str]:
+        """Yield a remark where the folder holds other files."""
+        return passed_over(self.root, _READ)
 
     def places(self, path: str) -> Iterator[Place]:
         """Yield the places of one file.

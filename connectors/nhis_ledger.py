@@ -18,41 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.nhis_folder import Place, Stamp
+from connectors.nhis_ledger_sql import ARRIVE, STAGED, TABLES
 from connectors.nhis_message import Message
 from rwe.errors import MachineError
 
 FOLDER = "nhis"  # in the home folder
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS ledger (id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER);
-CREATE TABLE IF NOT EXISTS fault (path TEXT, member TEXT, reason TEXT);
-CREATE TABLE IF NOT EXISTS message (
-    seq INTEGER PRIMARY KEY, id TEXT UNIQUE, sha256 TEXT, kind TEXT, created_on TEXT, path TEXT, member TEXT,
-    signed INTEGER
-);
-CREATE TABLE IF NOT EXISTS version (
-    stream TEXT, number TEXT, seq INTEGER, created_on TEXT, count INTEGER, PRIMARY KEY (stream, number, seq)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS aside (stream TEXT, seq INTEGER, reason TEXT, batch TEXT, PRIMARY KEY (stream, seq));
-"""
-_STAGED = """
-CREATE TEMP TABLE seen (path TEXT, size INTEGER, modified INTEGER, changed INTEGER);
-CREATE TEMP TABLE wrong (path TEXT, member TEXT, reason TEXT);
-CREATE TEMP TABLE come (
-    id TEXT, sha256 TEXT, kind TEXT, created_on TEXT, path TEXT, member TEXT, signed INTEGER
-);
-"""
-_ARRIVE = """
-DELETE FROM fault WHERE path IN (SELECT path FROM temp.seen);
-INSERT OR REPLACE INTO file SELECT * FROM temp.seen;
-INSERT INTO fault SELECT * FROM temp.wrong;
-INSERT INTO message (id, sha256, kind, created_on, path, member, signed)
-    SELECT * FROM temp.come WHERE true ORDER BY created_on, path, member
-    ON CONFLICT (id) DO UPDATE SET path = excluded.path, member = excluded.member WHERE sha256 = excluded.sha256;
-INSERT INTO fault SELECT c.path, c.member, :other FROM temp.come c JOIN message m USING (id) WHERE m.sha256 <> c.sha256;
-DELETE FROM temp.seen; DELETE FROM temp.wrong; DELETE FROM temp.come;
-"""
 _CHUNK = 10_000
 OTHER_CONTENT = "its messageId came before with other content"
 
@@ -99,7 +70,7 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA temp_store = MEMORY")
             with self._written():
-                for statement in filter(str.strip, (_TABLES + _STAGED).split(";")):
+                for statement in filter(str.strip, (TABLES + STAGED).split(";")):
                     self._db.execute(statement)
                 if self._db.execute("SELECT id FROM ledger").fetchone() is None:
                     self._db.execute("INSERT INTO ledger VALUES (?)", (secrets.token_hex(8),))
@@ -150,7 +121,7 @@ class Ledger:
     def arrive(self) -> None:
         """Give each new message its number, in one transaction; one that came before as it is may have moved."""
         with self._written():
-            for statement in filter(str.strip, _ARRIVE.split(";")):
+            for statement in filter(str.strip, ARRIVE.split(";")):
                 self._db.execute(statement, {"other": OTHER_CONTENT} if ":other" in statement else {})
 
     def faults(self) -> list[Fault]:

@@ -25,7 +25,7 @@ FAMILIES = {"H": "hospitalization", "R": "referral", "X": "examination", "P": "p
 ZONE = ZoneInfo("Europe/Sofia")
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 _KIND = re.compile(rf"[{''.join(FAMILIES)}]\d{{3}}")
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*(Z|[+-]\d{2}:\d{2})?")
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2})(\.\d{1,6})?(\d*)(Z|[+-]\d{2}:\d{2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,25 @@ def instant(text: str, zone: ZoneInfo) -> datetime | None:
     if not found:
         return None
     try:
-        told = datetime.fromisoformat(found[1] + (found[2] or "") + (found[3] or ""))
+        told = datetime.fromisoformat(found[1] + (found[2] or "") + (found[4] or ""))
         if told.tzinfo:
             return told.astimezone(UTC)
         early, late = (told.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
     return early if early == late else None
+
+
+def finer(text: str) -> bool:
+    """Tell whether `instant` cuts off digits of a time that say anything.
+
+    Examples
+    --------
+    >>> finer("2024-07-01T10:00:00.1234567"), finer("2024-07-01T10:00:00.1234560")
+    (True, False)
+    """
+    found = _TIME.fullmatch(text.strip())
+    return bool(found and found[3].strip("0"))
 
 
 def _plain(root: Element, signatures: list[Element]) -> None:

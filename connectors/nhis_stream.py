@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, model_validator
 
-from connectors.nhis_message import FAMILIES, Message, instant
+from connectors.nhis_message import FAMILIES, Message, finer, instant
 from connectors.nhis_xml import Element, Malformed
 from rwe.spec.base import Name, Part
 from rwe.spec.source import Kind, Stream
@@ -96,12 +96,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A stream and how its rows are found."""
+    """A stream and how its rows are found; `cut` names columns in which times were cut to microseconds."""
 
     name: str
     stream: Stream
     options: Options
     zone: ZoneInfo
+    cut: set[str] = field(default_factory=set, compare=False)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -198,6 +199,8 @@ class Plan:
         if text is None:
             return None
         value = _convert(text, kind, self.zone)
+        if kind == "timestamp" and finer(text):
+            self.cut.add(name)
         if value is None:
             raise Malformed(f"its value for '{name}' is not of type {kind}")
         return value

@@ -21,6 +21,7 @@ from connectors.sql_faults import Patience
 from connectors.sql_options import SqlSite, SqlStream, statement
 from connectors.sql_pages import Pages
 from connectors.sql_reading import Reading
+from connectors.sql_refusals import refuse_unordered, refuse_zeros
 from connectors.sql_session import Database, Session
 from connectors.typed import typed
 from rwe.errors import DataError, DefinitionError, SourceUnreachable
@@ -223,8 +224,9 @@ class SqlConnector:
 
     def _batches(self, opened: Session, reading: Reading) -> Iterator[Batch]:
         pages = self._pages(opened, reading.plan)
-        self._refuse_unordered(opened, pages)
-        self._refuse_zeros(opened, pages)
+        ask = partial(self._database.row, opened)
+        refuse_unordered(pages, ask)
+        opened.facts.update(refuse_zeros(pages, ask, refused=self._each[pages.plan.name].zero_dates == "refuse"))
         rows, most = min(_FIRST, self._site.page_rows), self._site.page_rows
         with closing(Fetcher(opened, self._site.timeout_seconds)) as fetcher:
             while True:
@@ -235,30 +237,6 @@ class SqlConnector:
                 if page.height < rows:
                     return
                 rows = max(1, min(most, _BYTES * page.height // max(1, int(page.estimated_size()))))
-
-    def _refuse_unordered(self, opened: Session, pages: Pages) -> None:
-        chosen = pages.plan
-        missing = self._database.run(opened, lambda: opened.connection.execute(pages.unordered()).scalar_one())
-        if missing:
-            raise DataError(
-                f"stream '{chosen.name}': {missing} rows have no '{chosen.stream.key}' or no '{chosen.by}', "
-                "so they cannot be read in order; mend the source"
-            )
-
-    def _refuse_zeros(self, opened: Session, pages: Pages) -> None:
-        """Count MariaDB's zero dates at the source: its driver gives them as nothing, in silence."""
-        chosen = pages.plan
-        if not chosen.zero_dates:
-            return
-        asked = pages.zeros(list(chosen.zero_dates))
-        counts = self._database.run(opened, lambda: opened.connection.execute(asked).one())
-        found = {name: int(count) for name, count in zip(chosen.zero_dates, counts, strict=True) if count}
-        told = ", ".join(f"{name} {count}" for name, count in found.items())
-        if found and (self._each[chosen.name].zero_dates == "refuse" or chosen.by in found):
-            cure = "mend the source, or say zero_dates: empty in the stream's options to read them as empty"
-            raise DataError(f"stream '{chosen.name}': dates 0000-00-00, by column: {told}; {cure}")
-        if found:
-            opened.facts[f"zero dates of {chosen.name}"] = told
 
     def _keys(self, opened: Session, chosen: Plan, after: str | None) -> pl.Series:
         asked = self._pages(opened, chosen).keys(after)

@@ -38,7 +38,9 @@ def creator(site: Site, found: Address, home: Path) -> Callable[[], Any]:
 def _sqlite(site: Site, found: Address, home: Path) -> sqlite3.Connection:
     path = Path((found.url.database or "").replace("{home}", str(home)))
     if not path.is_file():
-        raise SourceUnreachable(f"site '{site.site}': there is no database file {path}")
+        made = "'rwe demo' makes that of the demonstration; of another, " if "{home}" in str(found.url.database) else ""
+        cure = f"{made}see its address in the site file, and that its disk is there"
+        raise SourceUnreachable(f"site '{site.site}': there is no database file {path}; {cure}")
     place = f"file:{quote(str(path.absolute()))}?mode=ro"
     connection = sqlite3.connect(place, uri=True, timeout=site.timeout_seconds, check_same_thread=False)
     connection.text_factory = _utf8

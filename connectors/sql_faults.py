@@ -35,6 +35,7 @@ _WORDS = {
 _REFUSED = ("0A", "21", "25", "42")
 _CODE = re.compile(r"\((\d{1,6})\)")
 _STATE = re.compile(r"^[0-9A-Z]{5}$")
+_CURE = "see that it runs and can be reached from here, or try later"
 
 TRIES = 5
 
@@ -89,7 +90,7 @@ def answering(site: str, place: str) -> Iterator[None]:
 def _told(exc: SQLAlchemyError, site: str, at: str) -> RweError:
     state, code, name = _marks(exc)
     if state.startswith(_AGAIN) or code in _AGAIN_CODES:
-        return SourceUnreachable(f"{site}: the database{at} does not answer ({name})")
+        return SourceUnreachable(f"{site}: the database{at} does not answer ({name}); {_CURE}")
     if state.startswith(_ACCOUNT) or code in _ACCOUNT_CODES:
         return DefinitionError(f"{site}: the database{at} does not let this account in ({name}); mend its address")
     if state.startswith(_FORBIDDEN) or code in _FORBIDDEN_CODES:
@@ -98,7 +99,7 @@ def _told(exc: SQLAlchemyError, site: str, at: str) -> RweError:
         return DataError(f"{site}: the source holds a value that cannot be read ({name})")
     if state.startswith(_REFUSED) or isinstance(exc, ProgrammingError):
         return DataError(f"{site}: the database refuses to read what is declared ({name})")
-    return SourceUnreachable(f"{site}: the database{at} does not answer ({name})")
+    return SourceUnreachable(f"{site}: the database{at} does not answer ({name}); {_CURE}")
 
 
 def _marks(exc: SQLAlchemyError) -> tuple[str, str, str]:

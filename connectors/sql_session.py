@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,11 @@ class Database:
         """
         with answering(self._site.site, self._address.place):
             return within(self._limit, work, cut=lambda: _cut(session.connection))
+
+    def row(self, session: Session, question: sa.Select[Any]) -> Sequence[Any]:
+        """Return the one row of an answer, as `run` does."""
+        answer: Sequence[Any] = self.run(session, lambda: session.connection.execute(question).one())
+        return answer
 
     def probe(self, tables: list[str]) -> dict[str, str]:
         """Try to write, ask what the account may do, refuse a source that lets us; return the session's facts.

@@ -12,8 +12,8 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.extract import Asked, Extracted, extract, heed_accepted
 from rwe.pipeline.guards import disk
-from rwe.pipeline.planning import load_plan
-from rwe.spec.base import parse, read
+from rwe.pipeline.planning import hospitals
+from rwe.spec.base import read
 from rwe.spec.site import Site, load_site
 from rwe.spec.source import Source
 from rwe.store import Store
@@ -41,7 +41,7 @@ def fetch(path: Path, *, home: Path, asked: Asked, progress: Callable[[str], Non
         If a source could be written.
     """
     progress("specify")
-    sources = _sources(path)
+    sources = hospitals(path, _alone, lambda planned: (planned.site, planned.mapping.source))
     mine = [_accepted(site, source, asked.accept) for site, source in sources]
     if lost := asked.accept - {name for _, names in mine for name in names}:
         raise DefinitionError(f"no hospital of {path.name} has a stream {', '.join(map(repr, sorted(lost)))} to accept")
@@ -61,13 +61,10 @@ def exit_code(taken: Sequence[Extracted]) -> int:
     return DataError.exit_code if any(read.fault for part in taken for read in part.reads) else 0
 
 
-def _sources(path: Path) -> Sequence[tuple[Site, Source]]:
-    """Return the hospitals; to read one, its site file and the declaration of its streams are enough."""
-    values, _ = parse(path)
-    if isinstance(values, dict) and "site" in values:
-        site = load_site(path)
-        return [(site, read(Path(site.mapping) / "source.yaml", Source))]
-    return [(part.site, part.mapping.source) for part in load_plan(path).sources]
+def _alone(path: Path) -> tuple[Site, Source]:
+    """Return a hospital: to read it, its site file and the declaration of its streams are enough."""
+    site = load_site(path)
+    return site, read(Path(site.mapping) / "source.yaml", Source)
 
 
 def _accepted(site: Site, source: Source, names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -17,7 +17,7 @@ from rwe.errors import DefinitionError, Problem, RweError
 from rwe.plugins import Analysis
 from rwe.spec import time_zero
 from rwe.spec.agreement import Agreement, load_agreement
-from rwe.spec.base import Part, locate, nearest, part, placed, read
+from rwe.spec.base import Part, locate, nearest, parse, part, placed, read
 from rwe.spec.examples import Examples
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
@@ -27,6 +27,7 @@ from rwe.spec.study import AnalysisSpec, Study, load_study
 from rwe.spec.trial import TrialFile, load_trial_file
 
 Found = TypeVar("Found")
+Hospital = TypeVar("Hospital")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,27 @@ def load_source(file: Path) -> Source:
     """
     site = load_site(file)
     return Source(site, load_mapping(Path(site.mapping)))
+
+
+def hospitals(file: Path, alone: Callable[[Path], Hospital], of_study: Callable[[Source], Hospital]) -> list[Hospital]:
+    """Return the one hospital of a site file, or those of a study file.
+
+    Parameters
+    ----------
+    alone
+        Reads as much of a site's files as is needed.
+    of_study
+        Takes the same from what a study's plan has of a hospital.
+
+    Raises
+    ------
+    DefinitionError
+        If a file is wrong.
+    """
+    values, _ = parse(file)
+    if isinstance(values, dict) and "site" in values:
+        return [alone(file)]
+    return [of_study(source) for source in load_plan(file).sources]
 
 
 def _names(study: Study, trial: TrialFile | None) -> Context:

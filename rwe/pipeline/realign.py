@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.guards import disk
 from rwe.pipeline.linking import Persons, persons
-from rwe.pipeline.planning import Source, load_plan, load_source
+from rwe.pipeline.planning import Source, hospitals, load_source
 from rwe.pipeline.vocabulary import domains_of
-from rwe.spec.base import parse
 from rwe.store import Store
 
 
@@ -61,6 +60,5 @@ def relink(path: Path, *, home: Path, progress: Callable[[str], None]) -> Person
         return persons(sources, Store(home / "store"))
 
 
-def _sources(path: Path) -> Sequence[Source]:
-    values, _ = parse(path)
-    return [load_source(path)] if isinstance(values, dict) and "site" in values else load_plan(path).sources
+def _sources(path: Path) -> list[Source]:
+    return hospitals(path, load_source, lambda source: source)

@@ -228,8 +228,21 @@ def test_gzip_that_ends_too_early_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_no_answer(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreachable, match="there is no folder"):
+    with pytest.raises(SourceUnreachable, match=r"there is no folder .*; see its address"):
         _read(tmp_path / "nowhere")
+
+
+def test_files_of_other_kinds_are_remarked_once(tmp_path: Path) -> None:
+    for name in ("a.ndjson", "b.json.gz", "Ива Петрова.pdf", "c.csv", "d.csv", "2024", ".hidden.txt"):
+        (tmp_path / name).write_bytes(b"")
+    source = Source(source="clinic", streams={"one": CONDITION, "two": CONDITION})
+
+    with closing(connect(site(tmp_path.as_uri()), source, tmp_path)) as connector:
+        told = [list(connector.remarks(name)) for name in connector.streams()]
+
+    assert told[1] == []
+    assert told[0][0].startswith("4 files are not read, because their names do not end in")
+    assert told[0][0].endswith("(.csv 2, .pdf 1, no ending 1)")
 
 
 @pytest.mark.parametrize(

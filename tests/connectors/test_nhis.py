@@ -511,6 +511,23 @@ def test_times_without_a_zone_are_local(clinic: Clinic) -> None:
     assert "2.xml: its value for 'authored_on' is not of type timestamp" in fault
 
 
+def test_what_is_cut_or_passed_over_is_remarked(clinic: Clinic) -> None:
+    clinic.drop("1.xml", stay("A", 1, authoredOn="2024-07-01T10:00:00.1234567"))
+    clinic.drop("2.xml", stay("B", 2, authoredOn="2024-07-01T10:00:00.1234560"))
+    clinic.drop("7523169263.txt", b"")
+    connector = clinic.open()
+
+    before = connector.remarks("hospitalization")
+    rows = [batch.rows.height for batch in connector.read("hospitalization", None)]
+    after, others = (connector.remarks(name) for name in ("hospitalization", "hospital_diagnosis"))
+    connector.close()
+
+    assert rows == [2]
+    assert before == ["1 files are not read, because their names do not end in .xml, .zip (.txt 1)"]
+    assert after == [*before, "times in authored_on are given finer than a microsecond; what is finer was cut off"]
+    assert others == []
+
+
 def test_a_repeated_reading_without_a_commit_says_the_same(clinic: Clinic) -> None:
     clinic.put(*messages(25, seed=4))
 

@@ -166,9 +166,13 @@ def test_an_unknown_stream_is_named_with_its_nearest(clinic: Any) -> None:
 @pytest.mark.parametrize(
     ("address", "error", "said"),
     [
-        ("sqlite:///{home}/nowhere.db", SourceUnreachable, "site 'clinic': there is no database file"),
+        ("sqlite:///{home}/nowhere.db", SourceUnreachable, "'clinic': there is no database file .*; 'rwe demo' makes"),
         ("sqlite:///{home}", SourceUnreachable, "no database file"),
-        (f"postgresql://u:{SECRET}@127.0.0.1:1/d", SourceUnreachable, "the database at 127.0.0.1:1 does not answer"),
+        (
+            f"postgresql://u:{SECRET}@127.0.0.1:1/d",
+            SourceUnreachable,
+            "the database at 127.0.0.1:1 does not answer .*; see that",
+        ),
         (f"oracl://u:{SECRET}@h/d", DefinitionError, r"not 'oracl'; did you mean 'oracle'\?"),
         (f"not a url {SECRET}", DefinitionError, "not a database URL"),
     ],

@@ -41,6 +41,7 @@ ROWS = 1182
 CONFIGS = plugins.hospital("breast").study.parents[1]
 FULL, SHORT = "studies/breast_hormonal.yaml", "studies/short.yaml"
 SITE, TRIAL, AGREEMENT = "sites/rotterdam.yaml", "trials/gbsg.yaml", "agreements/hormonal_breast.yaml"
+_CURE = "see its address in the site file, and that its disk is there"
 CLOCK = "-01-01 00:00:00.000000"
 # the person of a ward whom no message, log, ledger or text of a run may name, and what a clerk wrote for a day
 NUMBER, NATIONAL, GIVEN, FAMILY, ODD = "X77777", "5561019999", "Незабравка", "Тайнописова", "31.02.198x"
@@ -267,7 +268,7 @@ def test_a_hospital_that_cannot_be_read_costs_its_run_only(
     after = ward.run()
 
     assert [one.code for one in failed] == [4, 4, 3]
-    assert failed[0].last == "rwe: site 'rotterdam': there is no database file /nowhere/hospital.db"
+    assert failed[0].last == f"rwe: site 'rotterdam': there is no database file /nowhere/hospital.db; {_CURE}"
     assert "site 'rotterdam': the database at 127.0.0.1:9 does not answer (OperationalError)" in failed[1].last
     assert "table 'pathology' has no column 'grade_code'; did you mean 'grade_cod'?" in failed[2].last
     assert (after.code, sum(after.events["rows"]["landed"].values())) == (0, 0)
