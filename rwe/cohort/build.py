@@ -18,7 +18,7 @@ from rwe.cohort.endpoint import endpoints
 from rwe.cohort.follow_up import follow_up
 from rwe.cohort.intervals import intervals
 from rwe.cohort.outcomes import outcomes
-from rwe.cohort.records import Read, records
+from rwe.cohort.records import Read, in_observation, periods, records
 from rwe.cohort.treatment import course_of
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.result import Result, tidy
@@ -170,15 +170,13 @@ def _written_out(study: Study) -> None:
 def _index(cdm: Cdm, study: Study, read: Read) -> pl.DataFrame:
     """Return the people with an index record in the period: the day and hospital of the first, and how many."""
     known = cdm.table("person").select("person_id", pl.col("year_of_birth").alias("_year_of_birth"))
-    first = (
-        read(study.index.record)
-        .filter(pl.col("day").is_between(study.index.start, study.index.end))
-        .group_by("person_id")
-        .agg(
-            pl.col("site").filter(pl.col("day") == pl.col("day").min()).min(),
-            pl.col("day").min().alias("index_date"),
-            pl.len().cast(pl.Int64).alias("index_records"),
-        )
+    rows = read(study.index.record).filter(pl.col("day").is_between(study.index.start, study.index.end))
+    if study.index.observed is not None:
+        rows = in_observation(rows, periods(cdm, study.as_of), study.index.observed)
+    first = rows.group_by("person_id").agg(
+        pl.col("site").filter(pl.col("day") == pl.col("day").min()).min(),
+        pl.col("day").min().alias("index_date"),
+        pl.len().cast(pl.Int64).alias("index_records"),
     )
     return known.join(first, on="person_id", validate="1:1").collect(engine="streaming")
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from rwe.cdm import Cdm
 from rwe.cohort.follow_up import observed
-from rwe.cohort.records import Derived, Read, of_any, since_index
+from rwe.cohort.records import Derived, Read, in_observation, of_any, periods, since_index
 from rwe.spec.base import Where
 from rwe.spec.population import Counted, Criterion
 from rwe.spec.study import Study
@@ -36,11 +36,13 @@ class Criteria:
 def criteria(cdm: Cdm, study: Study, index: pl.DataFrame, read: Read) -> Criteria:
     """Return the criteria of a study; a missing value fails a test, and no record is a count of nought."""
     frames: list[pl.LazyFrame] = []
+    days = index.lazy().select("person_id", pl.col("index_date").alias("day"))
+    spans = periods(cdm, study.as_of).join(days, on="person_id").filter(pl.col("day").is_between("start", "end"))
 
     def test(criterion: Criterion) -> Test:
         name = f"_criterion/{len(frames)}"
         if criterion.records:
-            frames.append(_count(criterion.records, index, read, name))
+            frames.append(_count(criterion.records, index, read, name, spans))
             return criterion.name, _between(pl.col(name).fill_null(0), criterion.records)
         if criterion.observed:
             frames.append(observed(criterion.observed, cdm, study, index, name))
@@ -51,9 +53,10 @@ def criteria(cdm: Cdm, study: Study, index: pl.DataFrame, read: Read) -> Criteri
     return Criteria(placed, Derived([], frames))
 
 
-def _count(asked: Counted, index: pl.DataFrame, read: Read, name: str) -> pl.LazyFrame:
+def _count(asked: Counted, index: pl.DataFrame, read: Read, name: str, spans: pl.LazyFrame) -> pl.LazyFrame:
     low, high = asked.window
-    rows = since_index(of_any(asked.of, read), index)
+    found = of_any(asked.of, read)
+    rows = since_index(in_observation(found, spans) if asked.observed else found, index)
     if low is not None:
         rows = rows.filter(pl.col("gap") >= low)
     if high is not None:

@@ -120,6 +120,13 @@ def periods(cdm: Cdm, as_of: date) -> pl.LazyFrame:
     )
 
 
+def in_observation(rows: pl.LazyFrame, spans: pl.LazyFrame, before: int = 0) -> pl.LazyFrame:
+    """Return the rows whose ``day`` lies in a span that covers `before` days before it too."""
+    days = rows.select("person_id", "day").unique().join(spans.select("person_id", "start", "end"), on="person_id")
+    held = days.filter(pl.col("start") <= pl.col("day") - pl.duration(days=before), pl.col("day") <= pl.col("end"))
+    return rows.join(held.select("person_id", "day").unique(), on=["person_id", "day"], how="semi")
+
+
 def of_any(names: Sequence[str], read: Read) -> pl.LazyFrame:
     """Return the records of several names together."""
     return pl.concat([read(name) for name in names])

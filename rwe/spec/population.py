@@ -56,13 +56,15 @@ class Index(Part):
     """The day that starts a person's clock: the first such record in the period.
 
     `entry` is the day from which a person is at risk: the index date, or, with ``observation``, the later of it and
-    the start of observation at the hospital of the index record (delayed entry).
+    the start of observation at the hospital of the index record (delayed entry). With `observed` only records count
+    that lie in an observation period and have so many days of it before them.
     """
 
     record: Name
     start: date
     end: date
     entry: Literal["index", "observation"] = "index"
+    observed: Day | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Index:
@@ -103,7 +105,8 @@ class Counted(Part):
     """How many records of some kinds lie within `window` days around the index date (null: no bound on that side).
 
     Days that bear a record are counted, since one event is often recorded twice; with ``count: records`` each record.
-    A washout is ``{of: [...], window: [-365, -1], at_most: 0}``.
+    A washout is ``{of: [...], window: [-365, -1], at_most: 0}``. With `observed` only those records count that lie in
+    the observation that holds the index date.
     """
 
     of: tuple[Name, ...] = Field(min_length=1)
@@ -111,6 +114,7 @@ class Counted(Part):
     at_least: Day | None = None
     at_most: Day | None = None
     count: Literal["days", "records"] = "days"
+    observed: Flag = False
 
     @model_validator(mode="after")
     def _asks(self) -> Counted:

@@ -94,6 +94,9 @@ def read(tables: Tables, study: Study) -> dict[int, Row]:
 
 def _judge(person: Person, study: Study) -> Row | None:
     starts = [e for e in person.events[study.index.record] if study.index.start <= e.day <= study.index.end]
+    if study.index.observed is not None:
+        long = timedelta(days=study.index.observed)
+        starts = [e for e in starts if any(s.start <= e.day - long and e.day <= s.end for s in person.spans)]
     if not starts:
         return None
     index = min(event.day for event in starts)
@@ -299,6 +302,7 @@ def _enough(person: Person, asked: Counted, index: date) -> bool:
         e.day
         for e in person.of(asked.of)
         if (low is None or _gap(e, index) >= low) and (high is None or _gap(e, index) <= high)
+        if not asked.observed or any(s.start <= min(e.day, index) and max(e.day, index) <= s.end for s in person.spans)
     ]
     n = len(inside) if asked.count == "records" else len(set(inside))
     return (asked.at_least is None or n >= asked.at_least) and (asked.at_most is None or n <= asked.at_most)

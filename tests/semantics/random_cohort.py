@@ -113,6 +113,7 @@ def study(random: Random) -> Study:
                 "start": FIRST + timedelta(days=random.randint(0, 200)),
                 "end": FIRST + timedelta(days=random.randint(300, 800)),
                 "entry": random.choice(("index", "index", "observation")),
+                "observed": random.choice((None, None, 0, 90)),
             },
             "baseline": baseline,
             "eligibility": [_criterion(random, f"c{i}", baseline) for i in range(random.randint(0, 2))],
@@ -176,6 +177,7 @@ def _counted(random: Random) -> dict[str, Any]:
         "of": _some(random),
         "window": [random.choice((None, low)), random.choice((None, high, high))],
         "count": random.choice(("days", "records")),
+        "observed": random.random() < 0.3,
         **random.choice(bounds),
     }
 
