@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Why people left: reasons by endpoint and group, and how far they came on the stretches of the pathway."""
+"""Why people left, how complete follow-up was, and how far people came on the stretches of the pathway."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import model_validator
 
 import rwe
+from rwe.cohort.completeness import Completeness, completeness
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
 from rwe.spec.base import Day, Part
@@ -43,13 +44,19 @@ class FollowUp:
     needs_trial = False
 
     def run(self, inputs: Inputs, options: Options) -> Result:
-        """Count the reasons; of intervals add the incidence of their end, of which death takes people away."""
+        """Count the reasons; of endpoints add how complete follow-up was, of intervals the incidence of their end."""
         groups = inputs.groups(options.by)
         rows = [
             row | {"outcome": name, "group": group}
             for name in (*options.endpoints, *options.intervals)
             for group, people in groups.items()
             for row in _reasons(people, name)
+        ]
+        rows += [
+            row | {"outcome": name, "group": group}
+            for name in options.endpoints
+            for group, people in groups.items()
+            for row in _complete(completeness(people, name, inputs.study))
         ]
         table = tidy(rows, analysis="follow_up", population=inputs.population)
         reached = [_reached(part, name, group, options) for name in options.intervals for group, part in groups.items()]
@@ -60,6 +67,7 @@ class FollowUp:
             "by": options.by or "",
             "lost_after": inputs.study.lost_after,
             "incidence": "Aalen and Johansen 1978; death before the end competes",
+            "completeness": "Clark et al. 2002; simplified: Xue et al. 2017",
         }
         return Result(pl.concat([table, *labelled]), settings)
 
@@ -68,6 +76,11 @@ def _reasons(people: pl.DataFrame, name: str) -> Iterator[Row]:
     known = people[f"{name}_reason"].drop_nulls()
     for reason, n in known.value_counts().sort(f"{name}_reason").iter_rows():
         yield {"estimand": "proportion", "stratum": reason, "n": n, "estimate": n / known.len()}
+
+
+def _complete(found: Completeness) -> Iterator[Row]:
+    yield {"estimand": "completeness", "n": found.n, "estimate": found.clark}
+    yield {"estimand": "completeness_simplified", "n": found.n, "estimate": found.simplified}
 
 
 def _reached(people: pl.DataFrame, name: str, group: str, options: Options) -> pl.DataFrame:

@@ -195,8 +195,8 @@ def _rounded(count: pl.Expr, policy: Policy) -> pl.Expr:
 
 
 def _moments(frame: pl.DataFrame) -> pl.DataFrame:
-    """Shorten means and spreads: a long mean of whole numbers is a fraction whose denominator is the exact count."""
-    moment = pl.col("estimand").is_in(("mean", "sd", "mean_change"))
+    """Shorten means, spreads, shares of time: a long mean of whole numbers is a fraction that tells the exact count."""
+    moment = pl.col("estimand").is_in(("mean", "sd", "mean_change", "completeness", "completeness_simplified"))
 
     def shortened(value: pl.Expr) -> pl.Expr:
         short = pl.when(value.abs() < 10).then(value.round_sig_figs(3)).otherwise(value.round(1))

@@ -21,6 +21,7 @@ AT_RISK = ("survival", "cumulative_incidence", "milestone", "at_risk", "baseline
 FORMS = {
     **dict.fromkeys(("survival", "cumulative_incidence", "milestone", "threshold", "payback_rate"), "percent"),
     **dict.fromkeys(("proportion", "proportion_registry", "proportion_trial"), "percent"),
+    **dict.fromkeys(("completeness", "completeness_simplified"), "percent"),
     **dict.fromkeys(("median", "follow_up_median", "rmst", "time_lost"), "months"),
     **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
     **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from analyses import cox, follow_up, outcomes, survival, trial_comparison
 from rwe import survival as sv
 from rwe.cohort import Cohort
+from rwe.cohort.completeness import Completeness, completeness
 from rwe.disclosure import protect
 from rwe.errors import DefinitionError
 from rwe.plugins import Analysis, Inputs
@@ -104,6 +105,8 @@ def test_a_released_change_is_shortened() -> None:
 def test_reasons_and_the_way_through_the_pathway() -> None:
     people = pl.DataFrame(
         {
+            "index_date": [d("2010-01-01")] * 6,
+            "e_days": [10, 20, 30, 40, 50, 60],
             "e_reason": ["event", "event", "lost", "death", "end_of_data", "end_of_data"],
             "w_days": [10, 20, 30, 40, 50, None],
             "w_reason": ["event", "death", "event", "lost", "end_of_data", None],
@@ -120,6 +123,44 @@ def test_reasons_and_the_way_through_the_pathway() -> None:
         ("died", 30, 0.2),
         ("reached", 30, 0.4),
     ]
+
+
+@pytest.mark.parametrize(("lost_at", "clark", "simplified"), [(183, 165 / 265, 200 / 300), (913, 245 / 265, 280 / 300)])
+def test_completeness_counts_time_and_not_heads(lost_at: int, clark: float, simplified: float) -> None:
+    """A hundred people over three years: 20 have the event, in the middle of a year, 40 are lost in one of them."""
+    three = asked(endpoints={"e": endpoint(events=["death"], until=1095)})
+    days = [183] * 10 + [548] * 5 + [913] * 5 + [lost_at] * 40 + [1095] * 40
+    reasons = ["event"] * 20 + ["lost"] * 40 + ["horizon"] * 40
+    people = pl.DataFrame({"e_days": days, "e_reason": reasons}).with_columns(index_date=d("2010-01-01"))
+
+    table = run(follow_up.ANALYSIS, people, three, endpoints=["e"]).table
+
+    found = {e: table.filter(estimand=e)["estimate"].item() for e in ("completeness", "completeness_simplified")}
+    assert_allclose(found["completeness"], clark, rtol=2e-3, err_msg="Clark, in half years by hand")
+    assert_allclose(found["completeness_simplified"], simplified, rtol=2e-3, err_msg="simplified, by hand")
+
+
+def test_completeness_counts_from_late_entry_and_is_none_where_nobody_could_be_followed() -> None:
+    late = asked(endpoints={"e": endpoint(events=["death"], until=100)})
+    people = pl.DataFrame({"e_days": [60, 100, None], "e_reason": ["lost", "event", None], "entry_days": [20, 50, 0]})
+    people = people.with_columns(index_date=d("2010-01-01"))
+
+    found = completeness(people, "e", late)
+
+    assert found == Completeness(2, (40 + 50) / (80 + 50), (40 + 50) / (80 + 50))
+    assert completeness(people.clear(), "e", late) == Completeness(0, None, None)
+
+
+def test_completeness_is_released_short_and_not_of_few() -> None:
+    people = pl.DataFrame({"e_days": [10, 20, 40] * 7, "e_reason": ["lost", "event", "death"] * 7})
+    people = people.with_columns(index_date=d("2010-01-01"))
+
+    many, few = (protect(run(follow_up.ANALYSIS, rows, endpoints=["e"])).table for rows in (people, people.head(9)))
+
+    shown = many.filter(estimand="completeness").select("n", "estimate").row(0)
+    assert shown[0] == 20
+    assert len(str(shown[1]).lstrip("0.")) <= 3
+    assert few.filter(estimand="completeness").select("n", "estimate").row(0) == (None, None)
 
 
 def test_late_entry_reaches_the_estimators() -> None:
