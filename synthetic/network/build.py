@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,20 +88,31 @@ class Network:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise DefinitionError(f"{folder} is there already; name a folder that is empty or not there yet")
             houses = Houses(folder / "hospitals", urls)
-            for part, first in enumerate(range(0, patients, self.block)):
-                n = min(self.block, patients - first)
-                found, clean = _told(folder, part, seed, first, n)
-                written, faults = dirty(seed, entries(seed, found["persons"], clean), classes)
-                rows.update({name: table.height for name, table in (found | clean).items()})
-                rows.update(houses.write(part, written))
-                rows.update(_faults(folder / "faults.csv", faults, first=not part) if classes else {})
-                progress(min(first + self.block, patients) / patients)
+            for counts, done in self._blocks(folder, houses, patients, seed, classes):
+                rows.update(counts)
+                progress(done)
             houses.finish()
             text = json.dumps(
                 _planted(patients, seed, rows) | {"dirt": dirt}, indent=1, ensure_ascii=False, default=str
             )
             (folder / "planted.json").write_text(text + "\n", "utf-8")
         return dict(rows)
+
+    def _blocks(
+        self, folder: Path, houses: Houses, patients: int, seed: int, classes: tuple[str, ...]
+    ) -> Iterator[tuple[dict[str, int], float]]:
+        """Write block by block, the houses of one while the next is made; yield rows by table and what part is done."""
+        with ThreadPoolExecutor(1) as aside:
+            before: Future[dict[str, int]] | None = None
+            for part, first in enumerate(range(0, patients, self.block)):
+                found, clean = _told(folder, part, seed, first, min(self.block, patients - first))
+                written, faults = dirty(seed, entries(seed, found["persons"], clean), classes)
+                counts = {name: table.height for name, table in (found | clean).items()}
+                counts |= _faults(folder / "faults.csv", faults, first=not part) if classes else {}
+                counts |= before.result() if before else {}
+                before = aside.submit(houses.write, part, written)
+                yield counts, first / patients
+            yield before.result() if before else {}, 1.0
 
 
 def _told(

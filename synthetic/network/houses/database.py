@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from rwe.errors import DefinitionError, MachineError, SourceUnreachable
 from synthetic.network.houses.cells import Kind, Sheet
 
 _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
-    "key": sa.BigInteger(),
+    "key": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),  # of SQLite the key that costs nothing
     "text": sa.Unicode(255).with_variant(sa.Text(), "sqlite", "postgresql"),
     "day": sa.Date(),
     "moment": sa.DateTime(),
@@ -76,10 +77,14 @@ class Database:
     def write(self, entries: Mapping[str, pl.DataFrame], hospital: str) -> dict[str, int]:
         """Append what a hospital holds of some persons; return rows by table."""
         rows = {sheet.name: sheet.of(entries, hospital) for sheet in self._sheets}
+        if self._engine.dialect.name == "sqlite":
+            rows = {name: _as_text(table) for name, table in rows.items()}
+            if find_spec("adbc_driver_sqlite"):
+                return _columns_into(str(self._engine.url.database), rows)
         with self._ready() as connection:
             for name, table in rows.items():
                 if table.height:
-                    connection.exec_driver_sql(self._insert(name), _plain(table, self._engine.dialect.name))
+                    connection.exec_driver_sql(self._insert(name), table.rows())
         return {name: table.height for name, table in rows.items()}
 
     def finish(self) -> None:
@@ -111,10 +116,23 @@ class Database:
             raise kind(f"the hospital database {shown} cannot be written: {type(exc.orig).__name__}") from None
 
 
-def _plain(table: pl.DataFrame, dialect: str) -> list[tuple[Any, ...]]:
-    """Return the rows as a driver takes them; SQLite keeps days and instants as text that sorts by time."""
-    if dialect == "sqlite":
-        instants, days = pl.selectors.datetime(), pl.selectors.date()
-        table = table.with_columns(instants.dt.replace_time_zone(None).dt.to_string("%Y-%m-%d %H:%M:%S"))
-        table = table.with_columns(days.dt.to_string("%Y-%m-%d"))
-    return table.rows()
+def _as_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Return days and instants as the text that SQLite keeps, which sorts by time."""
+    instants, days = pl.selectors.datetime(), pl.selectors.date()
+    table = table.with_columns(instants.dt.replace_time_zone(None).dt.to_string("%Y-%m-%d %H:%M:%S"))
+    return table.with_columns(days.dt.to_string("%Y-%m-%d"))
+
+
+def _columns_into(path: str, rows: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """Append columns to a file of SQLite at half the cost of rows, where the extra ``arrow`` is installed."""
+    from adbc_driver_sqlite import dbapi
+
+    try:
+        with dbapi.connect(path, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous = OFF")  # it can be made again
+            for name, table in rows.items():
+                if table.height:
+                    cursor.adbc_ingest(name, table.to_arrow(), mode="append")
+    except dbapi.Error as exc:
+        raise MachineError(f"the hospital database {path} cannot be written: {type(exc).__name__}") from None
+    return {name: table.height for name, table in rows.items()}
