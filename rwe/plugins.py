@@ -103,11 +103,20 @@ class Network(Protocol):
     """A network of invented hospitals whose truth is known: the same persons for the same seed."""
 
     def write(
-        self, folder: Path, patients: int, seed: int, progress: Callable[[float], None], /, *, dirt: str
+        self,
+        folder: Path,
+        patients: int,
+        seed: int,
+        progress: Callable[[float], None],
+        /,
+        *,
+        urls: Mapping[str, str],
+        dirt: str,
     ) -> dict[str, int]:
         """Write truth, clean records and hospitals of so many persons into an empty folder; return rows by table.
 
-        `dirt` names the classes of faults to plant: ``all``, ``none``, or some with commas between.
+        `urls` are empty databases for hospitals `a`, `b`, `c`, in place of files. `dirt` names the classes of faults
+        to plant: ``all``, ``none``, or some with commas between.
         """
         ...
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from rwe.cli.voice import Voice
 from rwe.cli.words import word
 from rwe.errors import DefinitionError
 
-NETWORK = "network"
+NETWORK, DATABASES = "network", ("a", "b", "c")
 
 
 @Parameter(name="*")
@@ -54,10 +55,17 @@ def home_of(common: Common, asked: Invent, voice: Voice) -> Path:
 
 
 def write(folder: Path, asked: Invent, voice: Voice) -> dict[str, int]:
-    """Write a network into a folder that is empty or not there yet; return rows by table."""
+    """Write a network into a folder that is empty or not there yet; return rows by table.
+
+    A hospital's database is a file, or the empty one whose URL, with its password, stands in ``RWE_SYNTH_A_URL``,
+    ``RWE_SYNTH_B_URL`` or ``RWE_SYNTH_C_URL``.
+    """
     from rwe import plugins
 
     def progress(done: float) -> None:
         voice.progress("synth", done)
 
-    return plugins.network(NETWORK).write(folder, asked.patients, asked.seed, progress, dirt=asked.dirt)
+    named = {hospital: os.environ.get(f"RWE_SYNTH_{hospital.upper()}_URL") for hospital in DATABASES}
+    urls = {hospital: url for hospital, url in named.items() if url}
+    network = plugins.network(NETWORK)
+    return network.write(folder, asked.patients, asked.seed, progress, urls=urls, dirt=asked.dirt)

@@ -7,17 +7,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
 
 from rwe.errors import DefinitionError
 from synthetic.network.blocks import records, truth
 from synthetic.network.entries import ENTRIES, entries
-from synthetic.network.houses import hospital_b
+from synthetic.network.houses import hospital_a, hospital_b, hospital_c
 from synthetic.network.houses.cells import Cell, Sheet
 from synthetic.network.houses.database import Database
 from synthetic.network.houses.network import Houses
@@ -116,6 +119,21 @@ def test_messages_resources_and_files_bear_the_mark(folder: Path, held: Entries)
         head, *lines = path.read_text(encoding).splitlines()
         assert head.split(";")[-1] in ("синтетичен", "sintetichen")
         assert all(line.endswith(";1") for line in lines)
+
+
+def test_each_hospital_has_the_types_of_its_system() -> None:
+    def told(sheets: Sequence[Sheet], changed: str, table: str, system: str, *, zoned: bool = False) -> str:
+        made = Database("sqlite://", sheets, changed=changed, zoned=zoned).tables[table]
+        return str(CreateTable(made).compile(dialect=sa.make_url(f"{system}://").get_dialect()()))
+
+    a = told(hospital_a.SHEETS, "modified_at", "encounter", "postgresql", zoned=True)
+    b = told(hospital_b.SHEETS, "promenen", "epizod", "mysql+pyodbc")
+    c = told(hospital_c.SHEETS, "Променен", "Престои", "mssql+pyodbc")
+
+    assert "admitted_at TIMESTAMP WITH TIME ZONE" in a
+    assert "VARCHAR(255)" in b
+    assert "[Отделение] NVARCHAR(255)" in c
+    assert "[Приет] DATETIME" in c
 
 
 def test_a_database_that_holds_tables_is_left_alone(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ class Cell:
         plain = pl.col(self.of) if self.shown is None else self.shown
         literal = f"{self.of}_text"
         if literal not in present:
-            return plain.cast(pl.String) if self.kind == "text" else plain
+            plainly = {"text": pl.String, "integer": pl.Int64}.get(self.kind)
+            return plain.cast(plainly) if plainly else plain
         return pl.coalesce(pl.col(literal), plain.cast(pl.String))
 
 

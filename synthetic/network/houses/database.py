@@ -38,13 +38,18 @@ class Database:
         The column of a table that says when a row was written; it is read in this order.
     zoned
         Whether moments have a zone.
+
+    Attributes
+    ----------
+    tables
+        By name, as the database is told of them.
     """
 
     def __init__(self, url: str, sheets: Sequence[Sheet], *, changed: str, zoned: bool = False) -> None:
         self._sheets = sheets
         self._zoned = zoned
         try:
-            self._engine = sa.create_engine(url)
+            self._engine = sa.create_engine(url, poolclass=sa.NullPool)
         except (sa.exc.ArgumentError, ValueError):
             raise DefinitionError(
                 "a hospital's url is not an SQLAlchemy URL; write postgresql://host/database"
@@ -52,10 +57,10 @@ class Database:
         except ImportError as exc:
             raise MachineError(f"the driver of a hospital's url is not installed: {exc.name}") from None
         metadata = sa.MetaData()
-        self._tables = {sheet.name: self._table(metadata, sheet) for sheet in sheets}
+        self.tables = {sheet.name: self._table(metadata, sheet) for sheet in sheets}
         self._orders = [
             sa.Index(f"{name}_order", table.c[changed], next(iter(table.primary_key)))
-            for name, table in self._tables.items()
+            for name, table in self.tables.items()
         ]
 
     def _table(self, metadata: sa.MetaData, sheet: Sheet) -> sa.Table:
@@ -68,10 +73,10 @@ class Database:
     def create(self) -> None:
         """Make the tables, without the indexes that rows would only wait for."""
         with self._ready() as connection:
-            taken = set(sa.inspect(connection).get_table_names()) & set(self._tables)
+            taken = set(sa.inspect(connection).get_table_names()) & set(self.tables)
             if taken:
                 raise DefinitionError(f"the database of a hospital has tables {', '.join(sorted(taken))} already")
-            for table in self._tables.values():
+            for table in self.tables.values():
                 connection.execute(sa.schema.CreateTable(table))
 
     def write(self, entries: Mapping[str, pl.DataFrame], hospital: str) -> dict[str, int]:
@@ -98,7 +103,7 @@ class Database:
         dialect = self._engine.dialect
         quote = dialect.identifier_preparer.quote
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        columns = self._tables[name].columns.keys()
+        columns = self.tables[name].columns.keys()
         return (
             f"INSERT INTO {quote(name)} ({', '.join(map(quote, columns))}) VALUES ({', '.join([mark] * len(columns))})"
         )
