@@ -30,7 +30,7 @@ from synthetic.network.world import PLANTED
 
 ROOT = Path(__file__).parents[2]
 SEED, PER_ARM = 1_907, 500
-_PERSONS = 40_000
+_PERSONS = 26_000
 _RECRUITED, _CLOSED = 730, 2_190  # days of recruitment, days from its start to the end of follow-up
 _FROM = date(2019, 3, 1)  # when the last hospital's records begin
 YEARS = (0, 365, 731, 1096, 1461, 1826)

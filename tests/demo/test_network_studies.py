@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ import polars as pl
 import pytest
 
 from rwe.cli.app import main
-from rwe.errors import Refused
+from rwe.cli.invent import Invent, home_of
+from rwe.cli.options import Common
+from rwe.cli.voice import Voice
+from rwe.errors import DefinitionError, Refused
 from rwe.pipeline.invented import hold_apart, invented
 from rwe.spec.source import Source
 from synthetic.network.world import PLANTED
@@ -91,12 +95,9 @@ def test_no_agreement_is_settled_on_invented_records_by_mistake(home: Path, caps
         command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
 
     code, told = command(capsys, "run", study, "--home", str(home))
-    other, refused = command(capsys, "run", study, "--synthetic", "--seed", "2", "--home", str(home))
 
     assert code == 7
     assert "synthetic" in json.dumps(told)
-    assert other == 2
-    assert "another network" in json.dumps(refused)
 
 
 def test_what_is_invented_and_what_was_lived_are_held_apart() -> None:
@@ -122,3 +123,20 @@ def test_one_row_that_bears_the_mark_marks_its_hospital(value: int | None, *, ma
     rows = pl.DataFrame({"mark": [0, value]}, schema={"mark": pl.Int64})
 
     assert invented({"visit": rows.lazy(), "other": pl.DataFrame().lazy()}, source.streams) is marked
+
+
+def test_a_home_holds_one_network_and_is_new_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    voice, asked = Voice(machine=True), Invent(synthetic=True, seed=3, patients=40)
+
+    home = home_of(Common(), asked, voice)
+    before = (home / "network" / "planted.json").stat()
+    again = home_of(Common(home=home), asked, voice)
+
+    assert home.parent == tmp_path
+    assert again == home
+    assert (home / "network" / "planted.json").stat() == before
+    with pytest.raises(DefinitionError, match="another network"):
+        home_of(Common(home=home), replace(asked, seed=4), voice)
