@@ -44,6 +44,13 @@ class Tally:
     rejected: pl.DataFrame
     codes: pl.DataFrame
 
+    def less(self, gone: Tally) -> Tally:
+        """Return what is left without a part of it."""
+        account = gone.account.with_columns(-pl.col("n"))
+        codes = gone.codes.with_columns(-pl.col("n"), -pl.col("people"))
+        left = self.rejected.join(gone.rejected, on=list(REJECTED), how="anti")
+        return total([Tally(self.account, left, self.codes), Tally(account, left.clear(), codes)])
+
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """Return the tally of all."""

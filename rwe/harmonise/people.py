@@ -28,10 +28,13 @@ class Identities:
         ``person_token`` -> ``_person``: whom the rows of a hospital's own number belong to.
     clashing
         Persons of a number that stands for two.
+    pairs
+        Every pair of ``person_token`` and ``_person``.
     """
 
     tokens: pl.DataFrame
     clashing: pl.Series
+    pairs: pl.DataFrame
 
     def named(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Add to rows whose they are, as ``_person``; null where the number is nobody's."""
@@ -61,7 +64,7 @@ def identities(rows: pl.LazyFrame, stream: str) -> Identities:
         check_ids(told.select("token", "_person"), stream)
     pairs = told.select(NUMBER, "_person").drop_nulls().unique().sort(NUMBER, "_person")
     two = pairs.filter(pl.col(NUMBER).is_duplicated())["_person"].unique()
-    return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two)
+    return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two, pairs)
 
 
 def resolve(rows: pl.DataFrame, made: Made, clashing: pl.Series) -> Made:

@@ -13,7 +13,7 @@ from rwe.cdm import Cdm
 from rwe.harmonise import landed, remarks
 from rwe.harmonise.codes import meanings
 from rwe.harmonise.part import Work
-from rwe.harmonise.people import LINKED, identities
+from rwe.harmonise.people import identities
 from rwe.spec.mapping import Mapping as SourceMapping
 
 
@@ -76,9 +76,10 @@ def harmonise(
         If a stream is missing, a key stands twice, tokens collide, or the account does not add up.
     """
     work = Work(site, mapping, meanings(mapping, domains or {}))
+    stream = mapping.person[0]
     if persons is not None:
-        landing = _linked(landing, mapping.person[0], persons)
-    who = identities(landed.stream_of(landing, mapping.person[0]), mapping.person[0])
+        landing = {**landing, stream: landed.linked(landed.stream_of(landing, stream), persons)}
+    who = identities(landed.stream_of(landing, stream), stream)
     plans = {name: landed.read(landing, name, mapping, who) for name in mapping.source.streams}
     part = work.part(dict(zip(plans, pl.collect_all(plans.values()), strict=True)), who)
     return Harmonised(
@@ -86,13 +87,6 @@ def harmonise(
         part.tally.rejected,
         remarks.shares(part.tally.codes),
     )
-
-
-def _linked(landing: landed.Landing, stream: str, persons: pl.DataFrame) -> landed.Landing:
-    """Return the landing with whose each row of the person stream is."""
-    whose = persons.lazy().select("_key", pl.col("person_id").alias(LINKED))
-    rows = landed.stream_of(landing, stream).join(whose, on="_key", how="left", validate="m:1")
-    return {**landing, stream: rows}
 
 
 def person_rows(landing: landed.Landing, mapping: SourceMapping, site: str) -> pl.DataFrame:

@@ -5,18 +5,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from rwe.cdm import TABLES, Cdm
-from rwe.harmonise import harmonise
+from rwe.harmonise import (
+    Since,
+    Tally,
+    Work,
+    again,
+    buckets_of,
+    identities,
+    in_parts,
+    linked,
+    meanings,
+    parts_of,
+    shares,
+    total,
+)
+from rwe.pipeline import account
 from rwe.pipeline.extract import landing_table
 from rwe.pipeline.invented import invented
 from rwe.pipeline.planning import Source
-from rwe.store import Store, Table
+from rwe.store import Draft, Store, Table, changes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +58,102 @@ class Aligned:
 def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.DataFrame) -> Aligned:
     """Harmonise the landing rows of one hospital and append what changed to the common model.
 
-    All people are harmonised each time, because the account must cover every landed row; the store
-    keeps only the rows that say something new, and deletes those that are no more. `domains` are those of the
-    mapping's concepts, as far as known; `persons` those of the hospital (`rwe.pipeline.linking`).
+    Only persons with changed rows, or whom linking tells apart otherwise, are harmonised again, where mapping,
+    `domains` (those of the mapping's concepts, as far as known) and code are what they were; else all are, a part at a
+    time. The store keeps only the rows that say something new, and deletes those that are no more.
+
+    Parameters
+    ----------
+    persons
+        Whose each row of the person stream is (`rwe.pipeline.linking`).
     """
-    site, streams = source.site.site, source.mapping.source.streams
-    landing = {name: landing_table(store, site, name) for name in streams}
-    commits = {name: table.commit for name, table in landing.items()}
-    rows = {name: _known(table) for name, table in landing.items()}
-    made = harmonise(rows, source.mapping, site, domains, persons)
-    whose = persons.sort("_key").write_csv()
-    batch = hashlib.sha256(repr((sorted(commits.items()), source.mapping.fields, whose)).encode()).hexdigest()[:32]
+    site, mapping = source.site.site, source.mapping
+    landing = {name: landing_table(store, site, name) for name in mapping.source.streams}
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
-    for name, table in tables.items():
-        table.append(made.rows(name).drop("_op"), batch=batch, kind="common model", whole=True)
-    marked = frozenset({site} if invented({name: table.current() for name, table in landing.items()}, streams) else ())
-    cdm = Cdm({name: table.current() for name, table in tables.items()}, made.accounting, marked)
-    newest = {name: table.commit for name, table in tables.items()}
-    return Aligned(site, cdm, made.rejected, made.codes, commits, newest)
+    rules, persons = account.rules_of(mapping, domains), persons.select("_key", "person_id").sort("_key")
+    seen = {name: account.newest(table) for name, table in landing.items()}
+    work = _Alignment(Work(site, mapping, meanings(mapping, domains)), landing, tables, persons)
+    before = account.load(store, site)
+    if before and before.rests_on.holds(rules, landing, tables):
+        tally = work.again(before, f"{rules}{sorted(seen.items())}")
+    else:
+        tally = work.all(account.scratch(store, site), f"{rules}{sorted(seen.items())}")
+    made = {name: account.newest(table) for name, table in tables.items()}
+    account.keep(store, site, account.Account(account.RestsOn(rules, seen, made), tally, persons))
+    rows = {name: table.current() for name, table in landing.items()}
+    marked = frozenset({site} if invented(rows, mapping.source.streams) else ())
+    cdm = Cdm({name: table.current() for name, table in tables.items()}, tally.account, marked)
+    commits, newest = ({name: table.commit for name, table in some.items()} for some in (landing, tables))
+    return Aligned(site, cdm, tally.rejected, shares(tally.codes), commits, newest)
 
 
-def _known(table: Table) -> pl.LazyFrame:
-    """Return the current rows with the day on which each was landed, and one more: clocks stand in several zones."""
-    days = {seal.commit: date.fromisoformat(seal.utc[:10]) + timedelta(days=1) for seal in table.seals()}
-    known = pl.col("_commit").replace_strict(days, default=None, return_dtype=pl.Date)
-    return table.current().with_columns(_known=known)
+@dataclass(frozen=True, slots=True)
+class _Alignment:
+    """One hospital on its way from its landing tables to the tables of the common model."""
+
+    work: Work
+    landing: Mapping[str, Table]
+    tables: Mapping[str, Table]
+    persons: pl.DataFrame
+
+    def all(self, scratch: Path, made_of: str) -> Tally:
+        """Harmonise every person, a part at a time, and make one commit of each table of it."""
+        rows = {name: self._rows(name, table.current(), self.persons) for name, table in self.landing.items()}
+        who = identities(rows[self.work.mapping.person[0]], self.work.mapping.person[0])
+        parts = parts_of(sum(seal.rows for table in self.landing.values() for seal in table.seals()))
+        tallies = []
+        with self._drafts(self.tables, made_of) as drafts:
+            for number, part in enumerate(in_parts(self.work, rows, who, parts, scratch)):
+                tallies.append(part.tally)
+                for name, draft in drafts.items():
+                    draft.whole(part.tables[name], buckets_of(number, parts))
+        return total(tallies)
+
+    def again(self, before: account.Account, made_of: str) -> Tally:
+        """Harmonise the persons who changed, and append what differs of what they had."""
+        since = {name: self._since(name, table, before) for name, table in self.landing.items()}
+        if all(one.came.is_empty() for one in since.values()):
+            return before.tally
+        was, now = again(self.work, since)
+        changes = {name: changes_of(was.tables[name], now.tables[name]) for name in self.tables}
+        touched = {name: self.tables[name] for name, rows in changes.items() if rows.height}
+        with self._drafts(touched, made_of) as drafts:
+            for name, draft in drafts.items():
+                draft.news(changes[name])
+        return total([before.tally.less(was.tally), now.tally])
+
+    def _since(self, name: str, table: Table, before: account.Account) -> Since:
+        commit = before.rests_on.landing[name][0]
+        stood = self._rows(name, table.current(commit), before.persons)
+        came = self._rows(name, table.since(commit), self.persons).collect()
+        came = came.filter(pl.col("_commit") == pl.col("_commit").max().over("_key"))
+        again = any(seal.rows and not seal.anew for seal in table.seals()[commit:])
+        if name != self.work.mapping.person[0]:
+            return Since(stood, came, again)
+        both = pl.concat([before.persons, self.persons])
+        moved = both.filter(~both.is_duplicated()).join(came, on="_key", how="anti").select("_key").unique().lazy()
+        given = self._rows(name, table.current(commit), self.persons).join(moved, on="_key", how="semi").collect()
+        return Since(stood, pl.concat([came, given]), again or given.height > 0)
+
+    def _rows(self, name: str, rows: pl.LazyFrame, persons: pl.DataFrame) -> pl.LazyFrame:
+        """Add to landing rows the day on which each was landed, and to those of persons whose they are."""
+        # One day more, because clocks stand in several zones.
+        days = {
+            seal.commit: date.fromisoformat(seal.utc[:10]) + timedelta(days=1) for seal in self.landing[name].seals()
+        }
+        rows = rows.with_columns(_known=pl.col("_commit").replace_strict(days, default=None, return_dtype=pl.Date))
+        return linked(rows, persons) if name == self.work.mapping.person[0] else rows
+
+    def _drafts(self, tables: Mapping[str, Table], made_of: str) -> AbstractContextManager[dict[str, Draft]]:
+        whose = hashlib.sha256(self.persons.write_csv().encode()).hexdigest()
+        return _drafts(tables, hashlib.sha256(f"{made_of}{whose}".encode()).hexdigest()[:32])
+
+
+@contextmanager
+def _drafts(tables: Mapping[str, Table], batch: str) -> Iterator[dict[str, Draft]]:
+    """Hold all tables, and make their commits one after another once all of them are whole."""
+    with ExitStack() as stack:
+        yield {n: stack.enter_context(t.draft(batch=batch, kind="common model")) for n, t in tables.items()}
 
 
 def _cdm_table(store: Store, site: str, name: str) -> Table:

@@ -25,6 +25,7 @@ from rwe.chain import fsync, on_disk
 from rwe.errors import Busy, DataError
 from rwe.identity import pseudonymise
 from rwe.linkage import load_or_make_key
+from rwe.pipeline import account
 from rwe.pipeline.erased_files import clear_exports, clear_runs
 from rwe.pipeline.erased_people import LINKS, TOKENS, chain_of, reference, references_of
 from rwe.spec.source import Column
@@ -183,6 +184,7 @@ def _carry_out(person: Person, home: Path) -> Erasure:
     references = [reference(key, token) for token in person.tokens]
     if new := [one for one in references if one not in references_of(store.root)]:
         chain_of(store.root).append({"kind": "erased", "references": new})
+    account.drop_all(store)
     tables = dict(_erased(store, person, references[0]))
     runs, files = clear_runs(home, person.columns, person.keys, references[0])
     files += clear_exports(home, person.columns, person.keys)

@@ -10,9 +10,10 @@ of its files kept in a hash-chained log, against which a process checks them bef
 from __future__ import annotations
 
 from rwe.store.appending import Landed
-from rwe.store.rows import hashed
+from rwe.store.draft import Draft
+from rwe.store.rows import changes_of, hashed
 from rwe.store.seal import Seal, SealedFile
 from rwe.store.store import Store
 from rwe.store.table import Table
 
-__all__ = ["Landed", "Seal", "SealedFile", "Store", "Table", "hashed"]
+__all__ = ["Draft", "Landed", "Seal", "SealedFile", "Store", "Table", "changes_of", "hashed"]

@@ -16,11 +16,11 @@ import polars as pl
 from rwe.chain import Growing
 from rwe.ports import Cursor
 from rwe.store import delta_log
-from rwe.store.as_of import scan
+from rwe.store.as_of import current, scan
 from rwe.store.commit import write_files
 from rwe.store.key_file import EVERY, keep, recalled
 from rwe.store.keys import MOST, Keys, key_hashes
-from rwe.store.rows import News, check_same, hashed, news, schema_of, type_names
+from rwe.store.rows import News, check_same, hashed, news, schema_of, type_names, whole_news
 from rwe.store.seal import Seal, seal_log, verify, write_seal
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Appending:
         commit = None
         if moved or not new.rows.is_empty():
             commit = len(known.seals)
-            seal = Seal(commit, kind, batch, cursor, new.rows.height, ())
+            seal = Seal(commit, kind, batch, cursor, new.rows.height, (), anew=new.anew)
             known.take(self._commit(new.rows, seal, known.seals[0]), new.rows["_key"])
         self._known = known
         return Landed(frame.height, new.landed, new.unchanged, commit, new.deleted, new.corrected)
@@ -84,14 +84,16 @@ class Appending:
         if plain and known.keys is None and known.many:
             self._recall(known)
         if plain and known.all_new(rows["_key"]):
-            return News(rows, rows.height, 0, 0)
+            return News(rows, rows.height, 0, 0, anew=True)
         verify(self._table.folder, known.seals)
         if known.keys is None and known.looked:
             known.learn(scan(self._table.folder, known.seals))
             if plain and known.all_new(rows["_key"]):
-                return News(rows, rows.height, 0, 0)
+                return News(rows, rows.height, 0, 0, anew=True)
         known.looked = True
-        return news(rows, scan(self._table.folder, known.seals), whole=whole)
+        if whole:
+            return whole_news(rows, current(self._table.folder, known.seals))
+        return news(rows, scan(self._table.folder, known.seals))
 
     def _recall(self, known: _Known) -> None:
         """Learn the keys from what is kept of them and the commits since; keep them anew where those are many."""

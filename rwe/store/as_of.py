@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which commits a table was made of as of a number or an instant, and the rows that they brought."""
+"""Which commits a table was made of as of a number or an instant, the rows that they brought, and which stand."""
 
 from __future__ import annotations
 
@@ -57,3 +57,20 @@ def scan(folder: Path, seals: list[Seal]) -> pl.LazyFrame:
     hive = {split: columns[split]} if split else None
     found = pl.scan_parquet(paths, hive_partitioning=bool(hive), hive_schema=hive)
     return found.select(list(columns)).filter(pl.col("_commit") <= seals[-1].commit)
+
+
+def current(folder: Path, seals: list[Seal]) -> pl.LazyFrame:
+    """Return the newest version of each key of these commits, without deleted ones; in the memory of few rows.
+
+    Only commits that brought a key again say that an earlier version stands no more, so only their keys are held.
+    """
+    filled = [seal for seal in seals if seal.files]
+    again = [seal for seal in filled[1:] if not seal.anew]
+    rows, stands = scan(folder, seals), pl.col("_op") != "delete"
+    if again:
+        brought = scan(folder, [seals[0], *again]).select("_key", _newest="_commit")
+        newest = brought.group_by("_key").agg(pl.col("_newest").max())
+        rows = rows.join(newest, on="_key", how="left", maintain_order="left")
+        stands &= pl.col("_newest").is_null() | (pl.col("_commit") == pl.col("_newest"))
+        return rows.filter(stands).drop("_newest")
+    return rows.filter(stands)

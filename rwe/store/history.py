@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from rwe.store.rows import META, latest
+from rwe.store.rows import META
 from rwe.store.seal import Seal
 from rwe.store.table import Table
 
@@ -72,7 +72,7 @@ def between(table: Table, before: int | datetime, after: int | datetime, late_da
         As `Table.rows`; also where `after` comes before `before`.
     """
     first, last = (table.commit_at(one) if isinstance(one, datetime) else one for one in (before, after))
-    old, new = (_states(latest(table.rows(commit)).with_columns(_commit=commit), "_commit") for commit in (first, last))
+    old, new = (_states(table.current(commit).with_columns(_commit=commit), "_commit") for commit in (first, last))
     both = old.select("_key", _was="_said", _from="_person").join(new, on="_key", how="full", coalesce=True)
     steps = both.filter(~pl.col("_said").eq_missing(pl.col("_was"))).collect()
     newest = old.select(pl.col("_day").max()).collect().item()
@@ -133,7 +133,7 @@ def _people(table: Table, commit: int, moved: pl.DataFrame) -> list[str]:
     if moved.is_empty():
         return []
     asked = pl.concat([moved["_person"], moved["_from"]]).unique().drop_nulls()
-    found = _states(latest(table.rows(commit)).with_columns(_commit=commit), "_commit")
+    found = _states(table.current(commit).with_columns(_commit=commit), "_commit")
     return (
         found.filter(pl.col("_person").is_in(asked.implode())).select("_person").unique().collect()["_person"].to_list()
     )

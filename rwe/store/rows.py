@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -31,7 +31,8 @@ _TYPES = {str(dtype): dtype for dtype in _STORABLE}
 class News:
     """Of the rows received: those to land, and how many of each sort there were.
 
-    `corrected` of the rows landed say something else of a key that stood; `deleted` keys stand no more.
+    `corrected` of the rows landed say something else of a key that stood; `deleted` keys stand no more; `anew` says
+    that the table never had one of the keys.
     """
 
     rows: pl.DataFrame
@@ -39,6 +40,7 @@ class News:
     unchanged: int
     deleted: int
     corrected: int = 0
+    anew: bool = False
 
 
 def type_names(frame: pl.DataFrame, table: str) -> dict[str, str]:
@@ -89,7 +91,7 @@ def hashed(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(row_hashes(frame.drop(META, strict=False)), *op)
 
 
-def news(rows: pl.DataFrame, versions: pl.LazyFrame, *, whole: bool) -> News:
+def news(rows: pl.DataFrame, versions: pl.LazyFrame) -> News:
     """Keep the rows that say something new.
 
     A key may stand on several rows, which then change together.
@@ -100,12 +102,39 @@ def news(rows: pl.DataFrame, versions: pl.LazyFrame, *, whole: bool) -> News:
         Hashed rows.
     versions
         Every version of every row of the table.
-    whole
-        Whether `rows` are all there is: keys that are current but not among them are deleted.
     """
-    mine = _by_key(rows.lazy())
-    short = versions.select("_key", "_hash", "_op", "_commit")
-    theirs = _by_key(latest(short if whole else short.join(mine.select("_key"), on="_key", how="semi")))
+    keys = rows.lazy().select("_key").unique()
+    held = versions.select("_key", "_hash", "_op", "_commit").join(keys, on="_key", how="semi").collect()
+    new = _told_apart(rows, latest(held.lazy()))
+    return replace(new, anew=held.is_empty())
+
+
+def whole_news(rows: pl.DataFrame, current: pl.LazyFrame) -> News:
+    """Keep the rows that say something new where they are all there is: keys that are current beside them are deleted.
+
+    Parameters
+    ----------
+    rows
+        Hashed rows.
+    current
+        The rows that stand.
+    """
+    new = _told_apart(rows, current)
+    gone = current.join(rows.lazy(), on="_key", how="anti").collect(engine="streaming")
+    gone = gone.with_columns(pl.lit("delete").alias("_op")).select(rows.columns)
+    return replace(new, rows=pl.concat([new.rows, gone]), deleted=new.deleted + gone["_key"].n_unique())
+
+
+def changes_of(was: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """Return what makes rows that are each other's whole into others, with ``_hash`` and ``_op``; a key stands once."""
+    was, now = hashed(was), hashed(now)
+    said = now.join(was, on=["_key", "_hash"], how="anti")
+    gone = was.join(now, on="_key", how="anti").with_columns(pl.lit("delete").alias("_op"))
+    return pl.concat([said, gone])
+
+
+def _told_apart(rows: pl.DataFrame, current: pl.LazyFrame) -> News:
+    mine, theirs = _by_key(rows.lazy()), _by_key(current)
     stood, ends = pl.col("_all_right").is_not_null(), pl.col("_ends")
     known = mine.join(theirs, on="_key", how="left").select(
         "_key",
@@ -116,10 +145,7 @@ def news(rows: pl.DataFrame, versions: pl.LazyFrame, *, whole: bool) -> News:
     fresh = told.filter(~pl.col("_same"))
     corrected = fresh.filter("_was", pl.col("_op") != "delete").height
     ended = fresh.filter(pl.col("_op") == "delete")["_key"].n_unique()
-    gone = latest(versions).join(mine, on="_key", how="anti").collect() if whole else rows.clear()
-    gone = gone.with_columns(pl.lit("delete").alias("_op")).select(rows.columns)
-    kept = pl.concat([fresh.select(rows.columns), gone])
-    return News(kept, fresh.height, rows.height - fresh.height, gone["_key"].n_unique() + ended, corrected)
+    return News(fresh.select(rows.columns), fresh.height, rows.height - fresh.height, ended, corrected)
 
 
 def _by_key(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -47,6 +47,8 @@ class Seal:
         Hash of the commit's file in the Delta log.
     utc
         When it was sealed.
+    anew
+        Whether none of its keys stood in an earlier commit, as far as that was looked at.
     """
 
     commit: int
@@ -59,6 +61,7 @@ class Seal:
     partition_by: str | None = None
     log_sha256: str = ""
     utc: str = ""
+    anew: bool = False
 
     def payload(self) -> dict[str, Any]:
         """Return the seal as plain values, as the Delta commit and the seal log hold it."""
@@ -71,6 +74,7 @@ class Seal:
             "files": [[file.path, file.sha256, file.rows, file.size] for file in self.files],
             "schema": dict(self.schema),
             "partition_by": self.partition_by,
+            "anew": self.anew,
         }
 
     @classmethod
@@ -87,6 +91,7 @@ class Seal:
             partition_by=payload["partition_by"],
             log_sha256=log_sha256,
             utc=utc,
+            anew=payload.get("anew", False),
         )
 
 

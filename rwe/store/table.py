@@ -18,11 +18,11 @@ from rwe.errors import Busy, MachineError, TornStore
 from rwe.ports import Cursor
 from rwe.store import delta_log
 from rwe.store.appending import Appending, Landed, last_cursor
-from rwe.store.as_of import commit_at, scan, up_to
+from rwe.store.as_of import commit_at, current, scan, up_to
+from rwe.store.draft import Draft
 from rwe.store.erase import Erased, Traces, erase, traces
 from rwe.store.lock import locked
 from rwe.store.opening import look, settle, settled, sweep
-from rwe.store.rows import latest
 from rwe.store.seal import Seal, erasing, read_seals, scrub, seal_log, verify, write_seal
 
 if TYPE_CHECKING:
@@ -84,16 +84,7 @@ class Table:
         DataError
             If the table was never made, or has no such commit.
         """
-        wanted = up_to(self._open(), as_of, self.name)
-        try:
-            verify(self.folder, wanted)
-        except TornStore:  # or an erasure gave the commits other files since: then they have other seals
-            again = up_to(self._open(), as_of, self.name)
-            if again == wanted:
-                raise
-            verify(self.folder, again)
-            wanted = again
-        return scan(self.folder, wanted)
+        return scan(self.folder, self._verified(as_of))
 
     def current(self, as_of: int | datetime | None = None) -> pl.LazyFrame:
         """Return the newest version of each key as commits up to `as_of` left it, without deleted ones.
@@ -103,7 +94,18 @@ class Table:
         TornStore, DataError
             As `rows`.
         """
-        return latest(self.rows(as_of))
+        return current(self.folder, self._verified(as_of))
+
+    def since(self, commit: int) -> pl.LazyFrame:
+        """Return the rows that commits after this one brought.
+
+        Raises
+        ------
+        TornStore, DataError
+            As `rows`.
+        """
+        seals = self._verified(None)
+        return scan(self.folder, [seals[0], *seals[commit + 1 :]])
 
     def append(
         self, frame: pl.DataFrame, *, batch: str, cursor: Cursor | None = None, kind: str = "rows", whole: bool = False
@@ -146,6 +148,22 @@ class Table:
         """
         with self._lock():
             yield Appending(self)
+
+    @contextmanager
+    def draft(self, *, batch: str, kind: str) -> Iterator[Draft]:
+        """Hold the table for one commit whose rows come in parts; it is made at the end, unless something failed.
+
+        Raises
+        ------
+        Busy
+            If another process appends to this table.
+        MachineError
+            If the disk refuses.
+        """
+        with self._lock():
+            draft = Draft(self, batch, kind)
+            yield draft
+            draft.seal()
 
     def mend(self) -> None:
         """Finish or set aside what a stopped process left, and delete files that no commit names.
@@ -202,6 +220,19 @@ class Table:
             If anything differs; names the first bad file.
         """
         return scrub(self.folder, self._open())
+
+    def _verified(self, as_of: int | datetime | None) -> list[Seal]:
+        """Return the seals as of a commit or an instant, their files held against them."""
+        wanted = up_to(self._open(), as_of, self.name)
+        try:
+            verify(self.folder, wanted)
+        except TornStore:  # or an erasure gave the commits other files since: then they have other seals
+            again = up_to(self._open(), as_of, self.name)
+            if again == wanted:
+                raise
+            verify(self.folder, again)
+            wanted = again
+        return wanted
 
     def _open(self) -> list[Seal]:
         """Return the seals of a table whose newest commit is decided, or in the hands of a writer."""
