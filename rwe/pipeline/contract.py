@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rwe.chain import Chain, on_disk
 from rwe.errors import Busy, DefinitionError, Refused
 from rwe.pipeline.columns import changes
-from rwe.pipeline.drift import Finding, Profile, Seen, findings, profile
+from rwe.pipeline.drift import WORDS, Finding, Profile, Seen, findings, profile
 from rwe.spec.source import Stream
 from rwe.store import Store, Table
 
@@ -101,9 +101,14 @@ class Contract:
         return remarks, open_
 
     def judge(self, rows: pl.DataFrame, came: Profile) -> list[Finding]:
-        """Return what in a batch speaks against what was seen, unless a person has accepted it."""
+        """Return what in a batch speaks against what was seen, unless a person has accepted it.
+
+        Words never seen before speak against nothing until the stream has been read to its end once: the first files
+        of a folder need not hold every word of the others.
+        """
         said = rows.filter(pl.col("_op") != "delete") if "_op" in rows.columns else rows
-        return self._open(findings(said, came, self.stream, self._seen, self.key))
+        found = findings(said, came, self.stream, self._seen, self.key)
+        return self._open(one for one in found if self.whole or one.rule not in WORDS)
 
     def _open(self, found: Iterable[Finding]) -> list[Finding]:
         return [one for one in found if (one.column, one.rule) not in self._waived]
@@ -181,7 +186,7 @@ class Contract:
         for column, rule, _ in entry["signs"]:
             for seen in (self._seen, self._kept):
                 if column in seen:
-                    seen[column] = Seen(levels=seen[column].levels) if rule in ("codes", "unit") else Seen()
+                    seen[column] = Seen(levels=seen[column].levels) if rule in WORDS else Seen()
 
     def _fold_compared(self, _entry: Mapping[str, Any]) -> None:
         self.since_compared = 0

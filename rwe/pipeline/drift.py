@@ -23,6 +23,7 @@ FEW, LISTED = 50, 50_000  # different values of a text column that is watched un
 _SOME = 1_000  # values that mostly show already that they are many
 BASE, BATCH = 100, 20  # values before which nothing is judged, of what was seen and of the batch
 CLOSED = 1_000  # values after which an undeclared column that stays with its values counts as a list of codes
+WORDS = ("codes", "unit")  # rules about words that were never seen before
 NEAR = 0.1  # how far, in decades, a median may be from a whole power of ten
 
 
