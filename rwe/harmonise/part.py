@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -43,11 +44,14 @@ class Work:
         Name of the hospital; a part of the ids of events.
     mapping, known
         What the rows mean, and what their codes and measures do.
+    since
+        The day on which its records begin.
     """
 
     site: str
     mapping: SourceMapping
     known: Meanings
+    since: date | None = None
 
     def part(self, rows: Mapping[str, pl.DataFrame], who: Identities) -> Part:
         """Harmonise all rows of some persons.
@@ -69,6 +73,7 @@ class Work:
         person = self._person(streams[stream], who)
         ledgers = [self._stream(streams[name], name, person) for name in streams]
         ledgers, spans = vital.judge(ledgers, _births(person))
+        spans = vital.observed(spans, self.since)
         ledgers = [self._with_periods(one, spans) if one.stream == stream else one for one in ledgers]
         ledgers = [accounting.close(one) for one in ledgers]
         tables = _linked(_tables(ledgers), self.mapping)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -53,6 +54,7 @@ def harmonise(
     site: str,
     domains: Mapping[int, str] | None = None,
     persons: pl.DataFrame | None = None,
+    since: date | None = None,
 ) -> Harmonised:
     """Bring the rows of one hospital into OMOP CDM 5.4.
 
@@ -69,13 +71,15 @@ def harmonise(
     persons
         Whose each row of the person stream is (``_key``, ``person_id``), as `rwe.link` found it; where None, rows of
         one national number are one person.
+    since
+        The day on which the hospital's records begin: nobody is observed before.
 
     Raises
     ------
     DataError
         If a stream is missing, a key stands twice, tokens collide, or the account does not add up.
     """
-    work = Work(site, mapping, meanings(mapping, domains or {}))
+    work = Work(site, mapping, meanings(mapping, domains or {}), since)
     stream = mapping.person[0]
     if persons is not None:
         landing = {**landing, stream: landed.linked(landed.stream_of(landing, stream), persons)}

@@ -15,6 +15,7 @@ Source: Data Quality Dashboard, plausibleBeforeDeath.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -57,6 +58,14 @@ def judge(ledgers: Iterable[Ledger], births: pl.DataFrame) -> tuple[list[Ledger]
     ledgers = _set_aside(mark(ledgers, pl.concat([others, late])), triggers)
     aside = triggers.select("person_id").unique()
     return ledgers, _periods(*(part.join(aside, on="person_id", how="anti") for part in (spans, deaths)))
+
+
+def observed(spans: pl.DataFrame, since: date | None) -> pl.DataFrame:
+    """Return the spans as far as they lie on or after the day on which a hospital's records begin (Themis)."""
+    if since is None:
+        return spans
+    begun = spans.with_columns(pl.max_horizontal("_first_record", pl.lit(since)).alias("_first_record"))
+    return begun.filter(pl.col("_first_record") <= pl.col("_last_record"))
 
 
 def _dated(lines: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -64,10 +65,17 @@ def _digest(seals: list[Seal]) -> str:
     return hashlib.sha256("".join(seal.log_sha256 for seal in seals).encode()).hexdigest()
 
 
-def rules_of(mapping: SourceMapping, domains: Mapping[int, str]) -> str:
-    """Return a hash of all that decides what becomes of a row."""
+def rules_of(mapping: SourceMapping, domains: Mapping[int, str], since: date | None = None) -> str:
+    """Return a hash of all that decides what becomes of a row; `since` is when the hospital's records begin."""
     measures = {concept: asdict(measure) for concept, measure in mapping.measures.items()}
-    said = [mapping.source.model_dump_json(), mapping.fields, mapping.concepts, measures, sorted(domains.items())]
+    said = [
+        mapping.source.model_dump_json(),
+        mapping.fields,
+        mapping.concepts,
+        measures,
+        sorted(domains.items()),
+        since,
+    ]
     return hashlib.sha256(repr([said, provenance.code_hashes(), provenance.packages()]).encode()).hexdigest()
 
 

@@ -70,9 +70,10 @@ def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.
     site, mapping = source.site.site, source.mapping
     landing = {name: landing_table(store, site, name) for name in mapping.source.streams}
     tables = {name: _cdm_table(store, site, name) for name in TABLES}
-    rules, persons = account.rules_of(mapping, domains), persons.select("_key", "person_id").sort("_key")
+    since, persons = source.site.records_from, persons.select("_key", "person_id").sort("_key")
+    rules = account.rules_of(mapping, domains, since)
     seen = {name: account.newest(table) for name, table in landing.items()}
-    work = _Alignment(Work(site, mapping, meanings(mapping, domains)), landing, tables, persons)
+    work = _Alignment(Work(site, mapping, meanings(mapping, domains), since), landing, tables, persons)
     before = account.load(store, site)
     if before and before.rests_on.holds(rules, landing, tables):
         tally = work.again(before, f"{rules}{sorted(seen.items())}")

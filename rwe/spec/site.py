@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -63,6 +64,8 @@ class Site(Part):
     vocabulary
         Folder of a vocabulary as Athena gives it, unpacked, relative to this file: with it records go where the
         domain of their concept belongs, and studies may ask for descendants. Its licence is the reader's own.
+    records_from
+        The day on which its records begin. What it dates earlier was told to it, so nobody is observed before.
     options
         What else this kind of source must know, for example the group to export; the connector's own grammar,
         and never a secret.
@@ -80,6 +83,7 @@ class Site(Part):
     compare_keys_every: Annotated[Int, Field(ge=1)] | None = None
     delete_share: Annotated[Real, Field(ge=0, le=1)] = 0.05
     vocabulary: str | None = None
+    records_from: date | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

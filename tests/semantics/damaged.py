@@ -181,13 +181,13 @@ class Score:
 
 def scored(made: Damaged, linked: Linked) -> Score:
     rows = made.rows.with_columns(_key=pl.concat_str("site", pl.lit("/"), "_key")).join(linked.persons, on="_key")
-    true, found, known = _pairs(rows, "person"), _pairs(rows, "person_id"), set(rows.filter("identified")["_key"])
+    true, found, known = pairs(rows, "person"), pairs(rows, "person_id"), set(rows.filter("identified")["_key"])
     missed = true - found
     told = {pair for pair in missed if pair[0] in known and pair[1] in known}
     return Score(len(true & found), len(found - true), len(told), len(missed) - len(told))
 
 
-def _pairs(rows: pl.DataFrame, by: str) -> set[tuple[str, str]]:
+def pairs(rows: pl.DataFrame, by: str) -> set[tuple[str, str]]:
     groups = rows.sort("_key").group_by(by, maintain_order=True).agg("_key")["_key"]
     return {pair for keys in groups for pair in combinations(keys, 2)}
 
