@@ -201,9 +201,9 @@ def _record(group: Group) -> Iterator[Problem]:
     for row in group:
         if row["table"] != first["table"]:
             yield row.problem("table", f"this record fills {first['table']} since line {first.line}")
-        elif row["field"] in seen:
-            yield row.problem("field", "this record has the line already" if row["field"] else "one 'when' a record")
-        seen.add(row["field"])
+        elif (line := row["field"] or f"when {row['column']}") in seen:
+            yield row.problem("field", "this record has the line already" if row["field"] else "one 'when' a column")
+        seen.add(row["field"] or f"when {row['column']}")
     for field in known.values():
         if field.required and not _ours(field) and field.name not in seen:
             yield first.problem("record", f"record '{first['record']}' does not fill {field.name}, which OMOP requires")

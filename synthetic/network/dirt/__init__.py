@@ -31,6 +31,7 @@ _FORMS: dict[str, tuple[Form, ...]] = {
 }
 CLASSES = tuple(_FORMS)
 ALL, NONE = "all", "none"
+_PLACES = dict.fromkeys(("table", "hospital", "site", "stream"), pl.String)
 
 
 def dirty(seed: int, frames: Frames, classes: Collection[str]) -> tuple[Frames, pl.DataFrame]:
@@ -49,12 +50,12 @@ def dirty(seed: int, frames: Frames, classes: Collection[str]) -> tuple[Frames, 
     -------
     tuple
         The frames, where a column ``X_text`` holds what stands in place of X letter by letter, and the faults in
-        the shape of `FAULTS`. ``expect`` says what the engine is to do with a fault: *repaired*, *quarantined* (set
+        the shape of `FAULTS`, with the ``site`` and ``stream`` that bear them under ``key``. ``expect`` says what the engine is to do with a fault: *repaired*, *quarantined* (set
         aside with a reason, the row or its value), *merged*, *told* (kept with a remark), or *kept*: it is as it
         should be and must not be touched.
     """
     if not classes:
-        return frames, pl.DataFrame(schema=FAULTS)
+        return frames, pl.DataFrame(schema=FAULTS | dict.fromkeys(("site", "stream"), pl.String))
     around, on = with_surroundings(frames), frozenset(classes)
     made, faults = dict(frames), [pl.DataFrame(schema=FAULTS)]
     for name in frames:
@@ -62,7 +63,8 @@ def dirty(seed: int, frames: Frames, classes: Collection[str]) -> tuple[Frames, 
             table, told = plant(seed, around[name], known, on)
             made[name] = table.drop(column for column in table.columns if column.startswith("_"))
             faults += told
-    return _renumbered(frames["patients"], made), pl.concat(faults).sort("table", "record", maintain_order=True)
+    told = pl.concat(faults).sort("table", "record", maintain_order=True)
+    return _renumbered(frames["patients"], made), told.join(places(), on=["table", "hospital"], how="left")
 
 
 def chosen(words: str) -> tuple[str, ...]:
@@ -95,6 +97,13 @@ def plantings() -> tuple[Planting, ...]:
     if told.keys() != named.keys():
         raise DefinitionError(f"forms.csv and the forms differ in {sorted(told.keys() ^ named.keys())}")
     return tuple(Planting(key[0], form, float(told[key]["share"]), told[key]["expect"]) for key, form in named.items())
+
+
+@cache
+def places() -> pl.DataFrame:
+    """Return which site and stream of ``configs`` bear a table of a hospital."""
+    found = pl.read_csv(Path(__file__).parent / "places.csv", schema=_PLACES)
+    return found.with_columns(pl.col("hospital").fill_null(""))
 
 
 def _renumbered(clean: pl.DataFrame, made: Frames) -> Frames:

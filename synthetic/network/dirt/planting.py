@@ -17,6 +17,7 @@ FAULTS = {
     "table": pl.String,
     "hospital": pl.String,
     "record": pl.Int64,
+    "key": pl.String,
     "person": pl.Int64,
     "column": pl.String,
     "class": pl.String,
@@ -148,6 +149,7 @@ def _told(rows: pl.DataFrame, one: Planting, before: pl.Expr, now: pl.Expr) -> p
         table=pl.lit(one.form.table),
         hospital=hospital,
         record="record",
+        key=_key(rows, one.form.table, hospital),
         person="person",
         column=pl.lit(one.form.column),
         **{"class": pl.lit(one.kind)},
@@ -156,3 +158,13 @@ def _told(rows: pl.DataFrame, one: Planting, before: pl.Expr, now: pl.Expr) -> p
         now=now,
         expect=pl.lit(one.expect),
     )
+
+
+def _key(rows: pl.DataFrame, table: str, hospital: pl.Expr) -> pl.Expr:
+    """Return the key of a row in its house; null where a row of the house holds several of ours."""
+    own = pl.col("record").cast(pl.String)
+    if table == "diagnoses":
+        return pl.when(hospital.is_in(["A", "C"])).then(own)
+    if "stay" not in rows.columns or table != "stays":
+        return own
+    return pl.when(hospital == "D").then(pl.col("stay").cast(pl.String).str.zfill(12)).otherwise(own)

@@ -1,0 +1,224 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What became of each planted fault: the common model of dirty records held against that of the clean ones.
+
+- ``repaired``: what the row says is what the clean row says;
+- ``set_aside``: the row was refused by a named rule, or its value or meaning was left out;
+- ``merged``: of a row and what was added to say the same, one is in no table;
+- ``told``: another value with a mark that says so (an operator, no supply);
+- ``kept``: a row that was added stands; ``gone``: a row that was taken away is not there;
+- ``altered``: the row says something else, and nothing marks it; ``lost``: it is nowhere and no rule says why;
+- ``unscored``: a row of the house holds several of the network's, so that the fault cannot be looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from rwe.pipeline.align import Aligned, together
+from rwe.spec.omop import meaning_of, omop_fields
+
+OUTCOMES = ("repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored")
+_WANTED: dict[str, tuple[str, ...]] = {
+    "repaired": ("repaired",),
+    "quarantined": ("set_aside",),
+    "merged": ("merged",),
+    "told": ("told", "set_aside", "kept", "repaired"),
+    "kept": ("kept", "repaired", "altered", "gone", "merged"),
+}
+_ADDED, _COPIES = 2**52, 16  # keys from here on are of rows that were added, so many to a row
+_WHERE = ["site", "stream", "key"]
+_CLOSE = 1e-3  # part of a value: what a conversion of rounded digits may change
+
+
+def score(faults: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligned]) -> pl.DataFrame:
+    """Say of each fault what became of it.
+
+    Parameters
+    ----------
+    faults
+        Lines of ``faults.csv``: ``site``, ``stream``, ``key``, ``record``, ``table``, ``class``, ``now``, ``expect``.
+    clean, dirty
+        The same sites of the network without dirt and with it.
+
+    Returns
+    -------
+    polars.DataFrame
+        The faults with ``outcome``, ``reason`` (the rule of what was refused) and ``good``, whether the outcome is
+        among those that ``expect`` allows.
+    """
+    pairs = [(was, now) for was in clean for now in dirty if was.site == now.site]
+    rows = pl.concat([_rows(was, now) for was, now in pairs])
+    told = pl.concat([part.rejected.with_columns(site=pl.lit(part.site)) for part in dirty])
+    why = told.group_by("site", "stream", pl.col("_key").alias("key")).agg(reason=pl.col("rule").sort().first())
+    found = faults.join(rows, on=_WHERE, how="left", maintain_order="left")
+    found = found.join(why, on=_WHERE, how="left", maintain_order="left")
+    gone = rows.join(why, on=_WHERE, how="anti").filter(pl.col("clean_rows") > 0, pl.col("dirty_rows") == 0)
+    found = found.with_columns(origin=_origin()).join(
+        gone.select("site", "stream", origin="key", stands_in=True), on=["site", "stream", "origin"], how="left"
+    )
+    found = _died(_named(found, pairs), clean, dirty)
+    outcome = pl.coalesce("of_death", "of_person", _outcome())
+    found = found.with_columns(outcome=outcome)
+    wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
+    return found.with_columns(good=pl.col("outcome").is_in(wanted)).select(*faults.columns, "outcome", "reason", "good")
+
+
+def summary(scored: pl.DataFrame) -> pl.DataFrame:
+    """Return by class and form how many faults were planted, what became of them, and how many as is expected."""
+    counts = [(pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in OUTCOMES]
+    named = scored.group_by("class", "form", "expect").agg(planted=pl.len().cast(pl.Int64), *counts, good=pl.col("good").sum())
+    return named.sort("class", "form")
+
+
+def _outcome() -> pl.Expr:
+    there, was = (pl.col(name).fill_null(0) > 0 for name in ("dirty_rows", "clean_rows"))
+    added = pl.col("record") >= _ADDED
+    refused = pl.col("reason").is_not_null()
+    cases = {
+        "unscored": pl.col("key").is_null(),
+        "set_aside": (~there & refused) | (there & pl.col("empty")),
+        "merged": added & (~there | pl.col("stands_in")),
+        "kept": added,
+        "gone": ~there & (pl.col("now") == "") & (pl.col("before") == "row"),
+        "lost": was & ~there,
+        "told": pl.col("altered") & pl.col("marked"),
+        "altered": pl.col("altered"),
+    }
+    rest = pl.when(pl.col("emptied") | (there & refused)).then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
+    return pl.coalesce(*(pl.when(when.fill_null(value=False)).then(pl.lit(name)) for name, when in cases.items()), rest)
+
+
+def _origin() -> pl.Expr:
+    """Return the key of the row that a row was copied from, its own where it was not."""
+    copied = ((pl.col("record") - _ADDED) // _COPIES).cast(pl.String)
+    return pl.when(pl.col("record") >= _ADDED).then(copied).otherwise("key")
+
+
+def _rows(clean: Aligned, dirty: Aligned) -> pl.DataFrame:
+    """Return by source row whether the rows made of it stand in both models and say the same."""
+    names = [name for name in omop_fields() if name not in ("person", "observation_period")]
+    parts = pl.concat([_compared(name, clean, dirty) for name in names])
+    return (
+        parts.group_by("stream", "key")
+        .agg(
+            pl.col("clean_rows", "dirty_rows").sum(),
+            pl.col("altered", "emptied", "marked").any(),
+            empty=pl.col("empty").filter(pl.col("dirty_rows") > 0).all(),
+        )
+        .with_columns(site=pl.lit(clean.site))
+    )
+
+
+def _compared(table: str, clean: Aligned, dirty: Aligned) -> pl.DataFrame:
+    """Return row by row of the model how that of the dirty records differs from that of the clean ones."""
+    fields = {name: field.kind for name, field in omop_fields()[table].items() if _says(name)}
+    both = [
+        part.cdm.table(table).select("_key", pl.col("_source", "_source_key"), *fields).collect()
+        for part in (clean, dirty)
+    ]
+    joined = both[0].join(both[1], on="_key", how="full", coalesce=True, suffix="_now")
+    in_both = pl.col("_source").is_not_null() & pl.col("_source_now").is_not_null()
+    differ = {name: in_both & ~_same(name, kind) for name, kind in fields.items()}
+    filled = {name: pl.col(f"{name}_now").is_not_null() & _known(f"{name}_now", name) for name in fields}
+    return joined.select(
+        stream=pl.coalesce("_source", "_source_now"),
+        key=pl.coalesce("_source_key", "_source_key_now"),
+        clean_rows=pl.col("_source").is_not_null().cast(pl.Int64),
+        dirty_rows=pl.col("_source_now").is_not_null().cast(pl.Int64),
+        altered=pl.any_horizontal(differ[n] & filled[n] & pl.col(n).is_not_null() for n in fields),
+        emptied=pl.any_horizontal(differ[n] & ~filled[n] for n in fields)
+        | (in_both.not_() & pl.col("_source").is_not_null()),
+        marked=_marked(table),
+        empty=_empty(table, filled),
+    )
+
+
+def _empty(table: str, filled: Mapping[str, pl.Expr]) -> pl.Expr:
+    """Whether a row lost what it is about, or the number that was measured."""
+    about = meaning_of(table)
+    lost = [filled[about].not_() & _known(about, about)] if about in filled else []
+    if table == "measurement":
+        lost.append(pl.col("value_as_number").is_not_null() & ~filled["value_as_number"])
+        lost.append(pl.col("_source").is_null() & ~filled["value_as_number"] & ~filled["value_as_concept_id"])
+    if about in filled:
+        lost.append(pl.col("_source").is_null() & ~filled[about])
+    return pl.any_horizontal(lost) if lost else pl.lit(value=False)
+
+
+def _says(name: str) -> bool:
+    return not name.endswith(("_source_value", "_type_concept_id")) and (
+        not name.endswith("_id") or name.endswith("concept_id")
+    )
+
+
+def _known(column: str, name: str) -> pl.Expr:
+    return pl.col(column) != 0 if name.endswith("concept_id") else pl.lit(value=True)
+
+
+def _same(name: str, kind: str) -> pl.Expr:
+    now = pl.col(f"{name}_now")
+    same = pl.col(name).eq_missing(now)
+    if kind != "float":
+        return same
+    return same | ((pl.col(name) - now).abs() <= _CLOSE * pl.col(name).abs()).fill_null(value=False)
+
+
+def _marked(table: str) -> pl.Expr:
+    if table == "measurement":
+        return pl.col("operator_concept_id_now").is_not_null()
+    return pl.col("days_supply_now").is_null() if table == "drug_exposure" else pl.lit(value=False)
+
+
+def _named(found: pl.DataFrame, pairs: Sequence[tuple[Aligned, Aligned]]) -> pl.DataFrame:
+    """Add ``of_person``: whether a patient's row is known to be of the person that it is of."""
+    was, now = (_people([pair[side] for pair in pairs], name) for side, name in enumerate(("true_id", "id")))
+    origins = was.unique("key").select(origin="key", true_id="true_id")  # a key is that of one row of all hospitals
+    found = found.join(origins, on="origin", how="left", maintain_order="left")
+    found = found.join(now, on=_WHERE, how="left", maintain_order="left")
+    asked = (pl.col("table") == "patients") & (pl.col("class") == "identity") & pl.col("id").is_not_null()
+    added = pl.col("record") >= _ADDED
+    right = pl.when(added | (pl.col("expect") == "merged")).then(pl.lit("merged")).otherwise(pl.lit("repaired"))
+    wrong = pl.when(added).then(pl.lit("kept")).otherwise(pl.lit("altered"))
+    said = pl.when(asked).then(pl.when(pl.col("id") == pl.col("true_id")).then(right).otherwise(wrong))
+    return found.with_columns(of_person=said)
+
+
+def _people(parts: Sequence[Aligned], name: str) -> pl.DataFrame:
+    frames = [
+        part.cdm.table("person")
+        .select(pl.lit(part.site).alias("site"), stream="_source", key="_source_key", **{name: "person_id"})
+        .collect()
+        for part in parts
+    ]
+    return pl.concat(frames)
+
+
+def _died(found: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligned]) -> pl.DataFrame:
+    """Add ``of_death``: whether the death of a person whose own row bears a fault of it is on the right day."""
+    days = [
+        together(parts).table("death").select("person_id", **{name: "death_date"}).collect()
+        for parts, name in ((clean, "was"), (dirty, "now_died"))
+    ]
+    found = found.join(days[0], left_on="true_id", right_on="person_id", how="left", maintain_order="left")
+    found = found.join(days[1], left_on="id", right_on="person_id", how="left", maintain_order="left")
+    asked = (pl.col("table") == "patients") & (pl.col("class") == "death") & pl.col("id").is_not_null()
+    said = (
+        pl.when(asked & pl.col("was").eq_missing(pl.col("now_died")))
+        .then(pl.when(pl.col("expect") == "quarantined").then(pl.lit("set_aside")).otherwise(pl.lit("repaired")))
+        .when(asked & pl.col("now_died").is_null())
+        .then(pl.lit("lost"))
+        .when(asked)
+        .then(pl.lit("altered"))
+    )
+    return found.with_columns(of_death=said)
+
+
+def shares(table: pl.DataFrame) -> Mapping[str, float]:
+    """Return by class the share of its scored faults that became what is expected."""
+    whole = table.group_by("class", maintain_order=True).agg(
+        share=pl.col("good").sum() / (pl.col("planted").sum() - pl.col("unscored").sum()).clip(1)
+    )
+    return dict(whole.iter_rows())
