@@ -37,7 +37,7 @@ STORE = {
 }
 LINK = {name: f"rwe.cli.link:{name}" for name in ("show", "decide", "undo", "decisions")}
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
-SELFTEST["canary"] = "rwe.cli.canary:canary"
+SELFTEST |= {name: f"rwe.cli.{name}:{name}" for name in ("canary", "truth")}
 SERVE = {name: f"rwe.cli.serve:{name}" for name in ("intake", "token", "tokens", "revoke")}
 COHORT = {"import": "rwe.cli.cohort:import_definition"}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}

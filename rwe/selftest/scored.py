@@ -13,11 +13,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
-from rwe.pipeline.align import Aligned, together
+from rwe.pipeline.align import Aligned
+from rwe.selftest.told import Told
 from rwe.spec.omop import meaning_of, omop_fields
 
 OUTCOMES = ("repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored")
@@ -25,15 +26,17 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "repaired": ("repaired",),
     "quarantined": ("set_aside",),
     "merged": ("merged",),
-    "told": ("told", "set_aside", "kept", "repaired"),
-    "kept": ("kept", "repaired", "altered", "gone", "merged"),
+    "told": ("told", "set_aside", "kept", "repaired", "merged"),
+    "kept": ("kept", "repaired", "altered", "gone"),
 }
+# Rules that set aside a person with all rows, whatever else is wrong with one of them.
+_WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", "event_after_death")
 _ADDED, _COPIES = 2**52, 16  # keys from here on are of rows that were added, so many to a row
 _WHERE = ["site", "stream", "key"]
 _CLOSE = 1e-3  # part of a value: what a conversion of rounded digits may change
 
 
-def score(faults: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligned]) -> pl.DataFrame:
+def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     """Say of each fault what became of it.
 
     Parameters
@@ -41,17 +44,17 @@ def score(faults: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligne
     faults
         Lines of ``faults.csv``: ``site``, ``stream``, ``key``, ``record``, ``table``, ``class``, ``now``, ``expect``.
     clean, dirty
-        The same sites of the network without dirt and with it.
+        The same sites of one network without dirt and with it.
 
     Returns
     -------
     polars.DataFrame
         The faults with ``outcome``, ``reason`` (the rule of what was refused) and ``good``, whether the outcome is
-        among those that ``expect`` allows.
+        among those that ``expect`` allows; null where nothing can be said. A row of a person who was set aside as a
+        whole is good whatever its fault.
     """
-    pairs = [(was, now) for was in clean for now in dirty if was.site == now.site]
-    rows = pl.concat([_rows(was, now) for was, now in pairs])
-    told = pl.concat([part.rejected.with_columns(site=pl.lit(part.site)) for part in dirty])
+    rows = pl.concat([_rows(was, now) for was, now in zip(clean.parts, dirty.parts, strict=True)])
+    told = pl.concat([part.rejected.with_columns(site=pl.lit(part.site)) for part in dirty.parts])
     why = told.group_by("site", "stream", pl.col("_key").alias("key")).agg(reason=pl.col("rule").sort().first())
     found = faults.join(rows, on=_WHERE, how="left", maintain_order="left")
     found = found.join(why, on=_WHERE, how="left", maintain_order="left")
@@ -59,17 +62,21 @@ def score(faults: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligne
     found = found.with_columns(origin=_origin()).join(
         gone.select("site", "stream", origin="key", stands_in=True), on=["site", "stream", "origin"], how="left"
     )
-    found = _died(_named(found, pairs), clean, dirty)
+    found = _died(_named(found, clean, dirty), clean, dirty)
     outcome = pl.coalesce("of_death", "of_person", _outcome())
     found = found.with_columns(outcome=outcome)
     wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
-    return found.with_columns(good=pl.col("outcome").is_in(wanted)).select(*faults.columns, "outcome", "reason", "good")
+    aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(_WHOLE)
+    good = pl.when(pl.col("outcome") != "unscored").then(pl.col("outcome").is_in(wanted) | aside)
+    return found.with_columns(good=good).select(*faults.columns, "outcome", "reason", "good")
 
 
 def summary(scored: pl.DataFrame) -> pl.DataFrame:
     """Return by class and form how many faults were planted, what became of them, and how many as is expected."""
     counts = [(pl.col("outcome") == name).sum().cast(pl.Int64).alias(name) for name in OUTCOMES]
-    named = scored.group_by("class", "form", "expect").agg(planted=pl.len().cast(pl.Int64), *counts, good=pl.col("good").sum())
+    named = scored.group_by("class", "form", "expect").agg(
+        pl.len().cast(pl.Int64).alias("planted"), *counts, pl.col("good").sum()
+    )
     return named.sort("class", "form")
 
 
@@ -172,47 +179,40 @@ def _marked(table: str) -> pl.Expr:
     return pl.col("days_supply_now").is_null() if table == "drug_exposure" else pl.lit(value=False)
 
 
-def _named(found: pl.DataFrame, pairs: Sequence[tuple[Aligned, Aligned]]) -> pl.DataFrame:
-    """Add ``of_person``: whether a patient's row is known to be of the person that it is of."""
-    was, now = (_people([pair[side] for pair in pairs], name) for side, name in enumerate(("true_id", "id")))
-    origins = was.unique("key").select(origin="key", true_id="true_id")  # a key is that of one row of all hospitals
+def _named(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
+    """Add ``of_person``: whether a patient's row is linked to the other rows of the person that it is of."""
+    origins = clean.persons.unique("key").select(origin="key", true_id="id")  # a key is that of one row of all sites
     found = found.join(origins, on="origin", how="left", maintain_order="left")
-    found = found.join(now, on=_WHERE, how="left", maintain_order="left")
+    found = found.join(dirty.persons, on=["site", "key"], how="left", maintain_order="left")
+    same = clean.persons.join(dirty.persons, on=["site", "key"], suffix="_now")
+    others = (
+        found.select("site", "key", "id", true_id="true_id")
+        .unique(["site", "key"])
+        .join(same.rename({"id": "true_id"}), on="true_id", suffix="_other")
+    )
+    others = others.filter((pl.col("site") != pl.col("site_other")) | (pl.col("key") != pl.col("key_other")))
+    linked = others.group_by("site", "key").agg(linked=(pl.col("id") == pl.col("id_now")).any())
+    found = found.join(linked, on=["site", "key"], how="left", maintain_order="left")
     asked = (pl.col("table") == "patients") & (pl.col("class") == "identity") & pl.col("id").is_not_null()
-    added = pl.col("record") >= _ADDED
-    right = pl.when(added | (pl.col("expect") == "merged")).then(pl.lit("merged")).otherwise(pl.lit("repaired"))
-    wrong = pl.when(added).then(pl.lit("kept")).otherwise(pl.lit("altered"))
-    said = pl.when(asked).then(pl.when(pl.col("id") == pl.col("true_id")).then(right).otherwise(wrong))
-    return found.with_columns(of_person=said)
+    right = pl.when(pl.col("expect") == "merged").then(pl.lit("merged")).otherwise(pl.lit("repaired"))
+    wrong = pl.when(pl.col("record") >= _ADDED).then(pl.lit("kept")).otherwise(pl.lit("altered"))
+    refused = pl.col("reason").is_in(_WHOLE).fill_null(value=False)
+    alone = pl.col("linked").fill_null(value=True)
+    return found.with_columns(of_person=pl.when(asked & ~refused).then(pl.when(alone).then(right).otherwise(wrong)))
 
 
-def _people(parts: Sequence[Aligned], name: str) -> pl.DataFrame:
-    frames = [
-        part.cdm.table("person")
-        .select(pl.lit(part.site).alias("site"), stream="_source", key="_source_key", **{name: "person_id"})
-        .collect()
-        for part in parts
-    ]
-    return pl.concat(frames)
-
-
-def _died(found: pl.DataFrame, clean: Sequence[Aligned], dirty: Sequence[Aligned]) -> pl.DataFrame:
+def _died(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     """Add ``of_death``: whether the death of a person whose own row bears a fault of it is on the right day."""
     days = [
-        together(parts).table("death").select("person_id", **{name: "death_date"}).collect()
-        for parts, name in ((clean, "was"), (dirty, "now_died"))
+        told.cdm.table("death").select("person_id", **{name: "death_date"}).collect()
+        for told, name in ((clean, "was"), (dirty, "died_now"))
     ]
     found = found.join(days[0], left_on="true_id", right_on="person_id", how="left", maintain_order="left")
     found = found.join(days[1], left_on="id", right_on="person_id", how="left", maintain_order="left")
     asked = (pl.col("table") == "patients") & (pl.col("class") == "death") & pl.col("id").is_not_null()
-    said = (
-        pl.when(asked & pl.col("was").eq_missing(pl.col("now_died")))
-        .then(pl.when(pl.col("expect") == "quarantined").then(pl.lit("set_aside")).otherwise(pl.lit("repaired")))
-        .when(asked & pl.col("now_died").is_null())
-        .then(pl.lit("lost"))
-        .when(asked)
-        .then(pl.lit("altered"))
-    )
+    right = pl.when(pl.col("expect") == "quarantined").then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
+    wrong = pl.when(pl.col("died_now").is_null()).then(pl.lit("lost")).otherwise(pl.lit("altered"))
+    said = pl.when(asked).then(pl.when(pl.col("was").eq_missing(pl.col("died_now"))).then(right).otherwise(wrong))
     return found.with_columns(of_death=said)
 
 

@@ -5,38 +5,80 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from rwe import plugins
+from rwe.cdm import Cdm
 from rwe.errors import DataError
-from rwe.pipeline.align import Aligned, align
+from rwe.pipeline.align import Aligned, align, together
 from rwe.pipeline.extract import extract
+from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Source
 from rwe.store import Store
 
 NETWORK = "network"
+FAULTS = "faults.csv"
 
 
-def tell(home: Path, sources: Iterable[Source], *, patients: int, seed: int, dirt: str) -> list[Aligned]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the engine made of a network.
+
+    Parameters
+    ----------
+    folder
+        Of the network.
+    parts
+        Each site in the common model.
+    persons
+        Whom each row of a patient is of: ``site``, ``key``, ``id``.
+    """
+
+    folder: Path
+    parts: tuple[Aligned, ...]
+    persons: pl.DataFrame
+
+    @property
+    def cdm(self) -> Cdm:
+        """All sites together."""
+        return together(self.parts)
+
+
+def tell(home: Path, sources: Sequence[Source], *, patients: int, seed: int, dirt: str) -> Told:
     """Write a network under a home folder and bring some of its sites to the common model.
 
-    The key of pseudonyms follows from the seed, so that persons of two networks of one seed have the same ids.
+    The key of pseudonyms follows from the seed, so that persons of two networks of one seed have the same tokens.
 
     Raises
     ------
     DataError
         If a stream of a site cannot be read.
     """
-    plugins.network(NETWORK).write(home / NETWORK, patients, seed, lambda _: None, dirt=dirt)
+    folder = home / NETWORK
+    home.mkdir()
+    plugins.network(NETWORK).write(folder, patients, seed, lambda _: None, dirt=dirt)
     store, key = Store(home / "store"), hashlib.sha256(f"invented {seed}".encode()).digest()
-    return [_one(source, store, home, key) for source in sources]
+    for source in sources:
+        _extracted(source, store, home, key)
+    linked = persons(sources, store)
+    parts = tuple(align(source, store, {}, linked.of(source.site.site)) for source in sources)
+    whose = [linked.of(part.site).select(pl.lit(part.site).alias("site"), key="_key", id="person_id") for part in parts]
+    return Told(folder, parts, pl.concat(whose))
 
 
-def _one(source: Source, store: Store, home: Path, key: bytes) -> Aligned:
+def faults(told: Told) -> pl.DataFrame:
+    """Return the lines of ``faults.csv``; without one there are none."""
+    path = told.folder / FAULTS
+    texts = dict.fromkeys(("hospital", "key", "before", "now", "site", "stream"), pl.String)
+    return pl.read_csv(path, schema_overrides=texts).with_columns(pl.col("hospital", "before", "now").fill_null(""))
+
+
+def _extracted(source: Source, store: Store, home: Path, key: bytes) -> None:
     taken = extract(source.site, source.mapping.source, store, home, key)
-    if faults := [taken.unreachable, *(read.fault for read in taken.reads)]:
-        said = "; ".join(filter(None, faults))
-        if said:
-            raise DataError(f"site '{source.site.site}' of the invented network: {said}")
-    return align(source, store, {})
+    said = "; ".join(filter(None, [taken.unreachable, *(read.fault for read in taken.reads)]))
+    if said:
+        raise DataError(f"site '{source.site.site}' of the invented network: {said}")

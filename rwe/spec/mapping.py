@@ -9,8 +9,8 @@ are filled by the engine. What `how` may be, what it needs and which fields it m
 `missing` says what an empty source value means: ``reject`` the record (the default), ``skip`` it
 because there is nothing to record, or ``keep`` it with the field empty; ``spare`` keeps it so too where the value
 cannot be read, with a remark. A line without a field and
-with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``); of several such lines all
-must hold.
+with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``); of several such lines
+all must hold.
 ``result`` reads what a laboratory wrote into number, operator, concept of words and source text; ``unit`` reads the
 unit beside it, and the number comes to the standard unit of the `measures` that ``source.yaml`` names.
 ``concepts.csv`` is OMOP's SOURCE_TO_CONCEPT_MAP; how its codes are spelled stands under `vocabularies` of

@@ -201,7 +201,7 @@ def _record(group: Group) -> Iterator[Problem]:
     for row in group:
         if row["table"] != first["table"]:
             yield row.problem("table", f"this record fills {first['table']} since line {first.line}")
-        elif (line := row["field"] or f"when {row['column']}") in seen:
+        elif (row["field"] or f"when {row['column']}") in seen:
             yield row.problem("field", "this record has the line already" if row["field"] else "one 'when' a column")
         seen.add(row["field"] or f"when {row['column']}")
     for field in known.values():
