@@ -8,7 +8,8 @@
 - ``told``: another value with a mark that says so (an operator, no supply);
 - ``kept``: a row that was added stands; ``gone``: a row that was taken away is not there;
 - ``altered``: the row says something else, and nothing marks it; ``lost``: it is nowhere and no rule says why;
-- ``unscored``: a row of the house holds several of the network's, so that the fault cannot be looked up.
+- ``unscored``: a row of the house holds several of the network's, so that the fault cannot be looked up, or what the
+  truth did itself stands on a row with a fault.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     outcome = pl.coalesce("of_death", "of_person", _outcome())
     found = found.with_columns(outcome=outcome)
     wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
-    aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(_WHOLE)
+    aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(_WHOLE).fill_null(value=False)
     good = pl.when(pl.col("outcome") != "unscored").then(pl.col("outcome").is_in(wanted) | aside)
     return found.with_columns(good=good).select(*faults.columns, "outcome", "reason", "good")
 
@@ -84,8 +85,9 @@ def _outcome() -> pl.Expr:
     there, was = (pl.col(name).fill_null(0) > 0 for name in ("dirty_rows", "clean_rows"))
     added = pl.col("record") >= _ADDED
     refused = pl.col("reason").is_not_null()
+    marks = (pl.col("before") == "") & (pl.col("now") == "")  # of what the truth did itself: it may bear a fault too
     cases = {
-        "unscored": pl.col("key").is_null(),
+        "unscored": pl.col("key").is_null() | (marks & (pl.len().over(_WHERE) > 1)),
         "set_aside": (~there & refused) | (there & pl.col("empty")),
         "merged": added & (~there | pl.col("stands_in")),
         "kept": added,
@@ -94,7 +96,9 @@ def _outcome() -> pl.Expr:
         "told": pl.col("altered") & pl.col("marked"),
         "altered": pl.col("altered"),
     }
-    rest = pl.when(pl.col("emptied") | (there & refused)).then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
+    rest = (
+        pl.when(pl.col("emptied") | (there & refused & ~marks)).then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
+    )
     return pl.coalesce(*(pl.when(when.fill_null(value=False)).then(pl.lit(name)) for name, when in cases.items()), rest)
 
 

@@ -50,9 +50,9 @@ def dirty(seed: int, frames: Frames, classes: Collection[str]) -> tuple[Frames, 
     -------
     tuple
         The frames, where a column ``X_text`` holds what stands in place of X letter by letter, and the faults in
-        the shape of `FAULTS`, with the ``site`` and ``stream`` that bear them under ``key``. ``expect`` says what the engine is to do with a fault: *repaired*, *quarantined* (set
-        aside with a reason, the row or its value), *merged*, *told* (kept with a remark), or *kept*: it is as it
-        should be and must not be touched.
+        the shape of `FAULTS`, with the ``site`` and ``stream`` that bear them under ``key``. ``expect`` says what the
+        engine is to do with a fault: *repaired*, *quarantined* (set aside with a reason, the row or its value),
+        *merged*, *told* (kept with a remark), or *kept*: it is as it should be and must not be touched.
     """
     if not classes:
         return frames, pl.DataFrame(schema=FAULTS | dict.fromkeys(("site", "stream"), pl.String))

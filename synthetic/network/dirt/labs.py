@@ -10,6 +10,7 @@ from synthetic.network.dirt.form import A, Form, whole, within
 
 _VALUE, _UNIT, _ANALYTE = pl.col("value"), pl.col("unit"), pl.col("analyte")
 _HAEMOGLOBIN, _LEUKOCYTES, _CREATININE, _GLUCOSE, _LDL = "718-7", "6690-2", "14682-9", "14749-6", "22748-8"
+_LEAST = 195  # g/L: a tenth of it is so little that nobody lives with it, of more nothing in the row would tell
 # by LOINC: the other unit, and how many of it make one of ours
 _OTHER = {
     _CREATININE: ("mg/dL", 0.011312),
@@ -42,7 +43,8 @@ FORMS = (
     _other("g/dL for g/L", _HAEMOGLOBIN),
     _other("mass for substance", _CREATININE, _GLUCOSE, _LDL),
     _other("/uL for 10*9/L", _LEUKOCYTES),
-    Form("value of another unit", "labs", {"value": _VALUE / 10}, when=_ANALYTE == _HAEMOGLOBIN),
+    Form("value of another unit", "labs", {"value": _VALUE / 10},
+         when=(_ANALYTE == _HAEMOGLOBIN) & (_VALUE < _LEAST)),
     Form("decimal comma", "labs", {"value_text": _text(_VALUE).str.replace(".", ",", literal=True)},
          when=within("A") & (_VALUE.round(0) != _VALUE)),
     Form("decimal point", "labs", {"value_text": _text(_VALUE)}, when=within("D") & (_VALUE.round(0) != _VALUE)),
