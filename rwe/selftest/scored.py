@@ -31,7 +31,8 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "kept": ("kept", "repaired", "altered", "gone"),
 }
 # Rules that set aside a person with all rows, whatever else is wrong with one of them.
-_WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", "event_after_death")
+OUTLIVED = "event_after_death"
+_WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", OUTLIVED)
 _ADDED, _COPIES = 2**52, 16  # keys from here on are of rows that were added, so many to a row
 _WHERE = ["site", "stream", "key"]
 _CLOSE = 1e-3  # part of a value: what a conversion of rounded digits may change
@@ -88,8 +89,8 @@ def _outcome() -> pl.Expr:
     marks = (pl.col("before") == "") & (pl.col("now") == "")  # of what the truth did itself: it may bear a fault too
     cases = {
         "unscored": pl.col("key").is_null() | (marks & (pl.len().over(_WHERE) > 1)),
+        "merged": added & ((~there & ~refused) | pl.col("stands_in")),
         "set_aside": (~there & refused) | (there & pl.col("empty")),
-        "merged": added & (~there | pl.col("stands_in")),
         "kept": added,
         "gone": ~there & (pl.col("now") == "") & (pl.col("before") == "row"),
         "lost": was & ~there,
@@ -206,18 +207,45 @@ def _named(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
 
 
 def _died(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
-    """Add ``of_death``: whether the death of a person whose own row bears a fault of it is on the right day."""
+    """Add ``of_death``: whether the death of a person whose own row bears a fault of it is on the right day.
+
+    A visit long after a death is good where the death was refused for it.
+    """
     days = [
-        told.cdm.table("death").select("person_id", **{name: "death_date"}).collect()
+        told.whole.cdm.table("death").select("person_id", **{name: "death_date"}).collect()
         for told, name in ((clean, "was"), (dirty, "died_now"))
     ]
     found = found.join(days[0], left_on="true_id", right_on="person_id", how="left", maintain_order="left")
     found = found.join(days[1], left_on="id", right_on="person_id", how="left", maintain_order="left")
     asked = (pl.col("table") == "patients") & (pl.col("class") == "death") & pl.col("id").is_not_null()
     right = pl.when(pl.col("expect") == "quarantined").then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
-    wrong = pl.when(pl.col("died_now").is_null()).then(pl.lit("lost")).otherwise(pl.lit("altered"))
+    outlived = pl.col("id").is_in(_outlived(dirty).implode())
+    gone = pl.when(outlived).then(pl.lit("set_aside")).otherwise(pl.lit("lost"))
+    wrong = pl.when(pl.col("died_now").is_null()).then(gone).otherwise(pl.lit("altered"))
+    why = pl.when(asked & pl.col("died_now").is_null() & outlived).then(pl.lit(OUTLIVED)).otherwise("reason")
     said = pl.when(asked).then(pl.when(pl.col("was").eq_missing(pl.col("died_now"))).then(right).otherwise(wrong))
-    return found.with_columns(of_death=said)
+    refused = (pl.col("class") == "death") & (pl.col("table") == "stays") & (pl.col("expect") == "quarantined")
+    alive = found.select(*_WHERE).join(_visitors(dirty), on=_WHERE, how="left", maintain_order="left")["alive"]
+    return found.with_columns(reason=why, of_death=pl.when(refused & alive).then(pl.lit("set_aside")).otherwise(said))
+
+
+def _outlived(told: Told) -> pl.Series:
+    """Return the persons of whom some hospital's death was refused because they were seen long after it."""
+    deaths = told.whole.deaths
+    return deaths.filter(pl.col("rule") == OUTLIVED)["person_id"] if deaths.width else pl.Series(dtype=pl.Int64)
+
+
+def _visitors(told: Told) -> pl.DataFrame:
+    """Return of each visit whether the person is not known to have died, by its place."""
+    dead = told.whole.cdm.table("death").select("person_id").collect()["person_id"].implode()
+    alive = ~pl.col("person_id").is_in(dead)
+    visits = [
+        part.cdm.table("visit_occurrence").select(
+            site=pl.lit(part.site), stream="_source", key="_source_key", alive=alive
+        )
+        for part in told.parts
+    ]
+    return pl.concat(visits).unique(_WHERE).collect()
 
 
 def shares(table: pl.DataFrame) -> Mapping[str, float]:

@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from rwe import plugins
-from rwe.cdm import Cdm
 from rwe.errors import DataError
-from rwe.pipeline.align import Aligned, align, together
+from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.extract import extract
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Source
+from rwe.pipeline.together import Together, together
 from rwe.store import Store
 
 NETWORK = "network"
@@ -36,16 +36,14 @@ class Told:
         Each site in the common model.
     persons
         Whom each row of a patient is of: ``site``, ``key``, ``id``.
+    whole
+        All sites together.
     """
 
     folder: Path
     parts: tuple[Aligned, ...]
     persons: pl.DataFrame
-
-    @property
-    def cdm(self) -> Cdm:
-        """All sites together."""
-        return together(self.parts)
+    whole: Together
 
 
 def tell(home: Path, sources: Sequence[Source], *, patients: int, seed: int, dirt: str) -> Told:
@@ -60,14 +58,14 @@ def tell(home: Path, sources: Sequence[Source], *, patients: int, seed: int, dir
     """
     folder = home / NETWORK
     home.mkdir()
-    plugins.network(NETWORK).write(folder, patients, seed, lambda _: None, dirt=dirt)
+    plugins.network(NETWORK).write(folder, patients, seed, lambda _: None, dirt=dirt, urls={})
     store, key = Store(home / "store"), hashlib.sha256(f"invented {seed}".encode()).digest()
     for source in sources:
         _extracted(source, store, home, key)
     linked = persons(sources, store)
     parts = tuple(align(source, store, {}, linked.of(source.site.site)) for source in sources)
     whose = [linked.of(part.site).select(pl.lit(part.site).alias("site"), key="_key", id="person_id") for part in parts]
-    return Told(folder, parts, pl.concat(whose))
+    return Told(folder, parts, pl.concat(whose), together(parts))
 
 
 def faults(told: Told) -> pl.DataFrame:

@@ -77,7 +77,7 @@ def _one(place: Path, plans: Sequence[Plan], sources: Sequence[Source], seed: in
 
 
 def _recovered(plan: Plan, told: Told) -> list[Recovered]:
-    return recover(plan.study, told.cdm, told.folder / "planted.json")
+    return recover(plan.study, told.whole.cdm, told.folder / "planted.json")
 
 
 def _linked(clean: pl.DataFrame, dirty: pl.DataFrame) -> tuple[float, float]:
