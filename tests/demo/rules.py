@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The release rules read once more from their words, in plain Python on rows: slow, short, independent.
 
-The words are those at the head of ``rwe/disclosure.py`` and decision 8 of ARCHITECTURE.
+The words are those at the head of ``rwe/disclosure/__init__.py`` and decision 8 of ARCHITECTURE.
 """
 
 from __future__ import annotations
