@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -17,34 +16,14 @@ from filelock import FileLock, Timeout
 from rwe.chain import on_disk
 from rwe.errors import Busy
 from rwe.harmonise import person_rows
-from rwe.link import UNITS, Linked, link, units
-from rwe.link.register import Register
+from rwe.link import UNITS, link, units
+from rwe.link.register import Decision, Register
+from rwe.pipeline import account
 from rwe.pipeline.erased_people import LINKS
 from rwe.pipeline.extract import landing_table
+from rwe.pipeline.linked import Persons, keep, load
 from rwe.pipeline.planning import Source
 from rwe.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Persons:
-    """Who is whom in a home.
-
-    Parameters
-    ----------
-    linked
-        What linking found, of all hospitals.
-    units
-        Units by hospital.
-    """
-
-    linked: Linked
-    units: dict[str, int]
-
-    def of(self, site: str) -> pl.DataFrame:
-        """Return ``_key`` and ``person_id`` of the rows of the person stream of a hospital."""
-        head = f"{site}/"
-        own = self.linked.persons.filter(pl.col("_key").str.starts_with(head))
-        return own.select(pl.col("_key").str.strip_prefix(head), "person_id")
 
 
 def persons(sources: Sequence[Source], store: Store) -> Persons:
@@ -58,16 +37,32 @@ def persons(sources: Sequence[Source], store: Store) -> Persons:
         If another process links in the same home.
     """
     with _alone(store):
-        table = store.table(LINKS)
-        fresh = [_units(source, store) for source in sources]
-        sites = [source.site.site for source in sources]
-        kept = table.current().select(list(UNITS)).collect() if table.commit else pl.DataFrame(schema=UNITS)
-        found = pl.concat([kept.filter(~pl.col("site").is_in(sites)), *fresh])
-        linked = link(found, Register(store.root).standing())
-        told = found.join(linked.persons, on="_key").sort("_key")
-        digest = hashlib.sha256(f"{table.commit}\0{linked.persons.write_csv()}".encode()).hexdigest()[:32]
-        table.append(told, batch=digest, kind="links", whole=True)
-    return Persons(linked, dict(found["site"].value_counts().sort("site").rows()))
+        decisions = Register(store.root).standing()
+        rests_on = _rests_on(sources, store, decisions)
+        return load(store, rests_on) or _linked(sources, store, decisions)
+
+
+def _linked(sources: Sequence[Source], store: Store, decisions: Sequence[Decision]) -> Persons:
+    table = store.table(LINKS)
+    fresh = [_units(source, store) for source in sources]
+    sites = [source.site.site for source in sources]
+    kept = table.current().select(list(UNITS)).collect() if table.commit else pl.DataFrame(schema=UNITS)
+    found = pl.concat([kept.filter(~pl.col("site").is_in(sites)), *fresh])
+    linked = link(found, decisions)
+    told = found.join(linked.persons, on="_key").sort("_key")
+    digest = hashlib.sha256(f"{table.commit}\0{linked.persons.write_csv()}".encode()).hexdigest()[:32]
+    table.append(told, batch=digest, kind="links", whole=True)
+    made = Persons(linked, dict(found["site"].value_counts().sort("site").rows()))
+    keep(store, _rests_on(sources, store, decisions), made)
+    return made
+
+
+def _rests_on(sources: Sequence[Source], store: Store, decisions: Sequence[Decision]) -> str:
+    """Return a hash of all that decides who is whom."""
+    landing = [landing_table(store, source.site.site, source.mapping.person[0]) for source in sources]
+    tables = [(table.name, account.newest(table)) for table in (*landing, store.table(LINKS))]
+    rules = [account.rules_of(source.mapping, {}) for source in sources]
+    return hashlib.sha256(repr([tables, rules, [(one.pair, one.said) for one in decisions]]).encode()).hexdigest()
 
 
 def _units(source: Source, store: Store) -> pl.DataFrame:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.guards import disk
-from rwe.pipeline.linking import Persons, persons
+from rwe.pipeline.linked import Persons
+from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Source, hospitals, load_source
 from rwe.pipeline.vocabulary import domains_of
 from rwe.store import Store

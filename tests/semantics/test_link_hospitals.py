@@ -111,6 +111,24 @@ def test_what_was_linked_before_can_be_read_as_it_was(made: Hospitals) -> None:
     assert table.current().collect()["person_id"].n_unique() == 1
 
 
+def test_what_did_not_change_is_not_linked_again_and_what_is_kept_is_held_against_its_hash(shared: Hospitals) -> None:
+    shared.aligned()
+    kept = shared.store.root / "links" / "aligned"
+    before, ids = (kept / "rests_on.json").stat().st_mtime_ns, shared.persons()
+
+    shared.aligned("south")
+    again = (kept / "rests_on.json").stat().st_mtime_ns
+    (kept / "persons.parquet").write_bytes(b"other bytes")
+    shared.aligned("south")
+    mended = (kept / "rests_on.json").stat().st_mtime_ns
+    shared.put("south", "patient", ("s3", "9963161288", "Друга Личност", "1960-01-01", "F"))
+    shared.extract()
+    shared.aligned("south")
+
+    assert before == again < mended
+    assert shared.persons().items() > ids.items()
+
+
 @pytest.mark.parametrize("known", [ANN[0], SLIP[0], "s1"])
 def test_an_erasure_takes_what_is_linked(shared: Hospitals, known: str) -> None:
     shared.aligned()
@@ -119,6 +137,7 @@ def test_an_erasure_takes_what_is_linked(shared: Hospitals, known: str) -> None:
     person = erasure.find(erasure.tokens_of(known, shared.home), shared.home)
     erasure.erase(person, shared.home)
 
+    assert not (shared.store.root / "links" / "aligned").exists()
     assert [len(person.numbers), len(person.nationals)] == [2, 2]
     assert set(shared.persons()) == {"north/2", "south/2"}
     left = together(shared.aligned()).cdm
