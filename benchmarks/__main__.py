@@ -7,8 +7,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-TABLES = (["benchmarks.survival", "--table"], ["benchmarks.extraction", "--table"])
-MEASURED = (["benchmarks.survival"], ["benchmarks.extraction"], ["benchmarks.cohort"], ["benchmarks.demo"])
+PARTS = ("survival", "extraction", "harmonise")
+TABLES = tuple([f"benchmarks.{part}", "--table"] for part in PARTS)
+MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo"))
 
 for module in (*MEASURED, *TABLES):
     subprocess.run([sys.executable, "-m", *module], check=True)

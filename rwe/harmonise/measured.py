@@ -34,7 +34,7 @@ _LINE = {
     "_low": pl.Float64,
     "_high": pl.Float64,
 }
-_LEFT_OUT = ("unit_unknown", "unit_missing", "unit_not_convertible")
+LEFT_OUT = ("unit_unknown", "unit_missing", "unit_not_convertible")
 _DIGITS = 12  # of what a conversion gives: the rest is noise
 
 
@@ -54,16 +54,19 @@ def standardise(drafts: pl.DataFrame, known: Meanings, *, units_read: bool) -> p
         return drafts
     if absent := UNIT not in drafts.columns:
         drafts = drafts.with_columns(pl.lit(None, dtype=pl.Int64).alias(UNIT))
-    pairs = drafts.select(CONCEPT, UNIT).unique()
-    rows = [
-        _line(concept, unit, known.measures.get(concept), units_read=units_read) for concept, unit in pairs.iter_rows()
-    ]
-    lines = pl.DataFrame(rows, schema=_LINE, orient="row")
+    lines = lines_of(drafts.select(CONCEPT, UNIT).unique(), known, units_read=units_read)
     drafts = drafts.join(lines, on=[CONCEPT, UNIT], how="left", maintain_order="left", validate="m:1", nulls_equal=True)
     drafts = _limited(_converted(drafts)).drop("_fate", "_factor", "_offset", "_into", "_low", "_high")
     if OPERATOR in drafts.columns:
         drafts = drafts.with_columns(pl.when(pl.col(VALUE).is_not_null()).then(OPERATOR).alias(OPERATOR))
     return drafts.drop(UNIT) if absent else drafts
+
+
+def lines_of(pairs: pl.DataFrame, known: Meanings, *, units_read: bool) -> pl.DataFrame:
+    """Return what becomes of numbers of each pair of a concept and a unit."""
+    rows = [(concept, unit, known.measures.get(concept)) for concept, unit in pairs.iter_rows()]
+    told = [_line(concept, unit, measure, units_read=units_read) for concept, unit, measure in rows]
+    return pl.DataFrame(told, schema=_LINE, orient="row")
 
 
 def _line(concept: int | None, unit: int | None, measure: Measure | None, *, units_read: bool) -> tuple[Any, ...]:
@@ -87,7 +90,7 @@ def _converted(drafts: pl.DataFrame) -> pl.DataFrame:
         drafts = say(drafts, fate, (pl.col("_fate") == fate) & there)
     moved = (pl.col(VALUE) * pl.col("_factor") + pl.col("_offset")).round_sig_figs(_DIGITS)
     value = (
-        pl.when(pl.col("_fate").is_in(_LEFT_OUT))
+        pl.when(pl.col("_fate").is_in(LEFT_OUT))
         .then(None)
         .when(pl.col("_factor").is_not_null())
         .then(moved)

@@ -25,6 +25,7 @@ from rwe.spec.omop import dated_by, omop_fields
 from rwe.spec.source import Column
 
 Read = list[tuple[FieldRule, Reading]]
+_MARKS = ("_row", "_row_id", "_commit", "_part")
 _LINE = ("_row", "_commit", "person_id", "rule", "day")
 
 
@@ -209,7 +210,9 @@ def _conform(drafts: pl.DataFrame, record: Record) -> tuple[pl.DataFrame, pl.Dat
     """
     schema = ROWS[record.table]
     parts = 1 + int(drafts.select(pl.col("_part").max().fill_null(0)).item())
-    filled = drafts.filter(pl.col("rule").is_null()).with_columns(_engine_columns(record, parts))
+    wanted = [name for name in drafts.columns if name in _MARKS or name in schema.column_names()]
+    stand = drafts.select(wanted).filter(drafts["rule"].is_null())
+    filled = stand.with_columns(_engine_columns(record, parts))
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.columns().items() if n not in filled.columns]
     made, places = filled.with_columns(absent).select(schema.column_names()), filled["_row"]
     failure = schema.filter(made).failure
@@ -217,7 +220,7 @@ def _conform(drafts: pl.DataFrame, record: Record) -> tuple[pl.DataFrame, pl.Dat
         return drafts, made.with_columns(places)
     details = failure.details()
     broken = details.select(pl.col("_key").alias("_made"), _first_broken(details).alias("_broken"))
-    drafts = drafts.with_columns(_made_key(record).alias("_made"))
+    drafts = drafts.with_columns(_made_key(record, parts).alias("_made"))
     drafts = drafts.join(broken, on="_made", how="left", maintain_order="left", validate="1:1")
     kept = made.with_columns(places).join(broken, left_on="_key", right_on="_made", how="anti", maintain_order="left")
     return drafts.with_columns(pl.coalesce("rule", "_broken").alias("rule")).drop("_broken", "_made"), kept
@@ -229,9 +232,11 @@ def _first_broken(details: pl.DataFrame) -> pl.Expr:
     return pl.coalesce(*(pl.when(pl.col(n) == "invalid").then(pl.lit(n)) for n in rules), pl.lit(None, dtype=pl.String))
 
 
-def _made_key(record: Record) -> pl.Expr:
+def _made_key(record: Record, parts: int) -> pl.Expr:
     """Return the key of a row of the common model: that of its source row, and the number of a further part."""
     key = pl.concat_str(pl.lit(f"{record.stream}/{record.name}/"), "_key")
+    if parts == 1:
+        return key
     return pl.when(pl.col("_part") == 0).then(key).otherwise(pl.concat_str(key, pl.lit("/"), "_part"))
 
 
@@ -239,7 +244,7 @@ def _engine_columns(record: Record, parts: int) -> list[pl.Expr]:
     key = [f.name for f in omop_fields()[record.table].values() if f.primary_key and f.name != "person_id"]
     return [
         *(event_id(record.name, parts).alias(name) for name in key),
-        _made_key(record).alias("_key"),
+        _made_key(record, parts).alias("_key"),
         pl.lit(record.stream).alias("_source"),
         pl.col("_key").alias("_source_key"),
         pl.col("_commit").alias("_source_commit"),

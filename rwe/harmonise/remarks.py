@@ -51,7 +51,9 @@ def codes(drafts: pl.DataFrame, stream: str, record: str, fields: Iterable[tuple
     In the shape of `CODES`; the line without a code counts those that have one. `fields` are pairs of a field and its
     vocabulary.
     """
-    whole = drafts.filter(pl.col("rule").is_null(), pl.col("_part") == 0)
+    fields = list(fields)
+    names = ["person_id", *(name for field, _ in fields for name in (field, f"_code_{field}"))]
+    whole = drafts.select(names).filter(drafts["rule"].is_null() & (drafts["_part"] == 0)) if fields else drafts
     frames = [
         _counted(whole, field).with_columns(
             stream=pl.lit(stream), record=pl.lit(record), field=pl.lit(field), vocabulary=pl.lit(vocabulary)

@@ -58,5 +58,9 @@ def _parts(rows: pl.DataFrame, partition_by: str | None) -> Iterable[tuple[str, 
         return [("", rows)]
     if homeless := rows[partition_by].null_count():
         raise DataError(f"{homeless} rows have no {partition_by}, which says where they are kept")
-    groups = rows.partition_by(partition_by, as_dict=True, include_key=False)
-    return [(f"{partition_by}={value}", part) for (value,), part in groups.items()]
+    nothing = [name for name in rows.columns if rows[name].null_count() == rows.height]  # is the same in every part
+    said = [pl.lit(None, rows.schema[name]).alias(name) for name in nothing]
+    groups = rows.drop(nothing).partition_by(partition_by, as_dict=True, include_key=False)
+    columns = [name for name in rows.columns if name != partition_by]
+    parts = ((value, part.with_columns(said).select(columns)) for (value,), part in groups.items())
+    return ((f"{partition_by}={value}", part) for value, part in parts)
