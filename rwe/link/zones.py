@@ -18,6 +18,8 @@ from __future__ import annotations
 import polars as pl
 
 LINK, REVIEW = 0.99, 0.5
+_NUMBER, _BIRTH, _NAMES = (pl.col(name) for name in ("number", "birth", "names"))
+_OTHER_NAME = _NAMES.is_in(["some", "none"])
 RULES = ("decided", "same_number", "hospital_number", "weighed")
 
 
@@ -29,39 +31,43 @@ def zoned(pairs: pl.DataFrame) -> pl.DataFrame:
     pairs
         Levels (`rwe.link.levels.compared`) and ``probability``.
     """
-    number, birth, names = (pl.col(name) for name in ("number", "birth", "names"))
-    whole = names.is_in(["all", "close"])
-    against = (birth == "differs") | (pl.col("sexes_differ") & ~((birth == "same") & whole))
-    unnamed = names == "missing"
-    speaks = (
-        (birth == "same")
-        | whole
-        | ((birth == "missing") & (unnamed | (names == "some")))
-        | ((birth == "near") & unnamed)
-    )
-    likely, one, other_name = pl.col("probability"), number == "same", names.is_in(["some", "none"])
-    rule = (
-        pl.when(one & ~against & speaks)
+    found = pairs.with_columns(_rule().alias("rule"))
+    return found.with_columns(pl.when(pl.col("rule").is_null()).then(_reason()).alias("reason"))
+
+
+def _rule() -> pl.Expr:
+    """Return the rule that links a pair, null where none does."""
+    apart = pl.col("sexes_differ")
+    whole, unnamed = _NAMES.is_in(["all", "close"]), _NAMES == "missing"
+    against = (_BIRTH == "differs") | (apart & ~((_BIRTH == "same") & whole))
+    unborn = (_BIRTH == "missing") & (unnamed | (_NAMES == "some"))
+    speaks = (_BIRTH == "same") | whole | unborn | ((_BIRTH == "near") & unnamed)
+    own = pl.col("own") & (_BIRTH != "differs") & ~apart & (_NUMBER != "differs")
+    stopped = pl.col("own") | _NUMBER.is_in(["same", "differs"]) | apart | _OTHER_NAME
+    return (
+        pl.when((_NUMBER == "same") & ~against & speaks)
         .then(pl.lit("same_number"))
-        .when(pl.col("own") & (birth != "differs") & ~pl.col("sexes_differ") & (number != "differs"))
+        .when(own)
         .then(pl.lit("hospital_number"))
-        .when((likely >= LINK) & ~one & ~pl.col("own") & (number != "differs") & ~pl.col("sexes_differ") & ~other_name)
+        .when((pl.col("probability") >= LINK) & ~stopped)
         .then(pl.lit("weighed"))
     )
-    reason = (
-        pl.when(one)
+
+
+def _reason() -> pl.Expr:
+    """Return why a pair that no rule links is put to a person, null where it is not."""
+    return (
+        pl.when(_NUMBER == "same")
         .then(pl.lit("one_number_two_people"))
         .when("own")
         .then(pl.lit("one_hospital_number_two_people"))
-        .when(likely < REVIEW)
+        .when(pl.col("probability") < REVIEW)
         .then(None)
-        .when(number == "differs")
+        .when(_NUMBER == "differs")
         .then(pl.lit("numbers_differ"))
         .when("sexes_differ")
         .then(pl.lit("sexes_differ"))
-        .when(other_name)
+        .when(_OTHER_NAME)
         .then(pl.lit("names_differ"))
         .otherwise(pl.lit("unsure"))
     )
-    found = pairs.with_columns(rule.alias("rule"))
-    return found.with_columns(pl.when(pl.col("rule").is_null()).then(reason).alias("reason"))

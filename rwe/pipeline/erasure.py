@@ -112,10 +112,7 @@ def find(tokens: Iterable[str], home: Path) -> Person:
 
 
 def _closed(known: set[str], tables: list[Table]) -> tuple[set[str], set[str]]:
-    """Return the hospital numbers and national numbers that hang together with the known tokens.
-
-    Those of rows that are linked to one person hang together too; of links only what stands now.
-    """
+    """Return the hospital and national numbers that hang together with the known tokens, by rows or as linked now."""
     pairs = pl.concat([_pairs(table) for table in tables]).unique().collect() if tables else pl.DataFrame()
     found: set[str] = set()
     while not pairs.is_empty():
@@ -128,11 +125,11 @@ def _closed(known: set[str], tables: list[Table]) -> tuple[set[str], set[str]]:
 
 
 def _pairs(table: Table) -> pl.LazyFrame:
-    rows = table.current() if table.name == LINKS else table.rows()
+    links = table.name == LINKS
+    rows, person = table.current() if links else table.rows(), pl.format("person {}", "person_id")
     columns = rows.collect_schema()
-    person = pl.format("person {}", "person_id") if table.name == LINKS else pl.lit(None, pl.String)
     ties = [(pl.col(name) if name in columns else pl.lit(None, pl.String)).alias(name) for name in TOKENS]
-    return rows.select(*ties, person.alias("person_id")).unique()
+    return rows.select(*ties, (person if links else pl.lit(None, pl.String)).alias("person_id")).unique()
 
 
 def erase(person: Person, home: Path) -> Erasure:
