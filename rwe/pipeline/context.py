@@ -13,17 +13,21 @@ from typing import Any
 import polars as pl
 
 from rwe import provenance
+from rwe.cohort import Cohort
 from rwe.compare import TrialBaseline
 from rwe.disclosure import Policy, Released, protect
 from rwe.errors import DefinitionError
 from rwe.pipeline.align import Aligned
+from rwe.pipeline.looks import by_group, looks
 from rwe.pipeline.planning import Plan
 from rwe.pipeline.quality import Assessed, gate_cards, scorecards
 from rwe.reimbursement import Agreement
 from rwe.report import context as card
 from rwe.result import Result, tidy
 from rwe.spec.base import Text
+from rwe.spec.endpoint import Change
 from rwe.spec.population import Variable
+from rwe.spec.study import Study
 from rwe.store import Store
 
 OUTCOMES = ("accepted", "rejected", "merged", "unmapped", "repaired")
@@ -34,6 +38,7 @@ def context(
     trial: TrialBaseline | None,
     released: Mapping[str, Released],
     aligned: Iterable[Aligned],
+    cohort: Cohort,
     store: Store,
     assessed: Assessed,
     run_id: str,
@@ -53,6 +58,9 @@ def context(
         variables={name: _variable(v) for name, v in study.baseline.items()},
         terms=_terms(settings),
         endpoints={n: card.EndpointCard(title=e.title, definition=e.definition) for n, e in study.endpoints.items()},
+        outcomes=_outcomes(study),
+        time_zero=tuple(looks(study, cohort, plan.policy)),
+        by_group=tuple(by_group(cohort, plan.policy)),
         trial=_trial(trial, [*study.endpoints]) if trial else None,
         agreement=_agreement(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
@@ -78,6 +86,12 @@ def _study(plan: Plan) -> card.StudyCard:
         end=study.index.end,
         **words,
     )
+
+
+def _outcomes(study: Study) -> dict[str, card.OutcomeCard]:
+    units = {name: outcome.unit if isinstance(outcome, Change) else None for name, outcome in study.outcomes.items()}
+    named = {**study.outcomes, **study.intervals}
+    return {name: card.OutcomeCard(title=one.title, unit=units.get(name)) for name, one in named.items()}
 
 
 def _variable(variable: Variable) -> card.VariableCard:

@@ -190,7 +190,7 @@ class _Work:
         released = release(results, into, self.plan.policy)
         fitted = [a.spec.id for a in self.plan.asked if a.spec.analysis == "cox" and a.spec.id in results]
         write_models({name: released[name] for name in fitted}, into)
-        words = context(self.plan, trial, released, aligned, self.store, assessed, self.run_id, self.started)
+        words = context(self.plan, trial, released, aligned, cohort, self.store, assessed, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 
     def _analyses(self, cohort: Cohort, trial: TrialBaseline | None, assessed: Assessed) -> dict[str, Result]:

@@ -57,6 +57,38 @@ class EndpointCard(Part):
     definition: Text
 
 
+class OutcomeCard(Part):
+    """What is measured once a person, or a stretch of the pathway."""
+
+    title: Text
+    unit: Text | None = None
+
+
+class LookCard(Part):
+    """What of the definition looks past day zero: how, how far in days, and why it may.
+
+    `n` are the persons whom it concerns, `left` those who had left an endpoint within its reach, where that is asked
+    (`within`); None where the count was masked.
+    """
+
+    title: Text
+    rule: str
+    reach: int | None
+    n: int | None
+    left: int | None
+    within: bool
+    why: Text | None
+
+
+class GroupRow(Part):
+    """Persons of a group (``site=...`` or ``<variable>=...``) who remain after a criterion."""
+
+    population: Name
+    group: str
+    criterion: Name
+    n: int | None
+
+
 class CriterionCard(Part):
     """A criterion of the trial, and why the records cannot express it, where they cannot."""
 
@@ -165,7 +197,8 @@ class Context(Part):
     """The whole file.
 
     `criteria` names the criteria of the study for the attrition; `terms` names terms of the Cox
-    model that are not ``variable`` or ``variable=level``; `settings` holds the settings of each
+    model that are not ``variable`` or ``variable=level``; `outcomes` names outcomes and intervals;
+    `settings` holds the settings of each
     analysis as its `Result` carries them. `synthetic` says that the records were invented, some or all.
     """
 
@@ -178,6 +211,9 @@ class Context(Part):
     variables: dict[Name, VariableCard]
     terms: dict[str, Text] = Field(default_factory=dict)
     endpoints: dict[Name, EndpointCard]
+    outcomes: dict[Name, OutcomeCard] = Field(default_factory=dict)
+    time_zero: tuple[LookCard, ...] = ()
+    by_group: tuple[GroupRow, ...] = ()
     trial: TrialCard | None = None
     agreement: AgreementCard | None = None
     verdicts: dict[Name, VerdictCard] = Field(default_factory=dict)

@@ -26,7 +26,8 @@ FORMS = {
     **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
     **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),
     **dict.fromkeys(("spend", "payback"), "money"),
-    "smd": "signed",
+    **dict.fromkeys(("smd", "mean_change"), "signed"),
+    "response": "percent",
 }
 DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more"}
 
@@ -109,14 +110,17 @@ def _outcome(page: Page, row: Row) -> str:
         return f"{page.variable(name)}: {page.level_name(name, row['group'])}"
     if name in context.variables:
         return page.variable(name)
-    for titles in ({k: card.title for k, card in context.endpoints.items()}, context.criteria):
-        if name in titles:
-            return page.say(titles[name])
+    if name in context.outcomes or name in context.endpoints:
+        return page.outcome(name)
+    if name in context.criteria:
+        return page.say(context.criteria[name])
     return _word(page, f"step.{name}", _word(page, f"outcome.{name}", _word(page, f"figure.{name}", name)))
 
 
 def _stratum(page: Page, row: Row) -> str:
     name, agreement = row["stratum"], page.context.agreement
+    if row["analysis"] == "follow_up":
+        return _word(page, f"left.{name}", name.replace("_", " "))
     if name and (row["analysis"] == "cox" or of_cause(page, row)):
         return ": ".join(filter(None, page.term(name, row["id"])))
     if row["analysis"] == "competing_risks" and name in page.context.endpoints:

@@ -175,6 +175,23 @@ class Page:
         """Return the title of an endpoint, which may be a cause of another."""
         return self.say(self.context.endpoints[name].title)
 
+    def population(self, name: str) -> str:
+        """Return the title of a population; "" is everyone with an index date."""
+        known = self.context.populations.get(name)
+        return self.say(known) if known else self.words("population.all")
+
+    def step(self, name: str) -> str:
+        """Return the title of a step of the attrition."""
+        known = self.context.criteria.get(name)
+        return self.say(known) if known else self.words(f"step.{name}")
+
+    def outcome(self, name: str) -> str:
+        """Return the title of an outcome with its unit, of a stretch of the pathway, or of an endpoint."""
+        card = self.context.outcomes.get(name)
+        if card is None:
+            return self.endpoint(name)
+        return self.say(card.title) + (f", {self.say(card.unit)}" if card.unit else "")
+
     def years(self, days: int) -> str:
         """Return a milestone in whole years where it is one, else in months."""
         if abs(days / 365.25 - round(days / 365.25)) < 0.01:

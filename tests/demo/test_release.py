@@ -249,6 +249,7 @@ KNOWN = {
     r"trial\.arms\.\w+|trial\.criteria": "published by the trial",
     r"(methods|settings\.\w+)\.refused\.\d+\.n": "published by the trial",
     r"agreement\.terms\.\d+\.settings\.|settings\.settlement\.min_cell": "clauses of the contract",
+    r"time_zero\.\d+\.reach": "days that the definition looks ahead",
     r"policy\.|settings\.\w+\.policy\.": "the release rules",
     r"(methods|settings\.\w+)\.conf_level|settings\.\w+\.(rho|gamma|terms\.\d+\.scale)": "how it was estimated",
     r"settings\.cox_rfs\.loglik(_null)?": "fit of the model",
@@ -257,7 +258,7 @@ KNOWN = {
     r"scorecard\.(failed|coded)\.\d+\.(share|rows|codes|threshold)": "shares of released counts, and thresholds",
     r"scorecard\.feeds\.\d+\.lag_months": "whole months since the newest records",
 }
-COUNTS = r"quality\.\d+\.n|provenance\.data\.[\w/]+\.rows"
+COUNTS = r"quality\.\d+\.n|provenance\.data\.[\w/]+\.rows|time_zero\.\d+\.(n|left)|by_group\.\d+\.n"
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,9 @@ from rwe.report.sections.balance import balance
 from rwe.report.sections.comparison import comparison
 from rwe.report.sections.competing import competing
 from rwe.report.sections.cox import cox
+from rwe.report.sections.follow_up import follow_up
 from rwe.report.sections.methods import methods
+from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
 from rwe.report.sections.provenance import glossary, provenance
 from rwe.report.sections.quality import quality
@@ -24,9 +26,11 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     population,
     survival,
     competing,
+    outcomes,
     cox,
     sensitivity,
     settlement,
+    follow_up,
     quality,
     methods,
     provenance,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from rwe.figures import Caption, ForestRow, ForestWords, forest
 from rwe.report.blocks import Block, Figure, Kind, Line, Section, Table
 from rwe.report.page import Page, Row
-from rwe.report.sections.population import population_name
 
 CLEAR = 0.05  # the words of the page name it too
 
@@ -28,7 +27,7 @@ def cox(page: Page) -> Section | None:
 def _model(page: Page, own: list[Row]) -> Iterator[Block]:
     model, population, endpoint = (str(own[0][label]) for label in ("id", "population", "outcome"))
     name = page.endpoint(endpoint) + _apart(page, own[0])
-    title = page.words("cox.figure", endpoint=name, population=population_name(page, population))
+    title = page.words("cox.figure", endpoint=name, population=page.population(population))
     words = ForestWords(
         page.words("cox.axis"),
         page.words("cox.ratio", level=page.level("cox")),

@@ -16,7 +16,6 @@ from rwe.figures.scales import MONTH, month_ticks
 from rwe.figures.steps import Block, Curve, Frame, share_ticks, steps
 from rwe.report.blocks import Figure
 from rwe.report.page import Page, Row
-from rwe.report.sections.population import population_name
 
 NAME = "competing_risks"
 
@@ -44,7 +43,7 @@ class Causes:
     @property
     def population(self) -> str:
         """The name of the population."""
-        return population_name(self.page, self.rows[0]["population"])
+        return self.page.population(self.rows[0]["population"])
 
 
 def read(page: Page, key: str) -> Causes:

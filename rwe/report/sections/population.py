@@ -9,11 +9,12 @@ from itertools import takewhile
 
 from rwe.report.blocks import Block, Flow, Line, Section, Step, Table
 from rwe.report.page import Page, Row
+from rwe.report.sections.divisions import divisions
 
 
 def population(page: Page) -> Section:
     """Return the chapter."""
-    blocks = [*_flows(page), *_tables(page)]
+    blocks = [*_flows(page), *divisions(page), *_tables(page)]
     return Section("population", page.words("population.title"), blocks)
 
 
@@ -28,14 +29,8 @@ def _flows(page: Page) -> Iterator[Block]:
         # steps that stand in the table before are not told again; the last of them is where this one starts
         rows, shown = rows[max(same - 1, 0) :], steps
         head = [page.words(f"population.{column}") for column in ("criterion", "remaining", "excluded")]
-        caption = page.words("population.flow", population=population_name(page, name))
+        caption = page.words("population.flow", population=page.population(name))
         yield Flow(caption, head, [_step(page, row, first) for row in rows])
-
-
-def population_name(page: Page, name: str) -> str:
-    """Return the title of a population; "" is everyone with an index date."""
-    known = page.context.populations.get(name)
-    return page.say(known) if known else page.words("population.all")
 
 
 def upper_first(text: str) -> str:
@@ -46,8 +41,7 @@ def upper_first(text: str) -> str:
 def _step(page: Page, row: Row, first: int) -> Step:
     labels = {"analysis": "attrition", "population": row["population"], "outcome": row["outcome"]}
     lost = page.row(**labels, estimand="excluded")
-    criteria = page.context.criteria
-    name = page.say(criteria[row["outcome"]]) if row["outcome"] in criteria else page.words(f"step.{row['outcome']}")
+    name = page.step(row["outcome"])
     share = 100 * row["n"] / first if row["n"] and first else 0.0
     return Step(name, page.value(row, "count", "n"), page.value(lost, "count", "n") if lost else "", share)
 
@@ -55,7 +49,7 @@ def _step(page: Page, row: Row, first: int) -> Step:
 def _tables(page: Page) -> Iterator[Table]:
     rows = page.rows(analysis="characteristics")
     for name in dict.fromkeys(row["population"] for row in rows):
-        yield _table(page, [row for row in rows if row["population"] == name], population_name(page, name))
+        yield _table(page, [row for row in rows if row["population"] == name], page.population(name))
 
 
 def _table(page: Page, rows: list[Row], name: str) -> Table:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rwe.report.blocks import Line, Prose, Section, Table
 from rwe.report.page import Page
 from rwe.report.sections.comparison import found
-from rwe.report.sections.population import population_name, upper_first
+from rwe.report.sections.population import upper_first
 
 
 def sensitivity(page: Page) -> Section | None:
@@ -68,7 +68,7 @@ def _rules(page: Page) -> Iterator[Table]:
 
 def _rule_lines(page: Page, population: str, days: list[int]) -> Iterator[Line]:
     focus = page.context.focus
-    yield Line((upper_first(population_name(page, population)), *[""] * (1 + len(days))), "head")
+    yield Line((upper_first(page.population(population)), *[""] * (1 + len(days))), "head")
     for endpoint in (focus.endpoint, focus.check_endpoint or ""):
         labels = {"analysis": "survival", "population": population, "group": "overall", "outcome": endpoint}
         events = page.value(page.row(**labels, estimand="events"), "count", "n_event")

@@ -12,7 +12,7 @@ from rwe.figures import BLUE, RED, Series
 from rwe.report.blocks import Figure, Line, Section, Table
 from rwe.report.page import Page, Row
 from rwe.report.sections.charts import km_chart
-from rwe.report.sections.population import population_name, upper_first
+from rwe.report.sections.population import upper_first
 
 
 def survival(page: Page) -> Section | None:
@@ -40,7 +40,7 @@ def _figure(page: Page, endpoint: str) -> Iterator[Figure]:
         Series(g, page.group(g), colour, dashed=dashed) for g, (colour, dashed) in zip(groups, looks, strict=True)
     ]
     name = page.endpoint(endpoint)
-    title = page.words("survival.figure", endpoint=name, population=population_name(page, focus.trial_like))
+    title = page.words("survival.figure", endpoint=name, population=page.population(focus.trial_like))
     svg = km_chart(page, part, series, endpoint, f"fig-{endpoint}", title)
     note = page.words("chart.note", level=page.level("survival"), grid=page.context.policy.grid_days)
     test = page.row(analysis="survival", outcome=endpoint, population=focus.trial_like, estimand="log_rank")
@@ -83,7 +83,7 @@ def _lines(page: Page, endpoint: str, groups: list[tuple[str, str]], days: list[
     for population, group in groups:
         if population != last:
             last = population
-            yield Line((upper_first(population_name(page, population)), *[""] * (4 + len(days))), "head")
+            yield Line((upper_first(page.population(population)), *[""] * (4 + len(days))), "head")
         labels = {"analysis": "survival", "outcome": endpoint, "population": population, "group": group}
         events = page.row(**labels, estimand="events")
         cells = [page.value(events, "count", "n"), page.value(events, "count", "n_event")]

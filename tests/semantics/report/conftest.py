@@ -386,6 +386,69 @@ def make_causes(make_run: Make, base: Row) -> Make:
     return make
 
 
+RULES = ("eligibility_after_index", "arm_after_index", "measured_after_index", "treated_before_measured",
+         "followed_for_long", "observed_after", "washout_unobserved")  # fmt: skip
+REASONS = ("event", "death", "horizon", "last_check", "end_of_data", "lost", "other_medicine")
+
+
+def outcomes_rows() -> Iterator[Row]:
+    for group, n in (("overall", 200), ("hormonal=yes", 120)):
+        labels = {"population": "node_positive", "group": group}
+        for level, count in (("CR", 40), ("PR", 60), ("not_assessed", None)):
+            cell = {"n": count, "estimate": count / n} if count else {"masked": "n,estimate"}
+            yield labels | {"outcome": "answer", "stratum": level, "estimand": "proportion"} | cell
+        rate = {"estimate": 0.5, "conf_low": 0.43, "conf_high": 0.57, "n": n, "n_event": n // 2}
+        yield labels | {"outcome": "answer", "estimand": "response"} | rate
+        change = {"estimate": -0.84, "conf_low": -1.1, "conf_high": -0.58, "n": n - 20}
+        yield labels | {"outcome": "change", "estimand": "mean_change"} | change
+        without = {"stratum": "unknown", "n": 20, "estimate": 20 / n}
+        yield labels | {"outcome": "change", "estimand": "proportion"} | without
+
+
+def left_rows() -> Iterator[Row]:
+    labels = {"population": "node_positive", "group": "overall"}
+    for reason in REASONS:
+        yield labels | {"outcome": "rfs", "stratum": reason, "estimand": "proportion", "n": 25, "estimate": 25 / 175}
+    yield labels | {"outcome": "way", "stratum": "event", "estimand": "proportion", "n": 150, "estimate": 0.75}
+    for cause, share in (("reached", 0.6), ("died", 0.15)):
+        yield estimate(share, 0.05, **labels, outcome="way", stratum=cause, estimand="milestone", time=365)
+
+
+def told_ahead() -> Row:
+    """Return what a context says of outcomes, of looks past day zero, and of attrition by hospital."""
+    look = {"title": text("Stage", "Стадий"), "reach": 60, "n": 45, "left": None, "within": True}
+    why = text("The report is dated later.", "Отчетът е датиран по-късно.")
+    groups = [
+        {"population": "node_positive", "group": f"site={site}", "criterion": step, "n": n}
+        for site, counts in (("rotterdam", (900, 655)), ("sofia", (800, 505)))
+        for step, n in zip(("index", "known"), counts, strict=True)
+    ]
+    return {
+        "outcomes": {
+            "answer": {"title": text("Best response", "Най-добър отговор")},
+            "change": {"title": text("Change of HbA1c", "Промяна на HbA1c"), "unit": text("points", "пункта")},
+            "way": {"title": text("Diagnosis to treatment", "От диагноза до лечение")},
+        },
+        "time_zero": [look | {"rule": rule, "why": why if i else None} for i, rule in enumerate(RULES)],
+        "by_group": groups,
+    }
+
+
+@pytest.fixture
+def make_outcomes(tmp_path: Path) -> Make:
+    """Return a function that writes the run with responses, changes, reasons, and looks past day zero."""
+
+    def make(**changed: Any) -> Path:
+        folder = tmp_path / "answers"
+        folder.mkdir()
+        run = write_run(folder, **told_ahead(), **changed)
+        released(outcomes_rows(), "outcomes").write_json(run / "release" / "09-answers.json")
+        released(left_rows(), "follow_up").write_json(run / "release" / "10-left.json")
+        return run
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def dossiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The dossier of the usual run in each language, made once."""

@@ -278,6 +278,22 @@ def test_a_figure_of_a_cause_is_named_by_it(make_causes: Make) -> None:
     assert figure_name(page, ratio) == named
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        ("en", ["50.0% (43.0–57.0)", "−0.84 (−1.10 to −0.58)", "Change of HbA1c, points", "Came to its end by 1 year"]),
+        ("en", ["other medicine", "The study gives no reason.", "may be known up to 60 days after day zero", "655"]),
+        ("bg", ["43,0–57,0", "Стигнали до края за", "Отчетът е датиран по-късно.", "sofia"]),
+    ],
+)
+def test_outcomes_reasons_and_looks_ahead_have_their_tables(make_outcomes: Make, lang: str, found: list[str]) -> None:
+    page = render(make_outcomes(), lang).read_text("utf-8")
+
+    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page)).replace("\u00a0", " ").replace("\u202f", " ")
+    assert [text for text in found if text not in plain] == []
+    assert 'href="#note-masked">[&lt;13]' in page
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
@@ -295,7 +311,7 @@ def test_catalogues_have_the_same_keys_and_places() -> None:
 
 
 def test_every_key_of_the_catalogue_is_used(
-    make_run: Make, make_causes: Make, base: dict[str, Any], all_figures: list[Any]
+    make_run: Make, make_causes: Make, make_outcomes: Make, base: dict[str, Any], all_figures: list[Any]
 ) -> None:
     asked: set[str] = set()
 
@@ -313,6 +329,7 @@ def test_every_key_of_the_catalogue_is_used(
     sharing = base["agreement"]["terms"][0] | {"type": "risk_sharing"}
     ask(agreement=base["agreement"] | {"terms": [sharing, guarantee]}, verdicts={"result_5y": VERDICT})
     ask(focus=base["focus"] | {"milestone": 200}, verdicts={}, methods=base["methods"] | {"raked": []})
+    ask(make=make_outcomes)
     ask(make=make_causes)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
