@@ -12,10 +12,11 @@ from rwe.report.page import Page
 
 
 def divisions(page: Page) -> Iterator[Table]:
-    """Yield a table a population and division: a criterion a row, those who remain in each group."""
-    kept = page.context.by_group
-    for population, by in dict.fromkeys((row.population, _column(row)) for row in kept):
-        rows = [row for row in kept if (row.population, _column(row)) == (population, by)]
+    """Yield a table a division of the population that the study is about: who remains in each group."""
+    population = page.context.focus.trial_like
+    kept = [row for row in page.context.by_group if row.population == population]
+    for by in dict.fromkeys(map(_column, kept)):
+        rows = [row for row in kept if _column(row) == by]
         groups = list(dict.fromkeys(row.group for row in rows))
         cells = {(row.criterion, row.group): row.n for row in rows}
         head = [page.words("population.criterion"), *(_title(page, group) for group in groups)]
