@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -42,28 +43,34 @@ class Houses:
 
     def write(self, part: int, entries: Mapping[str, pl.DataFrame]) -> dict[str, int]:
         """Write the entries about the persons of one block; return rows by house and table."""
-        wide, into = hospital_b.widened(entries), self._folder
-        some = {left: _some(entries, left) for left in (_FHIR, _HL7)}
-        rows = {
+        with ThreadPoolExecutor(1) as aside:  # a database takes rows while files are written
+            tables = aside.submit(self._tables, entries)
+            rows = self._files(part, entries) | tables.result()
+        return {f"{house}.{table}": n for house, counts in rows.items() for table, n in counts.items()}
+
+    def _tables(self, entries: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, int]]:
+        wide = hospital_b.widened(entries)
+        return {
             f"hospital_{name.lower()}": database.write(wide if name == "B" else entries, name)
             for name, database in self._databases.items()
         }
-        rows |= {
+
+    def _files(self, part: int, entries: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, int]]:
+        into, files = self._folder, self._folder / "d" / "files"
+        return {
             "hospital_d_nhis": hospital_d.write(into / "d" / "nhis", part, entries, "D"),
-            "hospital_d_files": delimited.write(
-                into / "d" / "files", part, delimited.HOSPITAL_D, entries, "D", delimited.WINDOWS
-            ),
-            "fhir": fhir.write(into / "fhir", part, some[_FHIR], "A"),
-            "hl7v2": hl7.write(into / "hl7v2", part, some[_HL7], "A"),
+            "hospital_d_files": delimited.write(files, part, delimited.HOSPITAL_D, entries, "D", delimited.WINDOWS),
+            "fhir": fhir.write(into / "fhir", part, _some(entries, _FHIR), "A"),
+            "hl7v2": hl7.write(into / "hl7v2", part, _some(entries, _HL7), "A"),
             "registry": delimited.write(into / "registry", part, delimited.REGISTRY, entries),
             "fund": delimited.write(into / "fund", part, delimited.FUND, entries),
         }
-        return {f"{house}.{table}": n for house, tables in rows.items() for table, n in tables.items()}
 
     def finish(self) -> None:
-        """Make the databases ready to be read."""
-        for database in self._databases.values():
-            database.finish()
+        """Make the databases ready to be read, all at once: to order their rows takes longest."""
+        with ThreadPoolExecutor() as aside:
+            for done in [aside.submit(database.finish) for database in self._databases.values()]:
+                done.result()
 
 
 def _some(entries: Mapping[str, pl.DataFrame], left: int) -> dict[str, pl.DataFrame]:
