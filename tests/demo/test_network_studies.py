@@ -72,19 +72,39 @@ def test_each_medicine_gets_the_verdict_that_was_planted(home: Path, capsys: pyt
         assert_as_lived(one.folder, home, disease)
 
 
-def assert_as_lived(folder: Path, home: Path, disease: str) -> None:
-    """Hold the cohort against the truth: whoever began a medicine stands in it, with the days they had."""
-    course = pl.read_parquet(home / "network" / "truth" / "courses").filter(
+def lived(home: Path, disease: str) -> pl.DataFrame:
+    """Return the truth about those who began a medicine once every hospital kept records."""
+    return pl.read_parquet(home / "network" / "truth" / "courses").filter(
         "observed",
         pl.col("disease") == disease,
         pl.col("arm") != "delayed",
         pl.col("index_day").is_between(date(2019, 3, 1), date(2023, 12, 31)),
     )
+
+
+def assert_as_lived(folder: Path, home: Path, disease: str) -> None:
+    """Hold the cohort against the truth: whoever began a medicine stands in it, with the days they had."""
     people = pl.read_parquet(folder / "3-select" / "subjects.parquet")
 
-    lived = course.select(day="index_day", days="last", died="died", stage=pl.col("stage").cast(pl.String))
-    found = people.select(day="index_date", days="os_days", died="os_event", stage="stage")
-    assert found.sort(pl.all()).rows() == lived.sort(pl.all()).rows()
+    truth = lived(home, disease).select("index_day", "last", "died", pl.col("stage").cast(pl.String))
+    found = people.select(index_day="index_date", last="os_days", died="os_event", stage="stage")
+    assert found.sort(pl.all()).rows() == truth.sort(pl.all()).rows()
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(600)
+def test_a_study_of_competing_causes_finds_what_was_lived(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(STUDIES / "network_diabetes.yaml")
+
+    code, told = command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
+
+    folder = Path(next(line["folder"] for line in told if line["event"] == "run"))
+    people = pl.read_parquet(folder / "3-select" / "subjects.parquet")
+    first = pl.col("mace_event") & (pl.col("mace_days") == pl.col("first_days"))
+    found = people.select(day="index_date", days="first_days", event=first, competed=pl.col("first_event") & ~first)
+    truth = lived(home, "diabetes").select(day="index_day", days="exit", event="event", competed="competed")
+    assert code == 0
+    assert found.sort(pl.all()).rows() == truth.sort(pl.all()).rows()
 
 
 @pytest.mark.ci
