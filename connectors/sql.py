@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from connectors.options import options
 from connectors.sql_address import address
-from connectors.sql_arrow import Fetcher
+from connectors.sql_ahead import pages_ahead
 from connectors.sql_catalogue import Plan, declared, near, plan
 from connectors.sql_deadline import rest
 from connectors.sql_faults import Patience
@@ -28,9 +28,6 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.ports import Batch, Cursor
 from rwe.spec.site import Site
 from rwe.spec.source import Source
-
-_FIRST = 10_000  # rows of the first page, which tells how wide they are
-_BYTES = 12_000_000  # of the pages after it
 
 
 def connect(site: Site, source: Source, home: Path) -> SqlConnector:
@@ -227,16 +224,12 @@ class SqlConnector:
         ask = partial(self._database.row, opened)
         refuse_unordered(pages, ask)
         opened.facts.update(refuse_zeros(pages, ask, refused=self._each[pages.plan.name].zero_dates == "refuse"))
-        rows, most = min(_FIRST, self._site.page_rows), self._site.page_rows
-        with closing(Fetcher(opened, self._site.timeout_seconds)) as fetcher:
-            while True:
-                asked = pages.page(reading.after, reading.floor, rows)
-                page = self._database.run(opened, partial(fetcher.page, asked, reading.plan))
+        with closing(
+            pages_ahead(self._database, opened, pages, reading.after, reading.floor, self._site.timeout_seconds)
+        ) as coming:
+            for page in coming:
                 if page.height or reading.first:
                     yield reading.batch(page)
-                if page.height < rows:
-                    return
-                rows = max(1, min(most, _BYTES * page.height // max(1, int(page.estimated_size()))))
 
     def _keys(self, opened: Session, chosen: Plan, after: str | None) -> pl.Series:
         asked = self._pages(opened, chosen).keys(after)

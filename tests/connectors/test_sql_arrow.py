@@ -10,11 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
+from connectors.arrow_typed import taken
 from connectors.conformance import visits
 from connectors.sql_arrow import Fetcher
+from connectors.sql_frame import KEY
 from rwe.errors import DataError
 from tests.connectors.tiers import databases
 
@@ -84,6 +87,27 @@ def test_a_value_that_needs_a_closer_look_is_refused_in_the_words_of_the_slow_wa
         _read(clinic)
 
 
+@pytest.mark.parametrize("least", [1, 2])
+def test_a_page_that_needs_a_closer_look_is_read_again_and_no_row_is_lost(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    """`least` rows are looked at: 1 finds it by the last row of a page, 2 after the next page was asked for."""
+    clinic.write(visits(40))
+    plain, _ = _read(clinic)
+
+    def odd(table: pa.Table, kinds: Any) -> pl.DataFrame | None:
+        found = taken(table, kinds)
+        if found is None or found.height < least:
+            return found
+        return None if (found[KEY] == 12).any() else found
+
+    monkeypatch.setattr("connectors.sql_arrow.taken", odd)
+    rows, way = _read(clinic)
+
+    assert_frame_equal(rows, plain)
+    assert way == "row by row: something in them needs a closer look"
+
+
 def test_without_the_driver_rows_are_read_and_the_session_says_what_to_install(
     clinic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +143,7 @@ def test_the_second_session_cannot_write(any_clinic: Any, statement: str) -> Non
         connector.check()
         plan = connector._plans["visit"]
         with connector._database.session(snapshot=True) as opened, closing(Fetcher(opened, 30)) as fetcher:
-            fetcher.page(connector._pages(opened, plan).page(None, None, 10), plan)
+            fetcher.fetch(connector._pages(opened, plan).page(None, None, 10), plan)
             assert fetcher._way is not None
             with pytest.raises(Exception, match=r"(?i)read.?only|denied|permission"):
                 fetcher._way.tell(statement)
