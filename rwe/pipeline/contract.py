@@ -25,6 +25,8 @@ from rwe.spec.source import Stream
 from rwe.store import Store, Table
 
 READ, KEY, ASIDE, ACCEPT, COMPARED, COLUMNS = "read", "key", "aside", "accept", "compared", "columns"
+STATE = "state"
+EVERY = 64  # readings after which all that is known is entered once more, so that nobody need go back further
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Contract:
     _kept: Profile = field(default_factory=dict)
     _aside: Mapping[str, Any] | None = None
     _waived: set[tuple[str, str]] = field(default_factory=set)
+    _reads: int = 0
 
     def key_is(self, version: str) -> None:
         """Make sure that the stream's rows were pseudonymised with the key of this version.
@@ -150,6 +153,8 @@ class Contract:
         """Enter that the stream was read, what its rows looked like, and facts of the session."""
         told = {name: seen.since(self._kept.get(name, Seen())) for name, seen in self._seen.items()}
         self._add({"kind": READ, "commit": table.commit, "whole": whole, "columns": told, "session": dict(session)})
+        if self._reads >= EVERY:
+            self._add(self._state())
 
     def compared(self, deleted: int) -> None:
         """Enter that all keys were compared."""
@@ -167,6 +172,7 @@ class Contract:
             ACCEPT: self._fold_accept,
             COMPARED: self._fold_compared,
             COLUMNS: self._fold_columns,
+            STATE: self._fold_state,
         }[entry["kind"]](entry)
 
     def _fold_read(self, entry: Mapping[str, Any]) -> None:
@@ -175,6 +181,7 @@ class Contract:
         self._covered, self.whole = entry["commit"], self.whole or entry["whole"]
         self._aside = None if entry["whole"] else self._aside
         self.since_compared += 1
+        self._reads += 1
 
     def _fold_key(self, entry: Mapping[str, Any]) -> None:
         self._version = entry["version"]
@@ -194,6 +201,21 @@ class Contract:
     def _fold_columns(self, entry: Mapping[str, Any]) -> None:
         self.columns = dict(entry["columns"])
         self._ever |= set(self.columns)
+
+    def _state(self) -> Mapping[str, Any]:
+        """Return all that the entries so far say."""
+        seen = {name: one.since(Seen()) for name, one in self._kept.items()}
+        facts = {"version": self._version, "covered": self._covered, "whole": self.whole, "aside": self._aside}
+        known = {"columns": self.columns, "ever": sorted(self._ever), "since_compared": self.since_compared}
+        return {"kind": STATE, "seen": seen, **facts, **known}
+
+    def _fold_state(self, entry: Mapping[str, Any]) -> None:
+        self._kept = {name: Seen() for name in entry["seen"]}
+        for name, plain in entry["seen"].items():
+            self._kept[name].grow(plain)
+        self._version, self._covered, self.whole = entry["version"], entry["covered"], entry["whole"]
+        self._aside, self.columns, self._ever = entry["aside"], dict(entry["columns"]), set(entry["ever"])
+        self.since_compared, self._reads = entry["since_compared"], 0
 
 
 @contextmanager
@@ -219,9 +241,10 @@ def contract(store: Store, site: str, name: str, stream: Stream, key: bytes) -> 
         raise Busy(f"{site}/{name}: another process is reading this stream; try again later") from None
     try:
         opened = Contract(site, name, stream, Chain(folder / "log.jsonl"), key)
-        for entry in opened.log.entries():
-            if entry.payload["kind"] != "repair":
-                opened._fold(entry.payload)
+        entries = [entry.payload for entry in opened.log.entries() if entry.payload["kind"] != "repair"]
+        last = max((i for i, entry in enumerate(entries) if entry["kind"] == STATE), default=0)
+        for entry in entries[last:]:
+            opened._fold(entry)
         opened._seen = deepcopy(opened._kept)
         yield opened
     finally:
