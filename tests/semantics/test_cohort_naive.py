@@ -47,6 +47,8 @@ def test_attrition_by_group_adds_up(first: int, last: int) -> None:
         random = Random(seed)
         rows, study = random_cohort.tables(random), random_cohort.study(random)
         found = select(random_cohort.model(rows), study)
+        if found.people.is_empty():
+            continue  # there is no line of anybody
         for name, steps in found.steps.items():
             table = by_group(found.people, found.stops[name], steps, ["site", "age"])
 
@@ -54,8 +56,7 @@ def test_attrition_by_group_adds_up(first: int, last: int) -> None:
             for column in ("site", "age"):
                 parts = table.filter(pl.col("group").str.starts_with(f"{column}="))
                 summed = parts.group_by("outcome", "estimand", maintain_order=True).agg(pl.col("n").sum())
-                if not found.people.is_empty():
-                    assert summed.sort("outcome", "estimand").equals(whole.sort("outcome", "estimand"))
+                assert summed.sort("outcome", "estimand").equals(whole.sort("outcome", "estimand"))
             left = whole.filter(estimand="remaining")["n"].to_list()
             lost = whole.filter(estimand="excluded")["n"].to_list()
             assert left == [found.people.height - sum(lost[: i + 1]) for i in range(len(lost))]
