@@ -98,7 +98,7 @@ class Work:
     def _person(self, rows: pl.DataFrame, who: Identities) -> Made:
         nameless = pl.when(~pl.col("_named")).then(pl.lit("missing_required"))
         rows = rows.with_columns(nameless.alias("_rule"), _person=pl.col(OWN))
-        return resolve(rows, make(rows, self._record(*self.mapping.person), self.known), who.clashing)
+        return resolve(rows, make(rows, self._record(*self.mapping.person), self.known), who)
 
     def _record(self, stream: str, name: str) -> Record:
         records = self.mapping.records(stream)

@@ -30,11 +30,14 @@ class Identities:
         Persons of a number that stands for two.
     pairs
         Every pair of ``person_token`` and ``_person``.
+    linked
+        Whether linking said who is who.
     """
 
     tokens: pl.DataFrame
     clashing: pl.Series
     pairs: pl.DataFrame
+    linked: bool = False
 
     def named(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Add to rows whose they are, as ``_person``; null where the number is nobody's."""
@@ -64,10 +67,10 @@ def identities(rows: pl.LazyFrame, stream: str) -> Identities:
         check_ids(told.select("token", "_person"), stream)
     pairs = told.select(NUMBER, "_person").drop_nulls().unique().sort(NUMBER, "_person")
     two = pairs.filter(pl.col(NUMBER).is_duplicated())["_person"].unique()
-    return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two, pairs)
+    return Identities(pairs.unique(NUMBER, keep="first", maintain_order=True), two, pairs, LINKED in columns)
 
 
-def resolve(rows: pl.DataFrame, made: Made, clashing: pl.Series) -> Made:
+def resolve(rows: pl.DataFrame, made: Made, who: Identities) -> Made:
     """Merge the rows of one person and refuse those that contradict each other.
 
     Parameters
@@ -76,23 +79,35 @@ def resolve(rows: pl.DataFrame, made: Made, clashing: pl.Series) -> Made:
         Rows of the person stream: ``_key``, ``_numbered`` (it has a national number), ``_person``.
     made
         What the person record made of them.
-    clashing
-        Persons of a hospital's number that stands for two.
+    who
+        Who is who in the whole hospital.
 
     Notes
     -----
-    Rows of one person that agree on every field are merged into the first by key
-    (``duplicate_person``). Rows that disagree, and hospital numbers that stand for two persons, are
-    refused together (``conflicting_person``): which of them is right cannot be known here.
+    Rows of one person that agree on every field are merged into the first by key (``duplicate_person``). Rows that
+    disagree, and hospital numbers that stand for two persons, are refused together (``conflicting_person``): which of
+    them is right cannot be known here. Where linking said that they are one person it weighed what they disagree on:
+    the row that agrees with most of the others on year of birth and sex stands, with a remark (``facts_disagree``).
     """
-    refused = pl.concat([_contradicted(made.rows), clashing]).unique()
-    clash = pl.when(pl.col("_person").is_in(refused.implode())).then(pl.lit("conflicting_person"))
+    differing = _contradicted(made.rows)
+    refused = who.clashing if who.linked else pl.concat([differing, who.clashing])
+    clash = pl.when(pl.col("_person").is_in(refused.unique().implode())).then(pl.lit("conflicting_person"))
     lines = made.lines.with_columns(rows["_person"], rows["_key"]).with_columns(pl.coalesce("rule", clash))
     open_twice = lines.filter(pl.col("rule").is_null(), pl.col("_person").is_duplicated())
-    again = open_twice.filter(pl.col("_key") != pl.col("_key").min().over("_person"))["_row"]
+    ordered = open_twice.join(_agreeing(made.rows), on="_row").sort("_agree", "_key", descending=[True, False])
+    again = ordered.filter(~pl.col("_person").is_first_distinct())["_row"]
     second = pl.when(pl.col("_row").is_in(again.implode())).then(pl.lit("duplicate_person"))
-    lines = lines.with_columns(pl.coalesce("rule", second), _said_no_national_id=~rows["_numbered"])
+    lines = lines.with_columns(
+        pl.coalesce("rule", second),
+        _said_no_national_id=~rows["_numbered"],
+        _said_facts_disagree=pl.col("_person").is_in(differing.implode()),
+    )
     return made.judged(lines.drop("_person", "_key"))
+
+
+def _agreeing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return how many rows of a person say the same year of birth and sex as each does."""
+    return rows.select("_row", _agree=pl.len().over("person_id", "year_of_birth", "gender_concept_id"))
 
 
 def _contradicted(rows: pl.DataFrame) -> pl.Series:

@@ -70,6 +70,23 @@ def test_the_command_tells_what_was_linked_by_which_rule(shared: Hospitals) -> N
     assert {e["event"] for e in events} >= {"weight", "linked", "units", "end"}
 
 
+def test_two_files_of_one_woman_in_one_hospital_are_merged_and_what_they_disagree_on_is_told(made: Hospitals) -> None:
+    made.put("north", "patient", ("n1", *ANN), ("n2", SLIP[0], ANN[1], "1976-03-16", "F"), ("n3", *ANN))
+    made.put("north", "visit", ("n1", "2020-01-01"), ("n2", "2020-02-01"), ("n3", "2020-03-01"))
+    made.extract()
+
+    (part,) = made.aligned("north")
+
+    assert rows(part.cdm.table("person"), "year_of_birth") == [(1975,)]
+    assert part.cdm.table("visit_occurrence").collect()["person_id"].n_unique() == 1
+    account = part.cdm.accounting.filter(stream="patient", record="person").select("rule", "outcome", "n").rows()
+    assert sorted(account) == [
+        ("", "accepted", 1),
+        ("duplicate_person", "merged", 2),
+        ("facts_disagree", "repaired", 1),
+    ]
+
+
 def test_a_decision_counts_from_the_next_run_and_can_be_undone(made: Hospitals) -> None:
     made.put("north", "patient", ("n1", *ANN))
     made.put("south", "patient", ("s1", *TWIN))
