@@ -15,7 +15,7 @@ from datetime import date
 
 import polars as pl
 
-from rwe.spec.mapping_check import SERIAL
+from rwe.spec.hows import SERIAL
 from rwe.spec.omop import dated_by, omop_fields
 
 # Zero of spreadsheets, of SQL Server, of .NET and of programs that cannot store nothing; the last day of Oracle.

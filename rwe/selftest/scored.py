@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from rwe.pipeline.align import Aligned
+from rwe.selftest.scored_people import ADDED, WHERE, WHOLE, died, named
 from rwe.selftest.told import Told
 from rwe.spec.omop import meaning_of, omop_fields
 
@@ -30,11 +31,7 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "told": ("told", "set_aside", "kept", "repaired", "merged"),
     "kept": ("kept", "repaired", "altered", "gone"),
 }
-# Rules that set aside a person with all rows, whatever else is wrong with one of them.
-OUTLIVED = "event_after_death"
-_WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", OUTLIVED)
-_ADDED, _COPIES = 2**52, 16  # keys from here on are of rows that were added, so many to a row
-_WHERE = ["site", "stream", "key"]
+_COPIES = 16  # keys of rows that were added to one
 _CLOSE = 1e-3  # part of a value: what a conversion of rounded digits may change
 
 
@@ -58,17 +55,17 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     rows = pl.concat([_rows(was, now) for was, now in zip(clean.parts, dirty.parts, strict=True)])
     told = pl.concat([part.rejected.with_columns(site=pl.lit(part.site)) for part in dirty.parts])
     why = told.group_by("site", "stream", pl.col("_key").alias("key")).agg(reason=pl.col("rule").sort().first())
-    found = faults.join(rows, on=_WHERE, how="left", maintain_order="left")
-    found = found.join(why, on=_WHERE, how="left", maintain_order="left")
-    gone = rows.join(why, on=_WHERE, how="anti").filter(pl.col("clean_rows") > 0, pl.col("dirty_rows") == 0)
+    found = faults.join(rows, on=WHERE, how="left", maintain_order="left")
+    found = found.join(why, on=WHERE, how="left", maintain_order="left")
+    gone = rows.join(why, on=WHERE, how="anti").filter(pl.col("clean_rows") > 0, pl.col("dirty_rows") == 0)
     found = found.with_columns(origin=_origin()).join(
         gone.select("site", "stream", origin="key", stands_in=True), on=["site", "stream", "origin"], how="left"
     )
-    found = _died(_named(found, clean, dirty), clean, dirty)
+    found = died(named(found, clean, dirty), clean, dirty)
     outcome = pl.coalesce("of_death", "of_person", _outcome())
     found = found.with_columns(outcome=outcome)
     wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
-    aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(_WHOLE).fill_null(value=False)
+    aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(WHOLE).fill_null(value=False)
     good = pl.when(pl.col("outcome") != "unscored").then(pl.col("outcome").is_in(wanted) | aside)
     return found.with_columns(good=good).select(*faults.columns, "outcome", "reason", "good")
 
@@ -84,11 +81,11 @@ def summary(scored: pl.DataFrame) -> pl.DataFrame:
 
 def _outcome() -> pl.Expr:
     there, was = (pl.col(name).fill_null(0) > 0 for name in ("dirty_rows", "clean_rows"))
-    added = pl.col("record") >= _ADDED
+    added = pl.col("record") >= ADDED
     refused = pl.col("reason").is_not_null()
     marks = (pl.col("before") == "") & (pl.col("now") == "")  # of what the truth did itself: it may bear a fault too
     cases = {
-        "unscored": pl.col("key").is_null() | (marks & (pl.len().over(_WHERE) > 1)),
+        "unscored": pl.col("key").is_null() | (marks & (pl.len().over(WHERE) > 1)),
         "merged": added & ((~there & ~refused) | pl.col("stands_in")),
         "set_aside": (~there & refused) | (there & pl.col("empty")),
         "kept": added,
@@ -105,8 +102,8 @@ def _outcome() -> pl.Expr:
 
 def _origin() -> pl.Expr:
     """Return the key of the row that a row was copied from, its own where it was not."""
-    copied = ((pl.col("record") - _ADDED) // _COPIES).cast(pl.String)
-    return pl.when(pl.col("record") >= _ADDED).then(copied).otherwise("key")
+    copied = ((pl.col("record") - ADDED) // _COPIES).cast(pl.String)
+    return pl.when(pl.col("record") >= ADDED).then(copied).otherwise("key")
 
 
 def _rows(clean: Aligned, dirty: Aligned) -> pl.DataFrame:
@@ -182,75 +179,3 @@ def _marked(table: str) -> pl.Expr:
     if table == "measurement":
         return pl.col("operator_concept_id_now").is_not_null()
     return pl.col("days_supply_now").is_null() if table == "drug_exposure" else pl.lit(value=False)
-
-
-def _named(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
-    """Add ``of_person``: whether a patient's row is linked to the other rows of the person that it is of."""
-    origins = clean.persons.unique("key").select(origin="key", true_id="id")  # a key is that of one row of all sites
-    found = found.join(origins, on="origin", how="left", maintain_order="left")
-    found = found.join(dirty.persons, on=["site", "key"], how="left", maintain_order="left")
-    same = clean.persons.join(dirty.persons, on=["site", "key"], suffix="_now")
-    others = (
-        found.select("site", "key", "id", true_id="true_id")
-        .unique(["site", "key"])
-        .join(same.rename({"id": "true_id"}), on="true_id", suffix="_other")
-    )
-    others = others.filter((pl.col("site") != pl.col("site_other")) | (pl.col("key") != pl.col("key_other")))
-    linked = others.group_by("site", "key").agg(linked=(pl.col("id") == pl.col("id_now")).any())
-    found = found.join(linked, on=["site", "key"], how="left", maintain_order="left")
-    asked = (pl.col("table") == "patients") & (pl.col("class") == "identity") & pl.col("id").is_not_null()
-    right = pl.when(pl.col("expect") == "merged").then(pl.lit("merged")).otherwise(pl.lit("repaired"))
-    wrong = pl.when(pl.col("record") >= _ADDED).then(pl.lit("kept")).otherwise(pl.lit("altered"))
-    refused = pl.col("reason").is_in(_WHOLE).fill_null(value=False)
-    alone = pl.col("linked").fill_null(value=True)
-    return found.with_columns(of_person=pl.when(asked & ~refused).then(pl.when(alone).then(right).otherwise(wrong)))
-
-
-def _died(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
-    """Add ``of_death``: whether the death of a person whose own row bears a fault of it is on the right day.
-
-    A visit long after a death is good where the death was refused for it.
-    """
-    days = [
-        told.whole.cdm.table("death").select("person_id", **{name: "death_date"}).collect()
-        for told, name in ((clean, "was"), (dirty, "died_now"))
-    ]
-    found = found.join(days[0], left_on="true_id", right_on="person_id", how="left", maintain_order="left")
-    found = found.join(days[1], left_on="id", right_on="person_id", how="left", maintain_order="left")
-    asked = (pl.col("table") == "patients") & (pl.col("class") == "death") & pl.col("id").is_not_null()
-    right = pl.when(pl.col("expect") == "quarantined").then(pl.lit("set_aside")).otherwise(pl.lit("repaired"))
-    outlived = pl.col("id").is_in(_outlived(dirty).implode())
-    gone = pl.when(outlived).then(pl.lit("set_aside")).otherwise(pl.lit("lost"))
-    wrong = pl.when(pl.col("died_now").is_null()).then(gone).otherwise(pl.lit("altered"))
-    why = pl.when(asked & pl.col("died_now").is_null() & outlived).then(pl.lit(OUTLIVED)).otherwise("reason")
-    said = pl.when(asked).then(pl.when(pl.col("was").eq_missing(pl.col("died_now"))).then(right).otherwise(wrong))
-    refused = (pl.col("class") == "death") & (pl.col("table") == "stays") & (pl.col("expect") == "quarantined")
-    alive = found.select(*_WHERE).join(_visitors(dirty), on=_WHERE, how="left", maintain_order="left")["alive"]
-    return found.with_columns(reason=why, of_death=pl.when(refused & alive).then(pl.lit("set_aside")).otherwise(said))
-
-
-def _outlived(told: Told) -> pl.Series:
-    """Return the persons of whom some hospital's death was refused because they were seen long after it."""
-    deaths = told.whole.deaths
-    return deaths.filter(pl.col("rule") == OUTLIVED)["person_id"] if deaths.width else pl.Series(dtype=pl.Int64)
-
-
-def _visitors(told: Told) -> pl.DataFrame:
-    """Return of each visit whether the person is not known to have died, by its place."""
-    dead = told.whole.cdm.table("death").select("person_id").collect()["person_id"].implode()
-    alive = ~pl.col("person_id").is_in(dead)
-    visits = [
-        part.cdm.table("visit_occurrence").select(
-            site=pl.lit(part.site), stream="_source", key="_source_key", alive=alive
-        )
-        for part in told.parts
-    ]
-    return pl.concat(visits).unique(_WHERE).collect()
-
-
-def shares(table: pl.DataFrame) -> Mapping[str, float]:
-    """Return by class the share of its scored faults that became what is expected."""
-    whole = table.group_by("class", maintain_order=True).agg(
-        share=pl.col("good").sum() / (pl.col("planted").sum() - pl.col("unscored").sum()).clip(1)
-    )
-    return dict(whole.iter_rows())

@@ -5,12 +5,12 @@
 ``fields.csv`` has one line a field: *stream, record, table, field, how, column, argument, missing*.
 All lines of one (stream, record) make one row of one OMOP table from each row of the stream; a
 stream may have any number of records, so a row becomes none, one or several. Ids and ``person_id``
-are filled by the engine. What `how` may be, what it needs and which fields it may fill is `HOWS`;
-`missing` says what an empty source value means: ``reject`` the record (the default), ``skip`` it
-because there is nothing to record, or ``keep`` it with the field empty; ``spare`` keeps it so too where the value
-cannot be read, with a remark. A line without a field and
-with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``); of several such lines
-all must hold.
+are filled by the engine. What `how` may be, what it needs and which fields it may fill is
+`rwe.spec.hows.HOWS`; `missing` says what an empty source value means: ``reject`` the record (the
+default), ``skip`` it because there is nothing to record, or ``keep`` it with the field empty;
+``spare`` keeps it so too where the value cannot be read, with a remark. A line without a field and
+with ``when`` makes the record only where `column` holds one of the codes of `argument` (``A|B``);
+of several such lines all must hold.
 ``result`` reads what a laboratory wrote into number, operator, concept of words and source text; ``unit`` reads the
 unit beside it, and the number comes to the standard unit of the `measures` that ``source.yaml`` names.
 ``concepts.csv`` is OMOP's SOURCE_TO_CONCEPT_MAP; how its codes are spelled stands under `vocabularies` of

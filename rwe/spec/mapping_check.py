@@ -4,67 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from zoneinfo import available_timezones
+from collections.abc import Iterable, Iterator, Sequence
 
 from rwe.errors import Problem
+from rwe.spec.hows import CODED, HOWS, SHAPED, argument
 from rwe.spec.omop import OmopField, meaning_of, omop_fields
 from rwe.spec.sheet import Row, suggest
 from rwe.spec.source import Source
 
 SPARE = "spare"
 MISSING = ("reject", "skip", "keep", SPARE)
-SERIAL = "serial"
-CODED = ("code", "result", "unit")
 ONLY = {"result": "value_as_number", "unit": "unit_concept_id"}
 RESULTS = "measurement"
 # What a result as it stands in the source fills beside its number.
 RESULT_FILLS = ("operator_concept_id", "value_as_concept_id", "value_source_value")
 Group = Sequence[Row]
-_SHAPED = ("local_date", "text_date", "text_moment")
-_DATES = ("date", *_SHAPED)
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """One way to fill a field.
-
-    Parameters
-    ----------
-    fills
-        Kinds of OMOP field it can fill.
-    reads
-        Types of source column it can read; empty if it reads none.
-    argument
-        What stands in the column `argument`; ``""`` if nothing does.
-    """
-
-    fills: tuple[str, ...]
-    reads: tuple[str, ...] = ()
-    argument: str = ""
-
-
-HOWS = {
-    "birth_year": How(("integer",), ("date",)),
-    "code": How(("integer",), ("text", "integer"), "a source_vocabulary_id of concepts.csv"),
-    "concept": How(("integer",), (), "a concept id"),
-    "constant": How(("varchar", "integer", "float"), (), "the value"),
-    "date": How(("date",), ("date",)),
-    "first_record": How(("date",)),
-    "inferred": How(("date",), (), "another date field of this record"),
-    "last_record": How(("date",)),
-    "local_date": How(("date",), ("timestamp",), "a time zone, such as Europe/Sofia"),
-    "link": How(("integer",), (), "another record of this stream"),
-    "number": How(("integer", "float"), ("text", "integer", "number")),
-    "result": How(("float",), ("text",), "the source_vocabulary_id of results in words"),
-    "text": How(("varchar",), ("text", "integer", "number")),
-    "supply_end": How(("date",), ("text", "integer", "number"), "the date field of this record that it begins on"),
-    "text_date": How(("date",), ("text",), "the form of the date, such as %d.%m.%Y, or several with | between"),
-    "text_moment": How(("date",), ("text",), "a time zone and the form, such as Europe/Sofia %d.%m.%Y %H:%M"),
-    "unit": How(("integer",), ("text",), "the source_vocabulary_id of units in other words than UCUM"),
-    "when": How((), ("text", "integer"), "the codes, such as A|B"),
-}
+_DATES = ("date", *SHAPED)
 
 
 def fields(rows: Sequence[Row], source: Source, vocabularies: Iterable[str]) -> list[Problem]:
@@ -100,7 +55,7 @@ def _line(row: Row, source: Source, vocabularies: set[str]) -> Iterator[Problem]
         yield row.problem("how", f"unknown way '{row['how']}'{suggest(row['how'], HOWS)}")
     else:
         yield from _field(row)
-        yield from _argument(row, vocabularies)
+        yield from argument(row, vocabularies)
     yield from _missing(row)
 
 
@@ -134,50 +89,6 @@ def _field(row: Row) -> Iterator[Problem]:
 
 def _ours(field: OmopField) -> bool:
     return field.primary_key or field.name == "person_id"
-
-
-def _argument(row: Row, vocabularies: set[str]) -> Iterator[Problem]:
-    wanted, given = HOWS[row["how"]].argument, row["argument"]
-    if bool(wanted) != bool(given):
-        yield row.problem("argument", f"'{row['how']}' needs {wanted}" if wanted else f"'{row['how']}' takes none")
-    elif row["how"] in CODED and given not in vocabularies:
-        yield row.problem("argument", f"no such vocabulary in concepts.csv{suggest(given, vocabularies)}")
-    elif row["how"] == "concept" and not given.isdecimal():
-        yield row.problem("argument", "a concept id is a whole number")
-    elif row["how"] in _SHAPED:
-        yield from _shape(row)
-    elif row["how"] == "constant" and not _fits(row):
-        yield row.problem("argument", "does not fit the type of the field")
-
-
-def _shape(row: Row) -> Iterator[Problem]:
-    """Yield faults of a time zone or of the forms of a date."""
-    forms = row["argument"]
-    if row["how"] != "text_date":
-        zone, _, forms = forms.partition(" ")
-        if zone not in available_timezones():
-            yield row.problem("argument", f"no such time zone{suggest(zone, available_timezones())}")
-    if row["how"] == "local_date":
-        if forms:
-            yield row.problem("argument", "'local_date' needs a time zone and nothing else")
-    elif not all(_is_form(form, row["how"]) for form in forms.split("|")):
-        yield row.problem("argument", "the form of a date needs %d, %m and %Y (or %y)")
-
-
-def _is_form(form: str, how: str) -> bool:
-    if form == SERIAL:
-        return how == "text_date"
-    return "%d" in form and "%m" in form and ("%Y" in form) != ("%y" in form)
-
-
-def _fits(row: Row) -> bool:
-    field = omop_fields()[row["table"]].get(row["field"])
-    read: dict[str, Callable[[str], object]] = {"integer": int, "float": float}
-    try:
-        read.get(field.kind if field else "varchar", str)(row["argument"])
-    except ValueError:
-        return False
-    return True
 
 
 def _missing(row: Row) -> Iterator[Problem]:

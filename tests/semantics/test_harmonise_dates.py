@@ -255,3 +255,28 @@ def test_what_a_record_can_spare_does_not_cost_the_record(mapping: Mapping) -> N
 def test_faults_in_rules_of_dates_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         read(tmp_path, FIELDS.replace(old, new, 1))
+
+
+WARD = f"""stay,ward,observation,,when,ward,A,
+stay,ward,observation,,when,from,03.05.2019,
+stay,ward,observation,observation_concept_id,concept,,1,
+stay,ward,observation,observation_date,text_date,from,{FORMS},
+stay,ward,observation,observation_type_concept_id,concept,,32817,
+"""
+
+
+def test_of_several_conditions_all_must_hold(tmp_path: Path) -> None:
+    stays = [
+        (day, "05.05.2019 10:00:00", ward)
+        for day, ward in (("03.05.2019", "A"), ("04.05.2019", "A"), ("03.05.2019", "B"))
+    ]
+
+    made = done(read(tmp_path, FIELDS + WARD), stays)
+
+    assert made.rows("observation")["_source_key"].to_list() == ["0"]
+    assert made.rows("visit_occurrence").height == 3
+
+
+def test_a_column_is_asked_once(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="one 'when' a column"):
+        read(tmp_path, FIELDS + WARD.replace("when,from,03.05.2019", "when,ward,B"))
