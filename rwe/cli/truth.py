@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ from rwe.errors import RweError
 if TYPE_CHECKING:
     import polars as pl
 
-    from rwe.selftest.recovered import Recovered
     from rwe.selftest.truth import Seed
 
 ALL = Common()
@@ -30,6 +28,7 @@ Seeds = Annotated[int, Parameter(help=word("help.truth_seeds"), validator=Number
 First = Annotated[int, Parameter(help=word("help.truth_first"))]
 Patients = Annotated[int, Parameter(help=word("help.patients"), validator=Number(gte=1))]
 Dirt = Annotated[str, Parameter(help=word("help.dirt"))]
+Each = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.truth_each"))]
 Out = Annotated[Path | None, Parameter(help=word("help.out"))]
 SHOWN = ("planted", "repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored", "good")
 
@@ -40,18 +39,20 @@ def truth(
     first_seed: First = 1,
     patients: Patients = 2_000,
     dirt: Dirt = "all",
+    each: Each = False,
     out: Out = None,
     common: Common = ALL,
     voice: Talk,
 ) -> int:
     """Tell invented networks to the engine, clean and with planted faults, and hold what it made against the truth."""
     from rwe.pipeline.planning import load_plan
+    from rwe.selftest.truth import Trial
     from rwe.selftest.truth import truth as told
 
-    plans = [load_plan(path) for path in studies]
+    trial = Trial([load_plan(path) for path in studies], patients, dirt, each)
     found: list[Seed] = []
     with apart(common) as folder:
-        for one in told(folder, plans, range(first_seed, first_seed + seeds), patients, dirt):
+        for one in told(folder, trial, range(first_seed, first_seed + seeds)):
             found.append(one)
             _say(voice, one)
             voice.progress("truth", len(found) / seeds)
@@ -69,9 +70,8 @@ def _say(voice: Voice, one: Seed) -> None:
     voice.event("seed", seed=one.seed, precision=one.precision, recall=one.recall)
     for line in one.faults.iter_rows(named=True):
         voice.event("fault", seed=one.seed, **line)
-    for name, ratios in (("clean", one.clean), ("dirty", one.dirty)):
-        for ratio in ratios:
-            voice.event("ratio", seed=one.seed, records=name, **asdict(ratio), within=ratio.within)
+    for line in one.ratios.iter_rows(named=True):
+        voice.event("ratio", seed=one.seed, **line)
 
 
 def _summed(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -92,8 +92,7 @@ def _show(voice: Voice, table: pl.DataFrame, by: Sequence[str]) -> None:
     import polars as pl
 
     lines = table.group_by(by, maintain_order=True).agg(pl.col(SHOWN).sum()).rows()
-    head = [word(f"selftest.head.{name}") for name in (*by, *SHOWN)]
-    voice.table([head, *([str(cell) for cell in line] for line in lines)])
+    _table(voice, (*by, *SHOWN), [[str(cell) for cell in line] for line in lines])
     for line in table.filter(_wrong()).iter_rows(named=True):
         voice.say(
             "selftest.form", name=f"{line['class']}: {line['form']}", expect=line["expect"], good=line["good"],
@@ -102,22 +101,36 @@ def _show(voice: Voice, table: pl.DataFrame, by: Sequence[str]) -> None:
 
 
 def _ratios(voice: Voice, found: Sequence[Seed]) -> None:
-    """Show each planted log hazard ratio beside the means of what was found, and in how many networks it was near."""
-    pairs: dict[tuple[str, str], list[tuple[Recovered, Recovered]]] = {}
-    for one in found:
-        for clean, dirty in zip(one.clean, one.dirty, strict=True):
-            pairs.setdefault((clean.study, clean.term), []).append((clean, dirty))
-    lines = []
-    for (study, term), both in pairs.items():
-        sides = list(zip(*both, strict=True))
-        means = [f"{sum(one.estimate for one in side) / len(side):.3f}" for side in sides]
-        near = [f"{sum(one.within for one in side)}/{len(side)}" for side in sides]
-        lines.append([f"{study} {term}", f"{both[0][0].planted:.3f}", means[0], near[0], means[1], near[1]])
-    if lines:
-        head = ("ratio", "truth", "clean", "near", "dirty", "near")
-        voice.table([[word(f"selftest.head.{name}") for name in head], *lines])
+    """Show each planted log hazard ratio beside the means of what was found, and in how many networks it was near.
+
+    Where classes were planted alone too: how far each moves the ratios of the clean records, in the mean.
+    """
+    import polars as pl
+
+    ratios = pl.concat(one.ratios.with_columns(seed=pl.lit(one.seed)) for one in found)
+    means = ratios.group_by("study", "term", "planted", "records", maintain_order=True).agg(
+        pl.col("estimate").mean(), near=pl.format("{}/{}", pl.col("within").sum(), pl.len())
+    )
+    sides = [means.filter(pl.col("records") == name) for name in ("clean", "dirty")]
+    both = sides[0].join(sides[1], on=["study", "term"], suffix="_dirty")
+    names = ("planted", "estimate", "near", "estimate_dirty", "near_dirty")
+    lines = [[f"{row['study']} {row['term']}", *(_cell(row[n]) for n in names)] for row in both.iter_rows(named=True)]
+    _table(voice, ("ratio", "truth", "clean", "near", "dirty", "near"), lines)
+    apart = ratios.join(ratios.filter(pl.col("records") == "clean"), on=["seed", "study", "term"], suffix="_clean")
+    moved = apart.filter(~pl.col("records").is_in(["clean", "dirty"])).group_by("records", "study", maintain_order=True)
+    moves = moved.agg((pl.col("estimate") - pl.col("estimate_clean")).filter(pl.col("term") == "new").mean())
+    _table(voice, ("class", "study", "moved"), [[_cell(cell) for cell in row] for row in moves.rows()])
     precision, recall = (min(getattr(one, name) for one in found) for name in ("precision", "recall"))
     voice.say("selftest.linked", precision=f"{precision:.4f}", recall=f"{recall:.4f}")
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _table(voice: Voice, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    if lines:
+        voice.table([[word(f"selftest.head.{name}") for name in head], *lines])
 
 
 def _write(out: Path, table: pl.DataFrame, found: Sequence[Seed]) -> None:
@@ -126,10 +139,5 @@ def _write(out: Path, table: pl.DataFrame, found: Sequence[Seed]) -> None:
     from rwe.pipeline.files import write_table
 
     write_table(out.with_suffix(".csv"), table)
-    rows = [
-        {"seed": one.seed, "records": name, **asdict(ratio), "within": ratio.within}
-        for one in found
-        for name, ratios in (("clean", one.clean), ("dirty", one.dirty))
-        for ratio in ratios
-    ]
-    write_table(out.with_name(f"{out.stem}-ratios.csv"), pl.DataFrame(rows))
+    ratios = pl.concat(one.ratios.select(pl.lit(one.seed).alias("seed"), pl.all()) for one in found)
+    write_table(out.with_name(f"{out.stem}-ratios.csv"), ratios)

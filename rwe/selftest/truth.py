@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from rwe.pipeline.planning import Plan, Source
-from rwe.selftest.recovered import Recovered, recover
+from rwe.selftest.recovered import recover
 from rwe.selftest.scored import score, summary
 from rwe.selftest.told import Told, faults, tell
+
+CLEAN, DIRTY = "clean", "dirty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,59 +27,74 @@ class Seed:
     ----------
     faults
         As `rwe.selftest.scored.summary`.
-    clean, dirty
-        Log hazard ratios from clean records and from those with dirt.
+    ratios
+        Log hazard ratios: ``records`` they were estimated from (`CLEAN`, `DIRTY`, or with faults of one class alone),
+        ``study``, ``term``, ``planted``, ``estimate``, ``std_error``, ``persons``, ``within`` two standard errors.
     precision, recall
         Of pairs of patients' rows that are one person: linked pairs that are, pairs that are linked.
     """
 
     seed: int
     faults: pl.DataFrame
-    clean: tuple[Recovered, ...]
-    dirty: tuple[Recovered, ...]
+    ratios: pl.DataFrame
     precision: float
     recall: float
 
 
-def truth(folder: Path, plans: Sequence[Plan], seeds: Sequence[int], patients: int, dirt: str) -> Iterator[Seed]:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is tried on each network: studies whose sites are told, patients, faults, each class alone too or not."""
+
+    plans: Sequence[Plan]
+    patients: int
+    dirt: str
+    each: bool = False
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sites of all studies, each once."""
+        return list({source.site.site: source for plan in self.plans for source in plan.sources}.values())
+
+    def tell(self, home: Path, seed: int, dirt: str) -> Told:
+        """Tell the network of a seed with some dirt."""
+        return tell(home, self.sources, patients=self.patients, seed=seed, dirt=dirt)
+
+    def recovered(self, told: Told, records: str) -> list[dict[str, object]]:
+        """Return the log hazard ratios that the studies find, as lines of `Seed.ratios`."""
+        found = [r for plan in self.plans for r in recover(plan.study, told.whole.cdm, told.folder / "planted.json")]
+        return [{"records": records, **asdict(one), "within": one.within} for one in found]
+
+
+def truth(folder: Path, trial: Trial, seeds: Iterable[int]) -> Iterator[Seed]:
     """Tell networks to the engine, once clean and once with dirt, and yield what came of each.
 
     Parameters
     ----------
     folder
-        Where homes are made, one at a time.
-    plans
-        Studies on the network; their sites are told.
-    seeds, patients, dirt
-        Of the networks, as ``rwe synth`` takes them.
+        Where homes are made, one network at a time.
+    trial
+        What is tried on each.
+    seeds
+        Of the networks.
 
     Raises
     ------
     DataError
         If a site cannot be read.
     """
-    sources = list({source.site.site: source for plan in plans for source in plan.sources}.values())
     for seed in seeds:
         with TemporaryDirectory(dir=folder) as place:
-            yield _one(Path(place), plans, sources, seed, patients, dirt)
+            yield _one(Path(place), trial, seed)
 
 
-def _one(place: Path, plans: Sequence[Plan], sources: Sequence[Source], seed: int, patients: int, dirt: str) -> Seed:
-    clean = tell(place / "clean", sources, patients=patients, seed=seed, dirt="none")
-    dirty = tell(place / "dirty", sources, patients=patients, seed=seed, dirt=dirt)
-    precision, recall = _linked(clean.persons, dirty.persons)
-    return Seed(
-        seed,
-        summary(score(faults(dirty), clean, dirty)),
-        tuple(r for plan in plans for r in _recovered(plan, clean)),
-        tuple(r for plan in plans for r in _recovered(plan, dirty)),
-        precision,
-        recall,
-    )
-
-
-def _recovered(plan: Plan, told: Told) -> list[Recovered]:
-    return recover(plan.study, told.whole.cdm, told.folder / "planted.json")
+def _one(place: Path, trial: Trial, seed: int) -> Seed:
+    clean, dirty = trial.tell(place / CLEAN, seed, "none"), trial.tell(place / DIRTY, seed, trial.dirt)
+    found = summary(score(faults(dirty), clean, dirty))
+    lines = trial.recovered(clean, CLEAN) + trial.recovered(dirty, DIRTY)
+    for kind in found["class"].unique(maintain_order=True) if trial.each else ():
+        with TemporaryDirectory(dir=place) as alone:
+            lines += trial.recovered(trial.tell(Path(alone) / "one", seed, kind), kind)
+    return Seed(seed, found, pl.DataFrame(lines), *_linked(clean.persons, dirty.persons))
 
 
 def _linked(clean: pl.DataFrame, dirty: pl.DataFrame) -> tuple[float, float]:
