@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from rwe.pipeline.align import Aligned
-from rwe.selftest.scored_people import ADDED, WHERE, WHOLE, died, named
+from rwe.selftest.scored_people import ADDED, NOT_LANDED, WHERE, WHOLE, died, named
 from rwe.selftest.told import Told
 from rwe.spec.omop import meaning_of, omop_fields
 
@@ -61,6 +61,9 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     found = found.with_columns(origin=_origin()).join(
         gone.select("site", "stream", origin="key", stands_in=True), on=["site", "stream", "origin"], how="left"
     )
+    missed = pl.struct("site", "stream").is_in([{"site": site, "stream": stream} for site, stream in dirty.aside])
+    nowhere = pl.col("reason").is_null() & (pl.col("dirty_rows").fill_null(0) == 0) & (pl.col("clean_rows") > 0)
+    found = found.with_columns(pl.when(nowhere & missed).then(pl.lit(NOT_LANDED)).otherwise("reason").alias("reason"))
     found = died(named(found, clean, dirty), clean, dirty)
     outcome = pl.coalesce("of_death", "of_person", _outcome())
     found = found.with_columns(outcome=outcome)

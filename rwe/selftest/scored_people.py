@@ -9,9 +9,9 @@ import polars as pl
 from rwe.selftest.told import Told
 
 WHERE = ["site", "stream", "key"]
-OUTLIVED = "event_after_death"
+OUTLIVED, NOT_LANDED = "event_after_death", "not_landed"
 # Rules that set aside a person with all rows, whatever else is wrong with one of them.
-WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", OUTLIVED)
+WHOLE = ("conflicting_person", "person_set_aside", "person_rejected", OUTLIVED, NOT_LANDED)
 ADDED = 2**52  # keys from here on are of rows that were added
 
 

@@ -38,12 +38,15 @@ class Told:
         Whom each row of a patient is of: ``site``, ``key``, ``id``.
     whole
         All sites together.
+    aside
+        Site and stream where something was set aside at extraction: what it held is not here.
     """
 
     folder: Path
     parts: tuple[Aligned, ...]
     persons: pl.DataFrame
     whole: Together
+    aside: frozenset[tuple[str, str]] = frozenset()
 
 
 def tell(home: Path, sources: Sequence[Source], *, patients: int, seed: int, dirt: str) -> Told:
@@ -54,18 +57,17 @@ def tell(home: Path, sources: Sequence[Source], *, patients: int, seed: int, dir
     Raises
     ------
     DataError
-        If a stream of a site cannot be read.
+        If a site cannot be reached, or a stream has not landed at all.
     """
     folder = home / NETWORK
     home.mkdir()
     plugins.network(NETWORK).write(folder, patients, seed, lambda _: None, dirt=dirt, urls={})
     store, key = Store(home / "store"), hashlib.sha256(f"invented {seed}".encode()).digest()
-    for source in sources:
-        _extracted(source, store, home, key)
+    aside = frozenset(place for source in sources for place in _extracted(source, store, home, key))
     linked = persons(sources, store)
     parts = tuple(align(source, store, {}, linked.of(source.site.site)) for source in sources)
     whose = [linked.of(part.site).select(pl.lit(part.site).alias("site"), key="_key", id="person_id") for part in parts]
-    return Told(folder, parts, pl.concat(whose), together(parts))
+    return Told(folder, parts, pl.concat(whose), together(parts), aside)
 
 
 def faults(told: Told) -> pl.DataFrame:
@@ -75,8 +77,9 @@ def faults(told: Told) -> pl.DataFrame:
     return pl.read_csv(path, schema_overrides=texts).with_columns(pl.col("hospital", "before", "now").fill_null(""))
 
 
-def _extracted(source: Source, store: Store, home: Path, key: bytes) -> None:
+def _extracted(source: Source, store: Store, home: Path, key: bytes) -> list[tuple[str, str]]:
+    """Bring a site's rows to the landing; return where something was set aside."""
     taken = extract(source.site, source.mapping.source, store, home, key)
-    said = "; ".join(filter(None, [taken.unreachable, *(read.fault for read in taken.reads)]))
-    if said:
-        raise DataError(f"site '{source.site.site}' of the invented network: {said}")
+    if taken.unreachable:
+        raise DataError(f"site '{source.site.site}' of the invented network: {taken.unreachable}")
+    return [(source.site.site, read.stream) for read in taken.reads if read.fault]

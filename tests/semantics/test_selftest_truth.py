@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_a_row_that_is_gone_was_refused_by_name_or_is_lost() -> None:
     assert outcome(planted("1", "repaired"), clean, told({}, {"1": "person_set_aside"})) == ("set_aside", True)
     assert outcome(planted("1", "quarantined"), clean, told({})) == ("lost", False)
     assert outcome(planted("1", "kept", before="row", now=""), clean, told({})) == ("gone", True)
+
+
+def test_what_was_set_aside_at_the_door_is_not_lost() -> None:
+    clean, dirty = told({"1": MEASURED}), replace(told({}), aside=frozenset({("north", "lab")}))
+
+    found = score(pl.DataFrame([planted("1", "repaired")]), clean, dirty)
+
+    assert found.select("outcome", "reason", "good").row(0) == ("set_aside", "not_landed", True)
 
 
 def test_of_a_row_and_its_copy_one_must_go() -> None:
