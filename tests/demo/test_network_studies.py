@@ -18,9 +18,17 @@ from rwe.cli.app import main
 from rwe.cli.invent import Invent, home_of
 from rwe.cli.options import Common
 from rwe.cli.voice import Voice
+from rwe.cohort import build_cohort
 from rwe.errors import DefinitionError, Refused
+from rwe.pipeline.align import align
+from rwe.pipeline.extract import extract
 from rwe.pipeline.invented import hold_apart, invented
+from rwe.pipeline.linking import persons
+from rwe.pipeline.planning import load_plan
+from rwe.pipeline.together import together
 from rwe.spec.source import Source
+from rwe.store import Store
+from synthetic.network.build import Network
 from synthetic.network.world import PLANTED
 
 STUDIES = Path(__file__).parents[2] / "configs" / "studies"
@@ -105,6 +113,28 @@ def test_a_study_of_competing_causes_finds_what_was_lived(home: Path, capsys: py
     truth = lived(home, "diabetes").select(day="index_day", days="exit", event="event", competed="competed")
     assert code == 0
     assert found.sort(pl.all()).rows() == truth.sort(pl.all()).rows()
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(600)
+def test_who_was_treated_before_records_began_enters_late(tmp_path: Path) -> None:
+    Network("network").write(tmp_path / "network", 1_000, SEED)
+    plan, store, key = load_plan(STUDIES / "network_breast.yaml"), Store(tmp_path / "store"), b"k" * 32
+    for one in plan.sources:
+        extract(one.site, one.mapping.source, store, tmp_path, key)
+    found = persons(plan.sources, store)
+    cdm = together([align(one, store, {}, found.of(one.site.site)) for one in plan.sources]).cdm
+    index = plan.study.index.model_copy(update={"start": PLANTED.first_day, "entry": "observation"})
+    study = plan.study.model_copy(update={"index": index, "endpoints": {"os": plan.study.endpoints["os"]}})
+
+    people = build_cohort(cdm, study).subjects
+
+    course = pl.read_parquet(tmp_path / "network" / "truth" / "courses").filter(
+        "observed", pl.col("disease") == "breast", pl.col("arm") != "delayed"
+    )
+    told = people.select(index_day="index_date", entry="entry_days", last="os_days", died="os_event")
+    assert (course["entry"] > 0).sum() > 30
+    assert told.sort(pl.all()).rows() == course.select(told.columns).sort(pl.all()).rows()
 
 
 @pytest.mark.ci
