@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 import rwe
 from analyses.survival import years
 from analyses.terms import Unit, counted, incomplete, per_term, references, said, scaled
-from rwe.errors import DefinitionError
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
 from rwe.spec.base import Day, Part, Real
@@ -68,11 +68,12 @@ class CompetingRisks:
         parts = [found.table, _without_events(found.table, options)]
         settings = {**found.settings, "endpoint": options.endpoint, "causes": list(options.causes)}
         settings["by"] = options.by or ""
-        if options.by and inputs.entry:
-            settings["notes"] = [*settings["notes"], "Gray's test is of persons followed from the start: not made"]
-        elif options.by:
-            compare = partial(rwe.survival.gray_test, people, time=time, cause=CAUSE, by=options.by)
-            parts += [compare(of=cause).to_result().table for cause in curves.causes]
+        if options.by:
+            compare = partial(rwe.survival.gray_test, people, **how, by=options.by)
+            try:
+                parts += [compare(of=cause).to_result().table for cause in curves.causes]
+            except NoValidAnswer as exc:
+                settings["notes"] = [*settings["notes"], f"Gray's test is not made: {exc}"]
         if options.covariates:
             tables, more = _models(inputs, people, how, options)
             parts += tables

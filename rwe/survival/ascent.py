@@ -12,12 +12,13 @@ import numpy as np
 
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, Flags
+from rwe.survival.digits import same_for_all
 from rwe.survival.linear import aliased, solve
 
 STILL = 1e-11  # a step of this share of the coefficients ends the climb
 LEVEL = 1e-6  # where so little is left of the curvature at the start, in any direction, the hill goes on for ever
 LOST = 1e-4  # a step of this share of the coefficients that cannot be taken is no rounding: there is no top
-FLAT = 1e-12  # so much of the value may be lost to rounding
+FLAT = 1e-12  # so much of the value may be lost to rounding, and so little curvature, beside it, is none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ def climb(hill: Hill, start: F8, terms: Sequence[str], *, free: Flags | None = N
     now, step, block = hill(start), np.zeros(start.size), np.ix_(moving, moving)
     if not moving.any():
         return now
-    first = now.curve[block]
+    first, flat = now.curve[block], _flat(now, terms)
     for _ in range(steps):
         full = np.zeros(start.size)
         full[moving] = solve(now.curve[block], now.slope[moving])
@@ -66,12 +67,17 @@ def climb(hill: Hill, start: F8, terms: Sequence[str], *, free: Flags | None = N
             break
         if np.abs(step).max() <= STILL * size:
             return now
-    raise NoValidAnswer(runaway(terms, step))
+    raise NoValidAnswer(same_for_all(flat) if flat else runaway(terms, step))
 
 
 def spent(curve: F8, first: F8) -> bool:
     """Return whether, in some direction, hardly anything is left of the curvature at the start."""
     return bool(aliased(curve)) or float(np.linalg.eigvals(solve(first, curve)).real.min()) < LEVEL
+
+
+def _flat(start: Spot, terms: Sequence[str]) -> list[str]:
+    """Return the terms without curvature at the start, but for rounding: none can run away."""
+    return [name for name, curve in zip(terms, np.diag(start.curve), strict=True) if curve < FLAT * abs(start.value)]
 
 
 def refuse_aliased(curve: F8, terms: Sequence[str]) -> None:

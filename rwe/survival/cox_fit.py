@@ -21,6 +21,7 @@ from rwe.survival.column_rows import ColumnRows, beside, column_rows
 from rwe.survival.curves import robust_rule
 from rwe.survival.data import Response, names, read
 from rwe.survival.design import Design, design
+from rwe.survival.digits import refuse_idle
 from rwe.survival.estimates import Tests, coefficients_of
 from rwe.survival.fitted import Fitted
 from rwe.survival.intervals import normal_quantile
@@ -64,6 +65,7 @@ def held(frame: Any, asked: Asked, person: str | None) -> Cox:
     data = _rows_of(asked, response, plan, table)
     refuse_units(data.scale, plan.names)
     null, best = maximise(data, plan.names) if isinstance(data, ColumnRows) else kind.maximise(data, plan.names)
+    refuse_idle(best.information, best.at_risk, best.occasions.w_event, plan.names)
     model = solve(best.information, np.eye(best.beta.size))
     robust = robust_rule(response, asked=asked.robust)
     variance = robust_variance(response.cluster, beside(data), best, model) if robust else model
@@ -104,6 +106,7 @@ def unheld(parts: Parts, asked: Asked, person: str | None) -> Cox:
     cohort = spread(parts.frames, parts.executor, outcome, plan, efron=asked.ties == "efron")
     refuse_units(cohort.model.scale, plan.names)
     null, best = maximise(cohort, plan.names)
+    refuse_idle(best.information, best.at_risk, best.occasions.w_event, plan.names)
     found, scale = cohort.found, cohort.model.scale
     model = solve(best.information, np.eye(best.beta.size))
     robust = not found.whole if asked.robust is None else asked.robust

@@ -173,6 +173,9 @@ def _is_number(column: pl.Series) -> bool:
 
 def _levels(column: pl.Series, reference: Any) -> tuple[str, ...]:
     refuse(column.null_count(), column.len(), column.name, "have no value")
+    if column.dtype.is_temporal():
+        what = f"column '{column.name}' holds {column.dtype}, neither numbers nor words"
+        raise DataError(f"{what}: give the days since a date, or the year as a number or a word")
     if column.dtype.is_nested() or column.dtype == pl.Object:
         raise DataError(f"column '{column.name}' holds {column.dtype}, neither numbers nor words")
     found = column.unique().sort().cast(pl.String).to_list()

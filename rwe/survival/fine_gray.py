@@ -19,6 +19,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.data import names, read, respond
 from rwe.survival.design import Design, design
+from rwe.survival.digits import refuse_idle
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.gray_test import number_of
 from rwe.survival.intervals import chi_square_tail, normal_quantile
@@ -169,6 +170,7 @@ def _fitted(data: Cohort, plan: Design, asked: _Asked, notes: tuple[str, ...], *
     """Return the model at the top of the likelihood with the variance asked for."""
     refuse_units(data.scale, plan.names)
     null, best = maximise(data, plan.names)
+    refuse_idle(best.information, best.at_risk, data.grid.w_event, plan.names)
     own, robust = solve(best.information, np.eye(best.beta.size)), asked.variance != "model"
     found = own
     if robust:

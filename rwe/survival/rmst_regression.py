@@ -71,7 +71,7 @@ class RmstRegression(Shown):
         return Result(tidy(rows, analysis="rmst_regression", **labels), settings)
 
     def _story(self) -> Story:
-        return f"Regression of {self.of} up to {self.tau}, {self.link} link", self.coefficients, ()
+        return f"Regression of {self.of} up to {self.tau:g}, {self.link} link", self.coefficients, ()
 
 
 def rmst_regression(

@@ -52,8 +52,9 @@ def cox_text(fit: Cox) -> str:
     head = [f"Cox regression, ties {fit.ties}" + (f", penalty {fit.penalty}" if fit.penalty else "")]
     head += [f"n = {fit.n}, events = {fit.n_event}", ""]
     lines = head + _coefficients(fit.coefficients, robust=fit.robust, conf_level=fit.conf_level)
+    lines.append("")
     if fit._fitted is not None:
-        lines += ["", f"Concordance = {fit.concordance:.4g} (se = {fit.concordance_std_error:.4g})"]
+        lines.append(f"Concordance = {fit.concordance:.4g} (se = {fit.concordance_std_error:.4g})")
     return "\n".join([*lines, *_tests(fit.tests), *fit.notes])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -92,3 +93,28 @@ def test_one_event_has_an_answer_where_its_person_is_in_the_middle() -> None:
     assert found.covariance[0, 0] == pytest.approx(3 / 2, rel=1e-12)
     with pytest.raises(NoValidAnswer, match=r"\['x'\] have no finite estimate"):
         sv.cox(frame.with_columns(x=pl.Series([1, 4, 3, 1])), covariates=["x"], **ASK)
+
+
+@pytest.mark.parametrize("more", [{}, {"ties": "breslow"}, {"ties": "exact"}, {"penalty": "firth"}, {"robust": True}])
+def test_a_term_that_is_the_same_for_all_at_risk_together_is_named(more: dict[str, Any]) -> None:
+    """Its information is the rounding of its mean, which once was a hazard ratio of 1e54 and once said to run away."""
+    for seed in range(60):
+        r = np.random.default_rng(seed)
+        frame = pl.DataFrame({"time": r.integers(1, 50, 60), "event": r.integers(0, 2, 60), "s": r.integers(0, 3, 60)})
+        frame = frame.with_columns(g=pl.Series(np.array([0.1, 0.7, 0.3])[frame["s"].to_numpy()]), x=r.normal(size=60))
+
+        for terms in (["g"], ["x", "g"]):
+            with pytest.raises(NoValidAnswer, match=r"\['g'\] are constant or a combination"):
+                sv.cox(frame, covariates=terms, strata="s", **ASK, **more)
+
+
+def test_a_term_that_hardly_differs_among_those_at_risk_is_not_taken_for_constant() -> None:
+    """One value far off, gone before anybody fails, leaves a hundredth of the spread of the column."""
+    r = np.random.default_rng(1)
+    frame = pl.DataFrame({"time": r.integers(2, 90, 200), "event": r.integers(0, 2, 200), "x": r.normal(60, 9, 200)})
+    far = pl.DataFrame({"time": [1], "event": [0], "x": [1e4]})
+
+    found, plain = (sv.cox(rows, covariates=["x"], **ASK).coefficients for rows in (pl.concat([frame, far]), frame))
+
+    assert found["estimate"][0] == pytest.approx(plain["estimate"][0], rel=1e-6)
+    assert found["std_error"][0] == pytest.approx(plain["std_error"][0], rel=1e-6)

@@ -123,6 +123,17 @@ def test_a_covariate_that_cannot_count_is_named_not_dropped() -> None:
         sv.cox(frame.with_columns(x=pl.concat_list("z")), time="t", event="e", covariates=["x", "z"])
 
 
+@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime, pl.Duration, pl.Time])
+@pytest.mark.parametrize("term", ["x", "C(x)"])
+def test_a_date_is_no_covariate(kind: pl.DataType, term: str) -> None:
+    when = pl.Series("x", [1, 2, 1, 2, 1, 2]).cast(kind)
+    frame = pl.DataFrame({"t": [1, 2, 3, 4, 5, 6], "e": [1, 1, 1, 0, 1, 1], "x": when})
+
+    for given in (frame, frame.lazy()):
+        with pytest.raises(DataError, match=r"column 'x' holds .* neither numbers nor words: give the days since a"):
+            sv.cox(given, time="t", event="e", formula=term)
+
+
 def test_causes_are_counted_not_told() -> None:
     frame = pl.DataFrame({"t": [1, 2, 3], "c": ["note 8123", "censored", "note 8123"], "g": [0, 1, 1]})
 

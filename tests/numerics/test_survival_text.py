@@ -141,6 +141,8 @@ def test_a_model_without_rows_robust_or_penalised_prints_what_it_has() -> None:
     firth = repr(sv.cox(FRAME, time="days", event="died", covariates=["arm"], penalty="firth"))
 
     assert "Concordance" not in streamed
+    assert "\n\nLikelihood ratio test" in streamed
+    assert "\n\nWald test" in repr(sv.fine_gray(FRAME, time="days", cause="why", covariates=["arm"]))
     assert "robust se" in robust
     assert "Likelihood ratio" not in robust
     assert "penalty firth" in firth

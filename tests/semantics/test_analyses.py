@@ -231,6 +231,26 @@ def test_incidences_of_a_study_file_are_those_of_sv_and_of_a_plain_reading() -> 
     assert found["outcome"].unique().to_list() == ["rfs"]
 
 
+def test_late_entry_is_in_the_incidences_and_in_their_test() -> None:
+    # half are known from some later day on, but nobody is unseen while others fail
+    late = pl.when(pl.int_range(pl.len()) % 2 == 0).then(0).otherwise(pl.col("rfs_days") // 3)
+    people = with_causes(persons(300)).with_columns(entry_days=late)
+    study = STUDY.model_copy(update={"index": STUDY.index.model_copy(update={"entry": "observation"})})
+    analysis = plugins.analysis("competing_risks")
+    asked = analysis.options.model_validate(CAUSES | {"by": "hormonal"}, context={VARIABLE: [*STUDY.baseline]})
+
+    def found(rows: pl.DataFrame) -> Result:
+        return analysis.run(Inputs(study, Cohort(rows, Result(pl.DataFrame(schema=SCHEMA))), "registry"), asked)
+
+    seen, unseen = found(people), found(people.with_columns(entry_days=pl.col("rfs_days") - 1))
+
+    how: dict[str, Any] = {"time": "rfs_days", "cause": "cause", "by": "hormonal", "entry": "entry_days"}
+    wanted = [sv.gray_test(people, **how, of=cause).statistic for cause in ("os", "recurrence")]
+    assert sorted(seen.table.filter(estimand="gray_test")["statistic"]) == sorted(wanted)
+    assert unseen.table.filter(estimand="gray_test").is_empty()
+    assert any("Gray's test is not made: 2 of 2 groups" in note for note in unseen.settings["notes"])
+
+
 def test_the_first_listed_cause_of_a_day_is_the_cause() -> None:
     people = persons().with_columns(
         recurrence_days=pl.col("rfs_days"), recurrence_event=pl.col("rfs_event"), os_event=pl.lit(value=True)
