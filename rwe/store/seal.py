@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rwe import execute
 from rwe.chain import Chain, Entry, Growing, on_disk
 from rwe.errors import TornStore
 from rwe.ports import Cursor
@@ -187,10 +188,11 @@ def verify(folder: Path, seals: Iterable[Seal]) -> None:
     TornStore
         If a file is missing or holds other bytes; names it.
     """
+    held: list[tuple[Path, str]] = []
     for seal in seals:
-        _verify(log_file(folder, seal.commit), seal.log_sha256)
-        for file in seal.files:
-            _verify(folder / file.path, file.sha256)
+        held.append((log_file(folder, seal.commit), seal.log_sha256))
+        held += [(folder / file.path, file.sha256) for file in seal.files]
+    execute.run(lambda one: _verify(*one), held)
 
 
 def _verify(path: Path, expected: str) -> None:
