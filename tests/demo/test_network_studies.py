@@ -33,6 +33,7 @@ from synthetic.network.world import PLANTED
 
 STUDIES = Path(__file__).parents[2] / "configs" / "studies"
 SEED = 1
+LUNG = ("L01XA02", "L01EB04", "L01FF02", "L01CD02")
 # The planted hazard ratio of each medicine, and whether it keeps its trial's benefit.
 TOLD = {one.disease: PLANTED.meets(one) for one in PLANTED.margins}
 
@@ -190,3 +191,24 @@ def test_a_home_holds_one_network_and_is_new_where_none_is_named(
     assert (home / "network" / "planted.json").stat() == before
     with pytest.raises(DefinitionError, match="another network"):
         home_of(Common(home=home), replace(asked, seed=4), voice)
+
+
+@pytest.mark.ci
+@pytest.mark.timeout(600)
+def test_lines_of_therapy_are_those_that_were_lived(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(STUDIES / "network_lines.yaml")
+
+    code, told = command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
+
+    folder = Path(next(line["folder"] for line in told if line["event"] == "run"))
+    found = pl.read_parquet(folder / "3-select" / "episode.parquet")
+    drugs = pl.read_parquet(home / "network" / "records" / "drugs").filter(pl.col("atc").is_in(LUNG))
+    begun = drugs.group_by("person", "line").agg(pl.col("day").min())
+    since = (pl.col("day") - pl.col("day").min().over("person")).dt.total_days()
+    # what begins within 28 days of the first line is of it, by the rule of the study
+    lived_lines = begun.filter((pl.col("line") == 1) | (since > 28)).select("line", "day")
+    assert code == 0
+    assert (
+        found.select("episode_number", "episode_start_date").sort(pl.all()).rows() == lived_lines.sort(pl.all()).rows()
+    )
+    assert lived_lines["line"].max() == 2
