@@ -322,7 +322,7 @@ def test_a_million_exposures_take_seconds() -> None:
     before = time.process_time()
     found = treat(cdm, rules({}), known)
 
-    assert time.process_time() - before < 15
+    assert time.process_time() - before < 30  # about 8 on two cores
     assert found.tables["episode_event"].height == found.exposures.height
 
 
