@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,12 @@ def apart(time: str, event: str | None, cause: str | None, entry: str | None) ->
     named = {role: column for role, column in (("time", time), status, ("entry", entry)) if column is not None}
     if twice := [role for role, c in named.items() if list(named.values()).count(c) > 1]:
         raise DefinitionError(f"{' and '.join(twice)} name the same column '{named[twice[0]]}': each needs its own")
+
+
+def once(columns: Sequence[str]) -> None:
+    """Refuse a column that is named twice among those that split or stratify."""
+    if twice := sorted({c for c in columns if list(columns).count(c) > 1}):
+        raise DefinitionError(f"columns {twice} are named twice: name each once")
 
 
 def _small_causes(number: I8) -> tuple[I8, tuple[Any, ...]]:

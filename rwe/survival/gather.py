@@ -113,6 +113,8 @@ def _gather(frame: Any, roles: Roles) -> Tally:
         frame.check(roles)
         return frame
     if isinstance(frame, Parts):
+        if not frame.frames:
+            raise NoValidAnswer("no rows are left to analyse: there are no parts")
         found = run(partial(attempt, partial(_gather, roles=roles)), frame.frames, executor=frame.executor)
         return merge(Tally.__add__, whole(roles).sound(found, _rows))
     if not streamed(frame):

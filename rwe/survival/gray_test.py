@@ -99,7 +99,7 @@ def gray_test(
     Raises
     ------
     DefinitionError
-        If a column is missing, or the cause is not in the column.
+        If a column is missing, `rho` is negative, or the cause is not in the column.
     DataError
         If rows break the contract of a column.
     NoValidAnswer
@@ -112,6 +112,8 @@ def gray_test(
     >>> gray_test(frame, time="days", cause="why", by="arm").df
     1
     """
+    if not 0 <= rho < np.inf:
+        raise DefinitionError("rho is a power of 1 - F, the pooled incidence: finite and not negative")
     found = gather(frame, Roles(time, cause=cause, entry=entry, by=names(by), strata=names(strata), clock=clock))
     code, n_groups = number_of(found, of), found.group.n
     if n_groups < 2:

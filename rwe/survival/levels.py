@@ -13,7 +13,7 @@ import polars as pl
 
 from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import I8
-from rwe.survival.columns import refuse
+from rwe.survival.columns import once, refuse
 
 INDEX = "_rwe_level"
 
@@ -54,6 +54,7 @@ def levels(frame: pl.DataFrame, columns: Sequence[str]) -> Levels:
     """Return the levels of some columns; rows without a value are refused."""
     if not columns:
         return Levels(pl.DataFrame(), np.zeros(frame.height, np.int64), 1)
+    once(columns)
     for column in columns:
         kind = frame.schema[column]
         if kind == pl.Object:

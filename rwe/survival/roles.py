@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rwe.survival.columns import apart
+from rwe.survival.columns import apart, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Roles:
 
     def __post_init__(self) -> None:
         apart(self.time, self.event, self.cause, self.entry)
+        once(self.by)
+        once(self.strata)
 
     @property
     def columns(self) -> list[str]:

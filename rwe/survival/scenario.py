@@ -75,7 +75,7 @@ class Scenario:
     def __post_init__(self) -> None:
         rules = {
             "n is a whole number from 2": self.n >= 2,
-            "rates are above 0, one more than cuts": min(self.rates) > 0 and len(self.rates) == len(self.cuts) + 1,
+            "rates are above 0, one more than cuts": len(self.rates) == len(self.cuts) + 1 and min(self.rates) > 0,
             "cuts ascend": list(self.cuts) == sorted(self.cuts),
             "hazard_ratio and shape are above 0": self.hazard_ratio > 0 and self.shape > 0,
             "share and censoring are shares, censoring below 1": 0 <= self.share <= 1 and 0 <= self.censoring < 1,

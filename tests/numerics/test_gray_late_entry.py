@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from rwe import survival as sv
-from rwe.errors import NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 
 ASK: dict[str, Any] = {"time": "t", "cause": "why", "by": "g"}
 
@@ -90,6 +90,12 @@ def test_time_of_a_group_that_nobody_saw_is_refused(rows: dict[str, list[int]]) 
 
     with pytest.raises(NoValidAnswer, match="1 of 2 groups have nobody at risk on a day with failures, or none left"):
         sv.gray_test(people, **ASK, entry="a")
+
+
+@pytest.mark.parametrize("rho", [-1.0, float("nan"), float("inf")])
+def test_a_power_that_weighs_no_day_is_refused(rho: float) -> None:
+    with pytest.raises(DefinitionError, match="rho is a power"):
+        sv.gray_test(cohort(8), **ASK, rho=rho)
 
 
 @pytest.mark.ci

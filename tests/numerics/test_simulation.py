@@ -151,6 +151,8 @@ def test_refusals(given: dict[str, Any], says: str) -> None:
 def test_a_scenario_out_of_range_is_refused() -> None:
     with pytest.raises(DefinitionError, match="rates are above 0, one more than cuts; cuts ascend"):
         sv.Scenario(50, rates=(0.1, 0.2), cuts=(5.0, 3.0))
+    with pytest.raises(DefinitionError, match="rates are above 0, one more than cuts is wanted"):
+        sv.Scenario(50, rates=())
     with pytest.raises(DefinitionError, match="compares two arms"):
         sv.simulate(sv.Scenario(50, share=1.0), "cox")
     with pytest.raises(DefinitionError, match="no closed form"):

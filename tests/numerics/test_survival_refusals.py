@@ -12,6 +12,7 @@ import pytest
 
 from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer, RweError
+from rwe.execute import Parts
 
 GOOD = {"t": [3, 7, 9], "e": [1, 0, 1], "a": [0, 1, 2], "w": [1.0, 2.0, 0.5], "g": ["x", "y", "x"]}
 
@@ -147,3 +148,21 @@ def test_nobody_fails_in_any_stratum() -> None:
 
     with pytest.raises(NoValidAnswer, match="no pair can be compared"):
         sv.concordance(frame, time="t", event="e", score="x", strata="s", weighting="uno")
+
+
+def test_a_column_named_twice_is_said() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [1, 0, 1, 1], "g": [0, 1, 0, 1], "x": [1.0, 2.0, 0.3, 4.0]})
+    twice: dict[str, Any] = {"time": "t", "event": "e", "by": ["g", "g"]}
+
+    for estimator in (sv.kaplan_meier, sv.nelson_aalen, sv.log_rank):
+        with pytest.raises(DefinitionError, match=r"columns \['g'\] are named twice"):
+            estimator(frame, **twice)
+    for given in (frame, frame.lazy()):
+        with pytest.raises(DefinitionError, match=r"columns \['g'\] are named twice"):
+            sv.cox(given, time="t", event="e", covariates=["x"], strata=["g", "g"])
+
+
+def test_parts_of_nothing_are_no_rows() -> None:
+    for estimator in (sv.kaplan_meier, sv.nelson_aalen, sv.median_follow_up):
+        with pytest.raises(NoValidAnswer, match="no rows are left to analyse: there are no parts"):
+            estimator(Parts([]), time="t", event="e")
