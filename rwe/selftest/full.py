@@ -29,7 +29,7 @@ LIMITS = (1, 300, 1_000, 2_000, 20_000)
 ROWS, MORE = 100, 20_000
 MOUNT = 'mount -t tmpfs -o "$1" tmpfs "$2" && exec "$3" -m rwe.selftest.full "$2" "$4"'
 DISKS = {
-    "full disk": ("size=1m", "fill"),
+    "full disk": ("size=4m", "fill"),
     "no names left": ("size=4m,nr_inodes=16", "names"),
     "read-only folder": ("size=4m", "read-only"),
 }

@@ -84,5 +84,5 @@ def _set(places: int) -> _Set:
 def key_hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
     """Return the hash of each key, the same on every machine."""
     out = np.empty(keys.len(), np.uint64)
-    hash_texts(*text_words(keys), out)
+    hash_texts(*text_words(keys.fill_null("")), out)
     return out
