@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rwe.cohort import build_cohort
 from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.extract import extract
 from rwe.pipeline.linking import persons
-from rwe.pipeline.planning import load_source
+from rwe.pipeline.planning import Source, load_source
 from rwe.pipeline.together import together
 from rwe.spec.study import Study
 from rwe.store import Store
@@ -113,8 +114,13 @@ def written(house: str, into: Path) -> None:
         delimited.write(into / "d" / "files", 0, delimited.HOSPITAL_D, held, letter, delimited.WINDOWS)
 
 
+def everybodys(source: Source) -> Source:
+    """Return a source as of a house that kept the records of all hospitals, from the first day of the first on."""
+    return replace(source, site=source.site.model_copy(update={"records_from": None}))
+
+
 def aligned(sites: Sequence[str], home: Path) -> list[Aligned]:
-    sources, store = [load_source(SITES / f"{site}.yaml") for site in sites], Store(home / "store")
+    sources, store = [everybodys(load_source(SITES / f"{site}.yaml")) for site in sites], Store(home / "store")
     for source in sources:
         taken = extract(source.site, source.mapping.source, store, home, KEY)
         assert not [read.fault for read in taken.reads if read.fault]
