@@ -27,6 +27,7 @@ from synthetic.network.entries import entries
 from synthetic.network.houses import delimited, fhir, hl7, hospital_d
 from synthetic.network.houses.network import Houses
 
+pytestmark = pytest.mark.timeout(600)  # eight extractions
 SITES = Path(__file__).parents[2] / "configs" / "sites"
 SEED, PATIENTS, KEY = 11, 160, b"k" * 32
 # Which sites tell the whole truth where one house has everybody.
