@@ -48,14 +48,15 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The faults with ``outcome``, ``reason`` (the rule of what was refused) and ``good``, whether the outcome is
-        among those that ``expect`` allows; null where nothing can be said. A row of a person who was set aside as a
-        whole is good whatever its fault.
+        The faults of these sites with ``outcome``, ``reason`` (the rule of what was refused) and ``good``, whether the
+        outcome is among those that ``expect`` allows; null where nothing can be said. A row of a person who was set
+        aside as a whole is good whatever its fault.
     """
     rows = pl.concat([_rows(was, now) for was, now in zip(clean.parts, dirty.parts, strict=True)])
     told = pl.concat([part.rejected.with_columns(site=pl.lit(part.site)) for part in dirty.parts])
     why = told.group_by("site", "stream", pl.col("_key").alias("key")).agg(reason=pl.col("rule").sort().first())
-    found = faults.join(rows, on=WHERE, how="left", maintain_order="left")
+    mine = faults.filter(pl.col("site").is_in([part.site for part in clean.parts]))
+    found = mine.join(rows, on=WHERE, how="left", maintain_order="left")
     found = found.join(why, on=WHERE, how="left", maintain_order="left")
     gone = rows.join(why, on=WHERE, how="anti").filter(pl.col("clean_rows") > 0, pl.col("dirty_rows") == 0)
     found = found.with_columns(origin=_origin()).join(

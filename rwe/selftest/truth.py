@@ -5,18 +5,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from rwe.errors import NoValidAnswer
 from rwe.pipeline.planning import Plan, Source
 from rwe.selftest.recovered import recover
 from rwe.selftest.scored import score, summary
 from rwe.selftest.told import Told, faults, tell
 
 CLEAN, DIRTY = "clean", "dirty"
+RATIOS = {
+    "records": pl.String,
+    "study": pl.String,
+    "term": pl.String,
+    "planted": pl.Float64,
+    "estimate": pl.Float64,
+    "std_error": pl.Float64,
+    "persons": pl.Int64,
+    "within": pl.Boolean,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,8 @@ class Seed:
         As `rwe.selftest.scored.summary`.
     ratios
         Log hazard ratios: ``records`` they were estimated from (`CLEAN`, `DIRTY`, or with faults of one class alone),
-        ``study``, ``term``, ``planted``, ``estimate``, ``std_error``, ``persons``, ``within`` two standard errors.
+        ``study``, ``term``, ``planted``, ``estimate``, ``std_error``, ``persons``, ``within`` two standard errors. None
+        of a study whose model has no finite estimate in so small a network.
     precision, recall
         Of pairs of patients' rows that are one person: linked pairs that are, pairs that are linked.
     """
@@ -61,7 +74,10 @@ class Trial:
 
     def recovered(self, told: Told, records: str) -> list[dict[str, object]]:
         """Return the log hazard ratios that the studies find, as lines of `Seed.ratios`."""
-        found = [r for plan in self.plans for r in recover(plan.study, told.whole.cdm, told.folder / "planted.json")]
+        found = []
+        for plan in self.plans:
+            with suppress(NoValidAnswer):
+                found += recover(plan.study, told.whole.cdm, told.folder / "planted.json")
         return [{"records": records, **asdict(one), "within": one.within} for one in found]
 
 
@@ -94,7 +110,7 @@ def _one(place: Path, trial: Trial, seed: int) -> Seed:
     for kind in found["class"].unique(maintain_order=True) if trial.each else ():
         with TemporaryDirectory(dir=place) as alone:
             lines += trial.recovered(trial.tell(Path(alone) / "one", seed, kind), kind)
-    return Seed(seed, found, pl.DataFrame(lines), *_linked(clean.persons, dirty.persons))
+    return Seed(seed, found, pl.DataFrame(lines, schema=RATIOS), *_linked(clean.persons, dirty.persons))
 
 
 def _linked(clean: pl.DataFrame, dirty: pl.DataFrame) -> tuple[float, float]:
