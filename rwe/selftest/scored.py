@@ -26,7 +26,7 @@ from rwe.spec.omop import meaning_of, omop_fields
 OUTCOMES = ("repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored")
 _WANTED: dict[str, tuple[str, ...]] = {
     "repaired": ("repaired",),
-    "quarantined": ("set_aside",),
+    "quarantined": ("set_aside", "merged"),
     "merged": ("merged",),
     "told": ("told", "set_aside", "kept", "repaired", "merged"),
     "kept": ("kept", "repaired", "altered", "gone"),
@@ -88,9 +88,11 @@ def _outcome() -> pl.Expr:
     added = pl.col("record") >= ADDED
     refused = pl.col("reason").is_not_null()
     marks = (pl.col("before") == "") & (pl.col("now") == "")  # of what the truth did itself: it may bear a fault too
+    twice = pl.len().over("site", "stream", "person", "form", "now") > 1
+    alike = twice & (pl.col("now") != "")  # two rows that say the same now
     cases = {
-        "unscored": pl.col("key").is_null() | (marks & (pl.len().over(WHERE) > 1)),
-        "merged": added & ((~there & ~refused) | pl.col("stands_in")),
+        "unscored": pl.col("key").is_null() | (marks & ((pl.len().over(WHERE) > 1) | (there & refused))),
+        "merged": (was & ~there & ~refused & alike) | added & ((~there & ~refused) | pl.col("stands_in")),
         "set_aside": (~there & refused) | (there & pl.col("empty")),
         "kept": added,
         "gone": ~there & (pl.col("now") == "") & (pl.col("before") == "row"),

@@ -109,6 +109,15 @@ def test_what_was_set_aside_at_the_door_is_not_lost() -> None:
     assert found.select("outcome", "reason", "good").row(0) == ("set_aside", "not_landed", True)
 
 
+def test_two_rows_that_a_fault_made_alike_are_one() -> None:
+    clean, dirty = told({"1": MEASURED, "2": MEASURED}), told({}, {"1": "date_placeholder"})
+    faults = pl.DataFrame([planted("1", "quarantined"), planted("2", "quarantined", 2)])
+
+    found = score(faults, clean, dirty)
+
+    assert found.select("outcome", "good").rows() == [("set_aside", True), ("merged", True)]
+
+
 def test_of_a_row_and_its_copy_one_must_go() -> None:
     clean, key = told({"1": MEASURED}), str(ADDED + 16)
     copy = planted(key, "merged", ADDED + 16)
