@@ -63,8 +63,8 @@ def dirty(seed: int, frames: Frames, classes: Collection[str]) -> tuple[Frames, 
             table, told = plant(seed, around[name], known, on)
             made[name] = table.drop(column for column in table.columns if column.startswith("_"))
             faults += told
-    told = pl.concat(faults).sort("table", "record", maintain_order=True)
-    return _renumbered(frames["patients"], made), told.join(places(), on=["table", "hospital"], how="left")
+    listed = pl.concat(faults).sort("table", "record", maintain_order=True)
+    return _renumbered(frames["patients"], made), listed.join(places(), on=["table", "hospital"], how="left")
 
 
 def chosen(words: str) -> tuple[str, ...]:
