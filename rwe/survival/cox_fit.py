@@ -86,7 +86,9 @@ def _rows_of(asked: Asked, response: Response, plan: Design, table: pl.DataFrame
     """Return the rows of the model; many are read where their columns lie."""
     known, efron = asked.outcome.known(table), asked.ties == "efron"
     if response.time.size < MANY or asked.penalty or asked.ties == "exact":
-        return rows(response, matrix_of(plan, table), efron=efron, offset=known, own=True)
+        few = rows(response, matrix_of(plan, table), efron=efron, offset=known, own=True)
+        few.x[few.leave == few.occasions.nowhere] = 0.0  # no failure meets these rows: their risk may be beyond numbers
+        return few
     found = column_rows(response, plan.values(table, look=not response.event.any()), efron=efron, offset=known)
     if not np.isfinite(found.mean).all():
         plan.values(table)  # names the column
