@@ -238,6 +238,7 @@ def test_contrast_with_the_trial(
         assert_allclose(one(row, "std_error"), error, rtol=1e-6, err_msg=f"{stratum} RMST error")
 
 
+@pytest.mark.ci  # derivatives of the score, row by row
 def test_hazard_ratio_and_its_robust_error(
     demo: Any, node_positive: pl.DataFrame, trial: pl.DataFrame, weights: Any
 ) -> None:
