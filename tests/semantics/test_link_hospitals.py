@@ -14,6 +14,7 @@ from rwe.pipeline import erasure
 from rwe.pipeline.together import together
 from tests.semantics.two_hospitals import Hospitals, hospitals, rows
 
+pytestmark = pytest.mark.ci
 ANN = ("9963161231", "Мария Зорелова", "1975-03-16", "F")
 SLIP = ("9963161331", *ANN[1:])
 TWIN = ("9963169876", *ANN[1:])
