@@ -114,8 +114,9 @@ def _hazard(page: Page) -> Line:
 
 def _sample(page: Page) -> Line:
     cells = [page.value(found(page, s, "registry", "effective_sample_size"), "count") for s in STRATA]
-    trial = page.context.trial
-    size = page.numbers.count(trial.arms["all"]) if trial and "all" in trial.arms else ""
+    compared = page.part(analysis="trial_comparison", outcome=page.context.focus.endpoint, group="trial")
+    most = compared["n"].max()  # the arm that is compared need not be the whole trial
+    size = page.numbers.count(int(str(most))) if most is not None else ""
     return Line((page.words("measure.effective_sample_size"), *cells, size, "", ""))
 
 
