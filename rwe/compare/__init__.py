@@ -1,14 +1,32 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Practice against the trial: baselines, weights that align populations, and contrasts."""
+"""Practice against the trial: baselines, weights that align populations, contrasts, and how far to trust them.
+
+Each function is loaded when it is first named.
+"""
 
 from __future__ import annotations
 
-from rwe.compare.balance import Balance, balance
-from rwe.compare.contrast import contrast
-from rwe.compare.logistic import Logistic, logistic
-from rwe.compare.rake import Raked, effective_sample_size, rake
-from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rwe.compare.balance import Balance, balance
+    from rwe.compare.contrast import contrast
+    from rwe.compare.logistic import Logistic, logistic
+    from rwe.compare.rake import Raked, effective_sample_size, rake
+    from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+
+_OFFERS = {
+    "balance": ("Balance", "balance"),
+    "contrast": ("contrast",),
+    "logistic": ("Logistic", "logistic"),
+    "rake": ("Raked", "effective_sample_size", "rake"),
+    "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
+}
+_HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
     "Balance",
@@ -24,3 +42,26 @@ __all__ = [
     "logistic",
     "rake",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """A package in which ``rake`` is the function, although a module of that name was imported into it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        same = isinstance(value, ModuleType) and _HOME.get(name) == name
+        super().__setattr__(name, getattr(value, name) if same else value)
+
+
+sys.modules[__name__].__class__ = _Package
