@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from hashlib import blake2b
 
 import numpy as np
 import polars as pl
@@ -48,12 +49,15 @@ class _Rows:
         self.seed = seed
         self.people = people
 
+    def key(self, what: str) -> int:
+        """Return 64 bits of the seed, hashed: seeds that are neighbours would else give one stream, a row apart."""
+        return int.from_bytes(blake2b(f"{self.seed}/{what}".encode(), digest_size=8).digest(), "big")
+
     def draw(self, what: str, of: NDArray[np.uint64] | None = None) -> Draw:
         """Return 64 random bits for each row, or for each number in `of`: the finaliser of SplitMix64."""
-        salt = sum(ord(letter) * 257**place for place, letter in enumerate(what)) + self.seed * 0x9E3779B97F4A7C15
         with np.errstate(over="ignore"):
             z = ((self.i if of is None else of) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-            z += np.uint64(salt % 2**64)
+            z += np.uint64(self.key(what))
             z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
@@ -105,7 +109,7 @@ def _national(born: pl.Series, serial: NDArray[np.int64], male: NDArray[np.bool_
 
 
 def _patient(rows: _Rows) -> dict[str, pl.Series]:
-    birthday = (rows.i * np.uint64(7_919) + np.uint64(rows.seed % _BIRTHDAYS)) % np.uint64(_BIRTHDAYS)
+    birthday = (rows.i * np.uint64(7_919) + np.uint64(rows.key("birthday") % _BIRTHDAYS)) % np.uint64(_BIRTHDAYS)
     born = pl.Series(np.datetime64(_BORN) + birthday.astype("timedelta64[D]"))
     shift = rows.draw("serial", of=birthday) % np.uint64(500)
     serial = ((rows.i // np.uint64(_BIRTHDAYS) * np.uint64(307) + shift) % np.uint64(500)).astype(np.int64)
