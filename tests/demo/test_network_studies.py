@@ -102,16 +102,19 @@ def assert_as_lived(folder: Path, home: Path, disease: str) -> None:
 
 @pytest.mark.ci
 @pytest.mark.timeout(600)
-def test_a_study_of_competing_causes_finds_what_was_lived(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study = str(STUDIES / "network_diabetes.yaml")
+@pytest.mark.parametrize(("disease", "cause"), [("diabetes", "mace"), ("dementia", "institution")])
+def test_a_study_of_competing_causes_finds_what_was_lived(
+    home: Path, capsys: pytest.CaptureFixture[str], disease: str, cause: str
+) -> None:
+    study = str(STUDIES / f"network_{disease}.yaml")
 
     code, told = command(capsys, "run", study, "--synthetic", "--seed", str(SEED), "--home", str(home))
 
     folder = Path(next(line["folder"] for line in told if line["event"] == "run"))
     people = pl.read_parquet(folder / "3-select" / "subjects.parquet")
-    first = pl.col("mace_event") & (pl.col("mace_days") == pl.col("first_days"))
+    first = pl.col(f"{cause}_event") & (pl.col(f"{cause}_days") == pl.col("first_days"))
     found = people.select(day="index_date", days="first_days", event=first, competed=pl.col("first_event") & ~first)
-    truth = lived(home, "diabetes").select(day="index_day", days="exit", event="event", competed="competed")
+    truth = lived(home, disease).select(day="index_day", days="exit", event="event", competed="competed")
     assert code == 0
     assert found.sort(pl.all()).rows() == truth.sort(pl.all()).rows()
 
