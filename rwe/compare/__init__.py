@@ -15,32 +15,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rwe.compare.balance import Balance, balance
     from rwe.compare.contrast import contrast
+    from rwe.compare.gap import Gap, gap
+    from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
     from rwe.compare.logistic import Logistic, logistic
     from rwe.compare.rake import Raked, effective_sample_size, rake
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+    from rwe.compare.win import Wins, win
 
 _OFFERS = {
     "balance": ("Balance", "balance"),
     "contrast": ("contrast",),
+    "gap": ("Gap", "gap"),
+    "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
     "logistic": ("Logistic", "logistic"),
     "rake": ("Raked", "effective_sample_size", "rake"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
+    "win": ("Wins", "win"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
     "Balance",
+    "Gap",
+    "Hypothesis",
     "Logistic",
     "Margin",
     "Raked",
     "TrialBaseline",
+    "Verdict",
+    "Wins",
     "balance",
     "classes",
     "contrast",
     "effective_sample_size",
+    "gap",
+    "hold",
+    "judge",
     "load_trial",
     "logistic",
     "rake",
+    "win",
 ]
 
 

@@ -5,23 +5,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
-from rwe import survival as sv
-from rwe.compare.people import people, require, row_weights
-from rwe.compare.rake import Raked, effective_sample_size
+from rwe.compare import contrast_rows as rows
+from rwe.compare.follow_up import curve, follow_up, refuse_beyond
+from rwe.compare.people import people
+from rwe.compare.replicates import Ask, Contrasts, TwoArms, Weigh, resampled, weighing
 from rwe.compare.trial import TrialBaseline
-from rwe.errors import NoValidAnswer
 from rwe.result import Result, tidy
-from rwe.survival.intervals import normal_quantile, two_sided
+from rwe.survival.distribution import refuse_draws, refuse_other
 
+PROPORTIONAL = 0.05  # p-value of the test of proportional hazards below which the restricted mean leads
 METHOD = {
     "weights": "taken as fixed: that raking estimated them is left out of the errors, which makes these conservative",
     "groups": "independent; the variance of a difference is the sum of both",
     "difference": "registry minus trial; normal limits on the plain scale",
     "hazard_ratio": "registry to trial, Cox model with Efron ties, sandwich error (Lin & Wei 1989), trial weight 1",
+    "median": "difference with the limits of Su & Wei (1993); null where a median is not reached",
+    "proportional_hazards": "score test of a change with time (Grambsch & Therneau 1994), transform km",
+    "one_sample_log_rank": "events in practice to those expected by the published curve (Woolson 1981), as it is",
+}
+BOOTSTRAP = METHOD | {
+    "weights": "found anew in each replicate",
+    "groups": "drawn with replacement, practice and trial, reconstructed patients too",
+    "difference": "registry minus trial; percentile limits",
+    "hazard_ratio": "registry to trial, Cox model with Efron ties, percentile limits; std_error is of the logarithm",
+    "median": "difference with percentile limits; null where a median is not reached",
 }
 
 
@@ -36,30 +47,41 @@ def contrast(
     milestones: Sequence[int] = (365, 1096, 1826),
     tau: int = 1826,
     conf_level: float = 0.95,
+    errors: Literal["robust", "bootstrap"] = "robust",
+    replicates: int = 1000,
+    seed: int = 1,
     stratum: str | None = None,
     population: str = "",
 ) -> Result:
     """Compare an endpoint in practice with the same endpoint among the trial's own patients.
+
+    Where hazards are not proportional (`settings["leads"]` is then ``rmst``) the hazard ratio is an average over
+    time that depends on follow-up, and the restricted mean leads.
 
     Parameters
     ----------
     cohort_or_frame
         A cohort or a frame, one row a person, with ``<endpoint>_days`` and ``<endpoint>_event``.
     trial
-        The trial, with individual data.
+        The trial, with individual or reconstructed data.
     endpoint
         Endpoint in practice.
     trial_endpoint
         Its name in the trial, where that differs (a sensitivity rule of the registry).
     weights
-        What `rake` returned, a column name or one weight a row; unweighted by default. Variances of
-        the weighted registry come from the infinitesimal jackknife.
+        What `rake`, `maic` or another alignment returned, a column name or one weight a row; unweighted by
+        default. Robust variances of the weighted registry come from the infinitesimal jackknife.
     arm
         Arm of the trial, or all of it.
     milestones
         Days on which survival is compared; null beyond the follow-up of either side.
     tau
         Common horizon of restricted mean survival time, days.
+    errors
+        ``robust``: closed errors, weights taken as fixed; ``bootstrap``: both sides are drawn and the weights
+        found anew in each replicate, where what found them can (percentile limits).
+    replicates, seed
+        Of the bootstrap.
     stratum, population
         Labels of the rows; `stratum` is ``unadjusted`` or, with weights, ``raked`` by default.
 
@@ -71,135 +93,53 @@ def contrast(
 
     Raises
     ------
+    DefinitionError
+        If an argument is wrong.
+    DataError
+        If columns are missing, or weights are not one finite number >= 0 a row.
     NoValidAnswer
         If the trial has no such endpoint or individual data, or `tau` lies beyond the shorter
         follow-up of the two.
     """
-    theirs = trial.patients(trial_endpoint or endpoint, arm).select("days", "event", weight=1.0, practice=0)
-    practice = _follow_up(people(cohort_or_frame), endpoint, weights)
-    shorter = _shorter_follow_up(practice, theirs, tau, trial.name)
+    refuse_other("errors", errors, ("robust", "bootstrap"))
+    refuse_draws("percentile", replicates, seed, conf_level)
+    name = trial_endpoint or endpoint
+    theirs = trial.patients(name, arm).select("days", "event", weight=1.0, practice=0)
+    practice = follow_up(people(cohort_or_frame), endpoint, weights)
+    shorter = refuse_beyond(tau, {"the registry": practice, f"trial '{trial.name}'": theirs})
 
-    ours = _curve(practice, conf_level, weighted=weights is not None)
-    published = _curve(theirs, conf_level, weighted=False)
-    days = [day for day in _published_days(trial, trial_endpoint or endpoint, arm) if day <= shorter]
-    parts = [
-        _group(ours, "registry", milestones, days, tau),
-        _size(practice["weight"]),
-        _group(published, "trial", milestones, days, tau),
-        _differences(ours, published, milestones, tau, conf_level),
-        _hazard_ratio(pl.concat([practice, theirs]), conf_level),
+    both, published = pl.concat([practice, theirs]), trial.endpoints[name].arms.get(arm)
+    ours = curve(practice, conf_level, weighted=weights is not None)
+    reference = curve(theirs, conf_level, weighted=False)
+    days = [day for day, _ in published.at_risk if day <= shorter] if published else []
+    ratio = rows.hazard_ratio(both, conf_level)
+    between = [rows.differences(ours, reference, milestones, tau, conf_level), rows.median(both, conf_level), ratio]
+    notes: Sequence[str] = ()
+    if errors == "bootstrap":
+        source = Contrasts(TwoArms.of(practice, theirs), (_weighing(weights, practice),), Ask(tuple(milestones), tau))
+        between, notes = resampled(pl.concat(between, how="diagonal"), source, replicates, seed, conf_level)
+    if weights is None and published:
+        between.append(rows.one_sample(practice, published.curve, conf_level))
+    sides = [
+        rows.group(ours, "registry", milestones, days, tau),
+        rows.size(practice["weight"]),
+        rows.group(reference, "trial", milestones, days, tau),
     ]
     label = stratum or ("unadjusted" if weights is None else "raked")
     labels = {"analysis": "trial_comparison", "population": population, "stratum": label, "outcome": endpoint}
     settings = {"trial": trial.name, "arm": arm, "tau": tau, "conf_level": conf_level, "milestones": [*milestones]}
-    settings |= {"trial_endpoint": trial_endpoint or endpoint, "method": METHOD}
-    return Result(pl.concat([tidy(part, **labels) for part in parts]), settings)
-
-
-def _follow_up(rows: pl.DataFrame, endpoint: str, weights: Any) -> pl.DataFrame:
-    days, event = f"{endpoint}_days", f"{endpoint}_event"
-    require(rows, [days, event])
-    weight = row_weights(rows, weights.weights if isinstance(weights, Raked) else weights)
-    return rows.select(
-        pl.col(days).cast(pl.Int64).alias("days"),
-        pl.col(event).cast(pl.Boolean).alias("event"),
-        pl.Series("weight", weight),
-        pl.lit(1).alias("practice"),
+    settings |= {"trial_endpoint": name, "errors": errors, "leads": _leads(ratio), "notes": [*notes]}
+    settings |= (
+        {"method": METHOD} if errors == "robust" else {"method": BOOTSTRAP, "seed": seed, "replicates": replicates}
     )
+    return Result(pl.concat([tidy(part, **labels) for part in [*sides, *between]]), settings)
 
 
-def _shorter_follow_up(practice: pl.DataFrame, trial: pl.DataFrame, tau: int, name: str) -> int:
-    last = {"the registry": _last_day(practice), f"trial '{name}'": _last_day(trial)}
-    side = min(last, key=lambda who: last[who])
-    if tau > last[side]:
-        raise NoValidAnswer(
-            f"no common horizon of {tau} days: {side} is followed for {last[side]}; choose a shorter tau"
-        )
-    return last[side]
+def _leads(ratio: pl.DataFrame) -> str:
+    """Return which measure speaks first: the restricted mean where hazards are not proportional."""
+    p = ratio.filter(estimand="proportional_hazards")["p_value"].item()
+    return "rmst" if p is not None and p < PROPORTIONAL else "hazard_ratio"
 
 
-def _last_day(rows: pl.DataFrame) -> int:
-    last = rows.filter(pl.col("weight") > 0)["days"].max()
-    return last if isinstance(last, int) else 0
-
-
-def _published_days(trial: TrialBaseline, endpoint: str, arm: str) -> list[int]:
-    """Return the days on which the trial's numbers at risk are published, so that both stand in one table."""
-    curve = trial.endpoints[endpoint].arms.get(arm)
-    return [day for day, _ in curve.at_risk] if curve else []
-
-
-def _curve(rows: pl.DataFrame, conf_level: float, *, weighted: bool) -> sv.KaplanMeier:
-    weight = "weight" if weighted else None
-    return sv.kaplan_meier(rows, time="days", event="event", weights=weight, conf_level=conf_level, robust=weighted)
-
-
-def _group(km: sv.KaplanMeier, group: str, milestones: Sequence[int], days: Sequence[int], tau: int) -> pl.DataFrame:
-    table = km.to_result(milestones=milestones, at_risk=days, tau=tau).table
-    return table.with_columns(pl.lit(group).alias("group"))
-
-
-def _size(weight: pl.Series) -> pl.DataFrame:
-    used = weight.filter(weight > 0)
-    row = {"group": "registry", "estimand": "effective_sample_size", "n": used.len()}
-    return pl.DataFrame([{**row, "estimate": effective_sample_size(used)}])
-
-
-def _differences(
-    ours: sv.KaplanMeier, trial: sv.KaplanMeier, milestones: Sequence[int], tau: int, conf_level: float
-) -> pl.DataFrame:
-    """Return registry minus trial for survival at the milestones and for the restricted mean at `tau`."""
-    at = ours.at_risk(milestones).select("time", pl.col("n_risk").alias("n"), "n_event")
-    survival = _minus(ours.at(milestones), trial.at(milestones), "survival", conf_level)
-    n, n_event = ours.persons
-    rmst = _minus(ours.rmst(tau), trial.rmst(tau), "rmst", conf_level)
-    parts = [
-        at.hstack(survival).with_columns(estimand=pl.lit("milestone")),
-        rmst.with_columns(time=pl.lit(tau), n=pl.lit(n), n_event=pl.lit(n_event), estimand=pl.lit("rmst")),
-    ]
-    return pl.concat(parts, how="diagonal_relaxed").with_columns(group=pl.lit("difference"))
-
-
-def _minus(ours: pl.DataFrame, trial: pl.DataFrame, column: str, conf_level: float) -> pl.DataFrame:
-    """Return the difference of two independent estimates; null where one is null or has no error."""
-    pair = pl.DataFrame(
-        {
-            "estimate": ours[column] - trial[column],
-            "std_error": (ours["std_error"] ** 2 + trial["std_error"] ** 2).sqrt(),
-        }
-    )
-    return pair.with_columns(_normal_limits(conf_level))
-
-
-def _normal_limits(conf_level: float) -> list[pl.Expr]:
-    """Return limits, statistic and p-value of an estimate with a normal error."""
-    estimate, error = pl.col("estimate"), pl.col("std_error")
-    half = normal_quantile(conf_level) * error
-    z = pl.when(error > 0).then(estimate / error)
-    p = z.map_elements(two_sided, return_dtype=pl.Float64)
-    return [
-        (estimate - half).alias("conf_low"),
-        (estimate + half).alias("conf_high"),
-        z.alias("statistic"),
-        p.alias("p_value"),
-    ]
-
-
-def _hazard_ratio(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
-    """Return the hazard ratio of practice to trial, with the persons and events of practice."""
-    model = sv.cox(
-        both, time="days", event="event", covariates=["practice"], weights="weight", robust=True, conf_level=conf_level
-    )
-    ours = both.filter((pl.col("practice") == 1) & (pl.col("weight") > 0))
-    return model.coefficients.select(
-        pl.lit("difference").alias("group"),
-        pl.lit("hazard_ratio").alias("estimand"),
-        pl.lit(ours.height).alias("n"),
-        pl.lit(int(ours["event"].sum())).alias("n_event"),
-        pl.col("hazard_ratio").alias("estimate"),
-        pl.col("robust_std_error").alias("std_error"),
-        "conf_low",
-        "conf_high",
-        "statistic",
-        "p_value",
-    )
+def _weighing(weights: Any, practice: pl.DataFrame) -> Weigh:
+    return weighing(weights, practice["weight"].to_numpy())

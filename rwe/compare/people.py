@@ -53,6 +53,11 @@ def row_weights(frame: pl.DataFrame, weights: Any) -> np.ndarray[Any, np.dtype[n
     return values
 
 
+def weight_values(weights: Any) -> Any:
+    """Return the weights themselves of what an alignment returned; anything else as it is."""
+    return getattr(weights, "weights", weights)
+
+
 def check_levels(column: pl.Series, listed: list[str]) -> None:
     """Refuse a variable with missing values or with levels that its margin does not list.
 
