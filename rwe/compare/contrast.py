@@ -112,12 +112,12 @@ def contrast(
     ours = curve(practice, conf_level, weighted=weights is not None)
     reference = curve(theirs, conf_level, weighted=False)
     days = [day for day, _ in published.at_risk if day <= shorter] if published else []
-    ratio = rows.hazard_ratio(both, conf_level)
+    ratio, notes = rows.hazard_ratio(both, conf_level)
     between = [rows.differences(ours, reference, milestones, tau, conf_level), rows.median(both, conf_level), ratio]
-    notes: Sequence[str] = ()
     if errors == "bootstrap":
         source = Contrasts(TwoArms.of(practice, theirs), (_weighing(weights, practice),), Ask(tuple(milestones), tau))
-        between, notes = resampled(pl.concat(between, how="diagonal"), source, replicates, seed, conf_level)
+        between, lost = resampled(pl.concat(between, how="diagonal_relaxed"), source, replicates, seed, conf_level)
+        notes = [*notes, *lost]
     if weights is None and published:
         between.append(rows.one_sample(practice, published.curve, conf_level))
     sides = [

@@ -14,6 +14,8 @@ from rwe.compare.rake import effective_sample_size
 from rwe.errors import NoValidAnswer
 from rwe.survival.intervals import normal_quantile, two_sided
 
+NUMBERS = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
+
 
 def group(km: sv.KaplanMeier, name: str, milestones: Sequence[int], days: Sequence[int], tau: int) -> pl.DataFrame:
     """Return survival at the milestones, numbers at risk on `days`, restricted mean and median of one side."""
@@ -53,11 +55,21 @@ def median(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
     return row.with_columns(**_of_practice(both), estimand=pl.lit("median"))
 
 
-def hazard_ratio(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
+def hazard_ratio(both: pl.DataFrame, conf_level: float) -> tuple[pl.DataFrame, list[str]]:
     """Return the hazard ratio of practice to trial and, below it, the test that it is the same at all times.
 
-    The persons and events are those of practice.
+    The persons and events are those of practice. Where there is no finite ratio, because one side has no events,
+    the rows are empty and the note says why: what else is compared stands.
     """
+    try:
+        return _fitted(both, conf_level).with_columns(**_of_practice(both)), []
+    except NoValidAnswer as exc:
+        names = pl.DataFrame({"estimand": ["hazard_ratio", "proportional_hazards"]})
+        empty = [pl.lit(None, pl.Float64).alias(name) for name in NUMBERS]
+        return names.with_columns(*empty, **_of_practice(both)), [f"no hazard ratio: {exc}"]
+
+
+def _fitted(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
     model = sv.cox(
         both, time="days", event="event", covariates=["practice"], weights="weight", robust=True, conf_level=conf_level
     )
@@ -72,7 +84,7 @@ def hazard_ratio(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
     )
     test = model.proportional_hazards(transform="km").table.head(1).select("statistic", "p_value")
     rows = [ratio, test.with_columns(estimand=pl.lit("proportional_hazards"))]
-    return pl.concat(rows, how="diagonal").with_columns(**_of_practice(both))
+    return pl.concat(rows, how="diagonal")
 
 
 def one_sample(practice: pl.DataFrame, points: Sequence[tuple[int, float]], conf_level: float) -> pl.DataFrame:

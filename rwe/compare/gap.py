@@ -147,11 +147,19 @@ def _eligible(rows: pl.DataFrame, column: str) -> Any:
 
 def _weighings(chosen: Any, weights: Any) -> tuple[Weigh, ...]:
     """Return the weighings of SIDES but the trial; one that would weigh nobody finds no weights."""
-    plain: Weigh = lambda times: times.astype(np.float64)  # noqa: E731
-    values = weight_values(weights)
+    values = np.asarray(weight_values(weights), np.float64)
     if values.size != chosen.sum():
         raise DefinitionError(f"{values.size} weights for {int(chosen.sum())} eligible people; give one each")
-    return plain, within(plain, chosen), within(plain, ~chosen), _scattered(weighing(weights, values), chosen)
+    return (
+        _as_drawn,
+        within(_as_drawn, chosen),
+        within(_as_drawn, ~chosen),
+        _scattered(weighing(weights, values), chosen),
+    )
+
+
+def _as_drawn(times: I8) -> F8:
+    return times.astype(np.float64)
 
 
 def _scattered(weigh: Weigh, chosen: Any) -> Weigh:

@@ -151,7 +151,7 @@ def hold(
         if short
         else judge(hypothesis, found["conf_low"], found["conf_high"])
     )
-    told = {"kind": hypothesis.kind, "estimand": hypothesis.estimand, "margin": hypothesis.margin}
+    told: dict[str, Any] = {"kind": hypothesis.kind, "estimand": hypothesis.estimand, "margin": hypothesis.margin}
     told |= {"time": hypothesis.time, "min_at_risk": hypothesis.min_at_risk, "last_day": last}
     told |= {"verdict": verdict.verdict, "reason": verdict.reason}
     labels = {"analysis": "trial_comparison", "population": population, "outcome": endpoint, "group": "hypothesis"}
@@ -165,7 +165,7 @@ def _row(
     if hypothesis.ratio:
         both = pl.concat([practice, trial])
         cut = both.with_columns(pl.col("days").clip(upper_bound=last), event=pl.col("event") & (pl.col("days") <= last))
-        found = rows.hazard_ratio(cut, conf_level).filter(estimand="hazard_ratio")
+        found = rows.hazard_ratio(cut, conf_level)[0].filter(estimand="hazard_ratio")
         scale = found.select(estimate=-pl.col("estimate").log(), std_error="std_error")
     else:
         time = hypothesis.time or 0

@@ -148,10 +148,7 @@ def resampled(
         what else it holds stays.
     """
     width, draws = source.ask.width, source.draw(replicates, seed)
-    differences = draws[:, width : 2 * width] - draws[:, :width]
-    values = np.column_stack([differences, draws[:, -1]])
-    point = source.estimate()
-    estimate = np.append(point[width : 2 * width] - point[:width], point[-1])
+    values, estimate = _between(draws, width), _between(source.estimate()[None, :], width)[0]
     spread = Distribution(estimate, values, source)
     found = pl.DataFrame(spread.columns("percentile", conf_level), nan_to_null=True).drop("bias")
     found = found.with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
@@ -165,6 +162,12 @@ def resampled(
     kept = table.filter(~pl.col("estimand").is_in(names))
     answered = joined.filter(pl.col("estimand").is_in(names))
     return [answered, kept], lost_note(int(np.isnan(values[:, len(source.ask.milestones)]).sum()), replicates)
+
+
+def _between(values: F8, width: int) -> F8:
+    """Return practice less trial, and the log hazard ratio; NaN where neither side reaches its median."""
+    with np.errstate(invalid="ignore"):
+        return np.column_stack([values[:, width : 2 * width] - values[:, :width], values[:, -1]])
 
 
 def lost_note(lost: int, n: int) -> Sequence[str]:

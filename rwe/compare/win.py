@@ -131,8 +131,9 @@ def _of_trial(trial: TrialBaseline, endpoints: Sequence[str], arm: str) -> pl.Da
 def _cut(rows: pl.DataFrame, endpoints: Sequence[str], tau: int, who: str) -> tuple[I8, I8]:
     """Return days and failures by endpoint and person, up to the horizon."""
     require(rows, [f"{name}_{kind}" for name in endpoints for kind in ("days", "event")])
-    for name in endpoints:
-        refuse_beyond(tau, {who: rows.select(days=f"{name}_days")})
+    refuse_beyond(
+        tau, {who: pl.concat([rows.select(days=pl.col(f"{name}_days").cast(pl.Int64)) for name in endpoints])}
+    )
     days = np.stack([rows[f"{name}_days"].cast(pl.Int64).to_numpy() for name in endpoints])
     failed = np.stack([rows[f"{name}_event"].cast(pl.Int64).to_numpy() for name in endpoints])
     return np.minimum(days, tau), np.ascontiguousarray(failed * (days <= tau))
