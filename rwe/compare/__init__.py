@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from rwe.compare.gap import Gap, gap
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
     from rwe.compare.logistic import Logistic, logistic
-    from rwe.compare.rake import Raked, effective_sample_size, rake
+    from rwe.compare.maic import Aligned, entropy, maic
+    from rwe.compare.rake import Raked, rake
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+    from rwe.compare.weights import effective_sample_size
     from rwe.compare.win import Wins, win
 
 _OFFERS = {
@@ -28,13 +30,16 @@ _OFFERS = {
     "gap": ("Gap", "gap"),
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
     "logistic": ("Logistic", "logistic"),
-    "rake": ("Raked", "effective_sample_size", "rake"),
+    "maic": ("Aligned", "entropy", "maic"),
+    "rake": ("Raked", "rake"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
+    "weights": ("effective_sample_size",),
     "win": ("Wins", "win"),
 }
 _HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
 
 __all__ = [
+    "Aligned",
     "Balance",
     "Gap",
     "Hypothesis",
@@ -48,11 +53,13 @@ __all__ = [
     "classes",
     "contrast",
     "effective_sample_size",
+    "entropy",
     "gap",
     "hold",
     "judge",
     "load_trial",
     "logistic",
+    "maic",
     "rake",
     "win",
 ]

@@ -24,12 +24,16 @@ class Balance:
     Parameters
     ----------
     table
-        ``variable``, ``level``, ``n`` (unweighted persons), ``trial``, ``before``, ``after``
-        (proportions), ``smd_before``, ``smd_after`` (registry minus trial; null where both
-        proportions are 0 or 1 and differ).
+        ``variable``, ``level``, ``statistic`` (proportion; mean, sd or median, which is then the level too),
+        ``n`` (unweighted persons), ``trial``, ``before``, ``after``, ``smd_before``, ``smd_after``
+        (registry minus trial; null where there is none: both proportions 0 or 1 and differing, or an SD).
+        Of a median the figures are the shares at or below the published one.
+    denominator
+        By what differences are divided.
     """
 
     table: pl.DataFrame
+    denominator: str = DENOMINATOR
 
     @property
     def largest(self) -> dict[str, float]:
@@ -41,21 +45,26 @@ class Balance:
         """Return the long tidy form: analysis ``balance``, stratum ``before`` and ``after``."""
         parts = [self._stratum(stratum) for stratum in ("before", "after")]
         table = tidy(pl.concat(parts), analysis="balance", population=population)
-        return Result(table, {"smd_denominator": DENOMINATOR})
+        return Result(table, {"smd_denominator": self.denominator})
 
     def _stratum(self, stratum: str) -> pl.DataFrame:
         wide = self.table.select(
             pl.col("variable").alias("outcome"),
             pl.col("level").alias("group"),
             pl.col("n").cast(pl.Int64),
-            pl.col(stratum).alias("proportion_registry"),
-            pl.col("trial").alias("proportion_trial"),
+            "statistic",
+            pl.col(stratum).alias("registry"),
+            pl.col("trial"),
             pl.col(f"smd_{stratum}").alias("smd"),
         )
-        long = wide.unpivot(index=["outcome", "group", "n"], variable_name="estimand", value_name="estimate")
+        index = ["outcome", "group", "n", "statistic"]
+        long = wide.unpivot(index=index, variable_name="estimand", value_name="estimate")
         # n counts persons of the registry: it has no place beside a figure of the trial, which is released as it is
-        ours = pl.when(pl.col("estimand") != "proportion_trial").then("n")
-        return long.with_columns(n=ours, stratum=pl.lit(stratum))
+        ours = pl.when(pl.col("estimand") != "trial").then("n")
+        name = (
+            pl.when(pl.col("estimand") == "smd").then("estimand").otherwise(pl.format("{}_{}", "statistic", "estimand"))
+        )
+        return long.with_columns(n=ours, stratum=pl.lit(stratum), estimand=name).drop("statistic")
 
 
 def balance(frame: Any, margins: Mapping[str, Mapping[str, float]], weights: Any = None, before: Any = None) -> Balance:
@@ -94,6 +103,7 @@ def _of_variable(column: pl.Series, margin: Mapping[str, float], before: Any, af
         {
             "variable": [column.name] * trial.size,
             "level": list(margin),
+            "statistic": ["proportion"] * trial.size,
             "n": here.sum(axis=1),
             "trial": trial,
             "before": p_before,

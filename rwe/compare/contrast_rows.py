@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from rwe import survival as sv
-from rwe.compare.rake import effective_sample_size
+from rwe.compare.weights import effective_sample_size
 from rwe.errors import NoValidAnswer
 from rwe.survival.intervals import normal_quantile, two_sided
 

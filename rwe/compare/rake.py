@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from rwe.compare.balance import Balance, balance
-from rwe.compare.people import check_levels, people, require, row_weights
+from rwe.compare.margins import Floats, Targets, joined, proportions, refuse_unanswerable
+from rwe.compare.people import people, row_weights
+from rwe.compare.weights import effective_sample_size, marks, quantiles, weights_result
 from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.result import Result, bind
 
-Targets = Mapping[str, Mapping[str, float]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Shares: TypeAlias = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Raked:
         Largest difference left between a weighted and a target proportion.
     margins
         The targets as proportions.
+    notes
+        Marks on weights that should not be relied on (see `rwe.compare.weights.marks`).
     """
 
     weights: pl.Series
@@ -44,7 +48,19 @@ class Raked:
     balance: Balance
     iterations: int
     gap: float
-    margins: Mapping[str, Mapping[str, float]]
+    margins: Shares
+    notes: tuple[str, ...] = ()
+
+    @property
+    def quantiles(self) -> pl.DataFrame:
+        """Quantiles of the weights."""
+        return quantiles(self.weights)
+
+    def to_result(self, population: str = "") -> Result:
+        """Return the tidy table of weights and balance."""
+        settings = {"iterations": self.iterations, "gap": self.gap}
+        weighed = weights_result(self.weights, "raked", population, self.notes, settings)
+        return bind([weighed, self.balance.to_result(population)])
 
 
 def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-10, max_iter: int = 1000) -> Raked:
@@ -60,7 +76,8 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
     frame
         A cohort or a frame, one row a person; the variables as levels (see `classes`).
     margins
-        For each variable, its levels with counts or proportions; each is scaled to sum 1.
+        For each variable, its levels with counts or proportions. A joint table is named by its variables
+        together, ``("sex", "grade")``, and its levels likewise, ``("f", "2")``.
     weights
         Starting weights: a column name or one value a row; ones by default. Their scale does not
         matter.
@@ -71,6 +88,8 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
 
     Raises
     ------
+    DefinitionError
+        If there is no margin, proportions do not add up to 1, or margins contradict each other.
     DataError
         If a variable is missing, has missing values, or holds levels its margin does not list.
     NoValidAnswer
@@ -85,11 +104,12 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
     [0.6667, 0.6667, 0.6667, 2.0]
     """
     rows = people(frame)
-    targets = {name: _proportions(name, margin) for name, margin in margins.items()}
-    require(rows, list(targets))
+    if not margins:
+        raise DefinitionError("no margin to rake to; name at least one variable")
+    levels, named = joined(rows, margins)
+    targets = {name: proportions(name, margin) for name, margin in named.items()}
     start = row_weights(rows, weights)
-    levels = rows.select(pl.col(name).cast(pl.String) for name in targets)
-    _refuse_what_has_no_answer(levels, start, margins)
+    refuse_unanswerable(levels, start, named)
 
     cells = cell_totals(levels, start)
     factors, iterations, gap = _fit(cells, targets, tol, max_iter)
@@ -98,17 +118,12 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
     return Raked(
         weights=pl.Series("weight", raked),
         effective_sample_size=effective_sample_size(raked),
-        balance=balance(levels, margins, raked, start),
+        balance=balance(levels, named, raked, start),
         iterations=iterations,
         gap=gap,
         margins=targets,
+        notes=marks(raked),
     )
-
-
-def effective_sample_size(weights: Any) -> float:
-    """Return Kish's effective sample size ``(sum w)^2 / sum w^2`` (Kish 1965)."""
-    values = np.asarray(weights, dtype=np.float64)
-    return float(values.sum() ** 2 / (values**2).sum())
 
 
 def cell_totals(levels: pl.DataFrame, weights: Floats) -> pl.DataFrame:
@@ -120,40 +135,7 @@ def cell_totals(levels: pl.DataFrame, weights: Floats) -> pl.DataFrame:
     return totals.sort(levels.columns)
 
 
-def _proportions(name: str, margin: Mapping[str, float]) -> dict[str, float]:
-    numbers = np.asarray(list(margin.values()), dtype=np.float64)
-    if numbers.size == 0 or not np.isfinite(numbers).all() or (numbers < 0).any() or not numbers.any():
-        raise DefinitionError(f"the margin of '{name}' needs finite numbers >= 0, not all zero")
-    return dict(zip(margin, (numbers / numbers.sum()).tolist(), strict=True))
-
-
-def _refuse_what_has_no_answer(levels: pl.DataFrame, start: Floats, margins: Targets) -> None:
-    if not margins:
-        raise DefinitionError("no margin to rake to; name at least one variable")
-    if levels.height == 0:
-        raise NoValidAnswer("nobody to rake: the population is empty")
-    for name, margin in margins.items():
-        column = levels[name]
-        check_levels(column, list(margin))
-        here = set(column.filter(pl.Series(start > 0)).unique())
-        for level, target in margin.items():
-            _refuse_level(name, level, target, present=level in here)
-
-
-def _refuse_level(name: str, level: str, target: float, *, present: bool) -> None:
-    if target > 0 and not present:
-        raise NoValidAnswer(
-            f"cannot rake to '{name}': level '{level}' has {target:g} in the margin and nobody here; "
-            "leave the variable out or merge the level with another"
-        )
-    if target == 0 and present:
-        raise NoValidAnswer(
-            f"cannot rake to '{name}': level '{level}' has 0 in the margin and people here; "
-            "exclude them from the population, where attrition shows it"
-        )
-
-
-def _codes(cells: pl.DataFrame, targets: Targets) -> list[tuple[str, Any, Floats]]:
+def _codes(cells: pl.DataFrame, targets: Shares) -> list[tuple[str, Any, Floats]]:
     """Return, for each margin, its name, the position of each cell's level, and the targets."""
     return [
         (
@@ -165,7 +147,7 @@ def _codes(cells: pl.DataFrame, targets: Targets) -> list[tuple[str, Any, Floats
     ]
 
 
-def _fit(cells: pl.DataFrame, targets: Targets, tol: float, max_iter: int) -> tuple[Floats, int, float]:
+def _fit(cells: pl.DataFrame, targets: Shares, tol: float, max_iter: int) -> tuple[Floats, int, float]:
     """Return the factor of each cell, the passes made and the largest gap left."""
     start = cells["_weight"].to_numpy() / cells["_weight"].sum()
     now, margins, gap, widest = start.copy(), _codes(cells, targets), np.inf, ""
