@@ -15,24 +15,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rwe.compare.balance import Balance, balance
     from rwe.compare.contrast import contrast
+    from rwe.compare.e_value import EValue, e_value
     from rwe.compare.gap import Gap, gap
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
+    from rwe.compare.indirect import Indirect, bucher
     from rwe.compare.logistic import Logistic, logistic
     from rwe.compare.maic import Aligned, entropy, maic
+    from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
+    from rwe.compare.pool import Pooled, pool
+    from rwe.compare.proportions import Proportion, proportion
     from rwe.compare.rake import Raked, rake
+    from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+    from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weights import effective_sample_size
     from rwe.compare.win import Wins, win
 
 _OFFERS = {
     "balance": ("Balance", "balance"),
     "contrast": ("contrast",),
+    "e_value": ("EValue", "e_value"),
     "gap": ("Gap", "gap"),
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
+    "indirect": ("Indirect", "bucher"),
     "logistic": ("Logistic", "logistic"),
     "maic": ("Aligned", "entropy", "maic"),
+    "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
+    "pool": ("Pooled", "pool"),
+    "proportions": ("Proportion", "proportion"),
     "rake": ("Raked", "rake"),
+    "rates": ("Rates", "rate", "rate_ratio"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
+    "two_by_two": ("TwoByTwo", "two_by_two"),
     "weights": ("effective_sample_size",),
     "win": ("Wins", "win"),
 }
@@ -41,17 +55,26 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 __all__ = [
     "Aligned",
     "Balance",
+    "EValue",
     "Gap",
     "Hypothesis",
+    "Indirect",
     "Logistic",
+    "MantelHaenszel",
     "Margin",
+    "Pooled",
+    "Proportion",
     "Raked",
+    "Rates",
     "TrialBaseline",
+    "TwoByTwo",
     "Verdict",
     "Wins",
     "balance",
+    "bucher",
     "classes",
     "contrast",
+    "e_value",
     "effective_sample_size",
     "entropy",
     "gap",
@@ -60,7 +83,13 @@ __all__ = [
     "load_trial",
     "logistic",
     "maic",
+    "mantel_haenszel",
+    "pool",
+    "proportion",
     "rake",
+    "rate",
+    "rate_ratio",
+    "two_by_two",
     "win",
 ]
 

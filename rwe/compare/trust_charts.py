@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Charts of how far to trust an effect: forests of studies and of runs, funnel, bias plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rwe.figures.chart import Chart, headed, key_of
+from rwe.figures.forest import ForestRow, ForestWords, forest
+from rwe.figures.lines import Axis, Line, lines
+from rwe.figures.scales import even_ticks, ratio_domain, ratio_ticks
+from rwe.figures.svg import Caption
+from rwe.figures.tongue import Language, Tongue
+from rwe.survival.intervals import normal_quantile
+
+if TYPE_CHECKING:
+    from rwe.compare.e_value import EValue
+    from rwe.compare.pool import Pooled
+
+EDGE = (1 / 40, 40.0)  # ratios beyond these are drawn at the edge; their figures tell the truth
+STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A row of a forest: its ratio with limits, or `words` in their place; an `inner` one belongs to the one above."""
+
+    label: str
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    words: str = ""
+    inner: bool = False
+
+
+def ratios(rows: Iterable[Ratio], heading: tuple[str, str], level: float, language: Language) -> Chart:
+    """Draw ratios with limits in one forest."""
+    say = Tongue(language)
+    drawn = [
+        ForestRow(
+            row.label, _within(row.ratio), _within(row.low), _within(row.high),
+            text=row.words or _figures(say, row), kind="level" if row.inner else "",
+        )
+        for row in rows
+    ]  # fmt: skip
+    words = ForestWords(say("any_ratio"), say("any_column", level=say.percent(level)), "", "", say.short)
+    texts = [f"{row.label} {row.text}" for row in drawn]
+    caption = Caption(key_of(heading, texts), heading[0], "; ".join(texts))
+    return headed(forest(drawn, words, caption), *heading)
+
+
+def _within(ratio: float | None) -> float | None:
+    return None if ratio is None else min(max(ratio, EDGE[0]), EDGE[1])
+
+
+def _figures(say: Tongue, row: Ratio) -> str:
+    if row.ratio is None:
+        return "–"
+    limits = "" if row.low is None or row.high is None else f" ({say.number(row.low)}–{say.number(row.high)})"
+    return say.number(row.ratio) + limits
+
+
+def pooled_forest(found: Pooled, language: Language) -> Chart:
+    """Draw studies, their shrunken effects and the mean; see `Pooled.forest`."""
+    say, z = Tongue(language), normal_quantile(found.conf_level)
+    rows = []
+    for row in found.table.iter_rows(named=True):
+        rows.append(_around(row["label"], row["estimate"], z * row["std_error"]))
+        rows.append(_around(say("shrunken"), row["shrunken"], z * row["shrunken_error"], inner=True))
+    rows.append(_around(say("pooled"), found.estimate, found.conf_high - found.estimate))
+    if found.pred_high is not None:
+        rows.append(_around(say("another"), found.estimate, found.pred_high - found.estimate))
+    note = say("pool_note", method=found.method, tau2=say.short(float(f"{found.tau2:.3g}")), i2=round(found.i2))
+    return ratios(rows, (say("pool_title"), note), found.conf_level, language)
+
+
+def _around(label: str, middle: float, half: float, *, inner: bool = False) -> Ratio:
+    """Return a row of a log ratio with limits this far away."""
+    return Ratio(label, math.exp(middle), math.exp(middle - half), math.exp(middle + half), inner=inner)
+
+
+def funnel_of(found: Pooled, language: Language) -> Chart:
+    """Draw estimates against their errors; see `Pooled.funnel`."""
+    say, z = Tongue(language), normal_quantile(found.conf_level)
+    y, se = (found.table[name].to_numpy() for name in ("estimate", "std_error"))
+    deep = float(se.max()) * 1.08
+    sides = [math.exp(found.estimate + side * z * deep) for side in (-1, 1)]
+    domain = ratio_domain([*np.exp(y).tolist(), *sides])
+    middle = math.exp(found.estimate)
+    drawn = [
+        Line([sides[0], middle, sides[1]], [deep, 0.0, deep]),
+        Line([middle, middle], [0.0, deep]),
+        Line(np.exp(y).tolist(), se.tolist(), say("study"), points=True),
+    ]
+    x = Axis(say("any_ratio"), *domain, say.short, ratio_ticks(domain, 560), "log")
+    down = Axis(say("std_error"), 0.0, deep, say.short, even_ticks(deep, 6), down=True)
+    return _drawn(drawn, (x, down), (say("funnel_title"), say("funnel_note", level=say.percent(found.conf_level))))
+
+
+def bias_plot(found: EValue, language: Language) -> Chart:
+    """Draw what a confounder needs with treatment and outcome to explain the estimate, and its limit, away."""
+    say = Tongue(language)
+    near = found.conf_low if found.ratio >= 1 else found.conf_high
+    wanted = [(say("explains_point"), found.ratio)]
+    if near is not None and (near - 1) * (found.ratio - 1) > 0:
+        wanted.append((say("explains_limit"), near))
+    top = 4 * found.point
+    drawn = [Line(*_hyperbola(max(v, 1 / v), top), label) for label, v in wanted]
+    ticks = [t for t in (1, 1.5, 2, 3, 5, 10, 20, 50, 100) if t <= top]
+    x, y = (Axis(say(title), 1.0, top, say.short, ticks, "log") for title in ("with_treatment", "with_outcome"))
+    return _drawn(drawn, (x, y), (say("bias_title"), say("bias_note")))
+
+
+def _hyperbola(factor: float, top: float) -> tuple[list[float], list[float]]:
+    """Return pairs of strengths whose joint bias factor is `factor`."""
+    first = factor * (top - 1) / (top - factor)
+    x = np.geomspace(max(first, factor * (1 + 1e-9)), top, STEPS)
+    return x.tolist(), (factor * (x - 1) / (x - factor)).tolist()
+
+
+def _drawn(drawn: Sequence[Line], axes: tuple[Axis, Axis], heading: tuple[str, str]) -> Chart:
+    named = "; ".join(line.label for line in drawn if line.label)
+    key = key_of(heading, [(line.x, line.y) for line in drawn])
+    return headed(lines(drawn, *axes, Caption(key, heading[0], named)), *heading)
