@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,15 +63,30 @@ class Gap:
     notes: tuple[str, ...]
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return the long tidy form: analysis ``gap``, stratum ``side`` or ``part``, group the side or the part."""
-        columns = ("estimand", "time", "estimate", "std_error", "conf_low", "conf_high")
-        n = self.sides.filter(side="all")["n"][0]
-        parts = self.table.select(pl.col("part").alias("group"), *columns, stratum=pl.lit("part"), n=pl.lit(n))
-        sides = self.sides.select(pl.col("side").alias("group"), *columns, "n", stratum=pl.lit("side"))
+        """Return the long tidy form: analysis ``gap``, a stratum a side, with the groups of a contrast.
+
+        The whole gap is the difference of the stratum ``all``, the residual that of ``aligned``; the parts between
+        sides of practice have the estimands ``gap_milestone`` and ``gap_rmst`` and the stratum ``part``.
+        """
+        n = dict(self.sides.select("side", "n").iter_rows())
+        parts = [self._side(side, n[side]) for side in n if side != "trial"]
+        between = self.table.filter(pl.col("part").is_in(["ineligible", "case_mix"]))
+        whose = pl.col("part").replace_strict({"ineligible": n.get("all"), "case_mix": n["eligible"]})
+        named = {"estimand": pl.format("gap_{}", "estimand"), "stratum": pl.lit("part"), "n": whose}
+        parts.append(between.with_columns(**named).rename({"part": "group"}))
         settings: dict[str, Any] = {"conf_level": self.conf_level, "replicates": self.replicates, "seed": self.seed}
         settings |= {"method": METHOD, "notes": list(self.notes)}
-        table = pl.concat([parts, sides], how="diagonal_relaxed")
+        table = pl.concat(parts, how="diagonal_relaxed")
         return Result(tidy(table, analysis="gap", population=population, outcome=outcome), settings)
+
+    def _side(self, side: str, n: int) -> pl.DataFrame:
+        """Return a side of practice, the trial beside it, and their difference where that is a part."""
+        ours = self.sides.filter(side=side).select(pl.lit("registry").alias("group"), pl.exclude("side"))
+        trial = self.sides.filter(side="trial").select(pl.lit("trial").alias("group"), pl.exclude("side"))
+        part = {"all": "total", "aligned": "residual"}.get(side, "")
+        difference = self.table.filter(part=part).select(pl.lit("difference").alias("group"), pl.exclude("part"))
+        rows = [ours, trial, difference.with_columns(n=pl.lit(n, pl.Int64))]
+        return pl.concat(rows, how="diagonal_relaxed").with_columns(stratum=pl.lit(side))
 
 
 def gap(
@@ -88,6 +103,7 @@ def gap(
     replicates: int = 1000,
     seed: int = 1,
     conf_level: float = 0.95,
+    min_persons: int = 13,
 ) -> Gap:
     """Split the efficacy-effectiveness gap (Eichler et al. 2011, Nat Rev Drug Discov 10:495) into three parts.
 
@@ -107,6 +123,9 @@ def gap(
         `entropy`, whose weights are found anew in each replicate; or one weight a row, which then stays.
     replicates, seed
         Bootstrap replicates, and the seed that makes them.
+    min_persons
+        Where fewer, but not none, are ineligible, nothing rests on them: their side, that of all, and the parts made
+        of these are left out, and a note says so.
 
     Raises
     ------
@@ -132,7 +151,18 @@ def gap(
     estimate, draws = source.estimate(), source.draw(replicates, seed)
     n = {"trial": theirs.height, "all": chosen.size, "eligible": int(chosen.sum())}
     n |= {"ineligible": n["all"] - n["eligible"], "aligned": n["eligible"]}
-    return _told(source, estimate, draws, n, seed, conf_level)
+    found = _told(source, estimate, draws, n, seed, conf_level)
+    return _without(found) if 0 < n["ineligible"] < min_persons else found
+
+
+def _without(found: Gap) -> Gap:
+    """Leave out what rests on the ineligible: they are too few."""
+    return replace(
+        found,
+        table=found.table.filter(~pl.col("part").is_in(["total", "ineligible"])),
+        sides=found.sides.filter(~pl.col("side").is_in(["all", "ineligible"])),
+        notes=(*found.notes, "too few are ineligible to estimate what they add to the gap"),
+    )
 
 
 def _eligible(rows: pl.DataFrame, column: str) -> Any:

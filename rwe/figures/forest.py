@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Forest chart: one row a term, its ratio with limits on a log axis and in figures at the right."""
+"""Forest chart: one row a term, its ratio on a log axis or difference on an even one, in figures at the right."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from rwe.figures.look import BLUE, GRID, INK, MUTED, RULE, TEXT, alt, plotted, text_width
-from rwe.figures.scales import ratio_domain, ratio_ticks
+from rwe.figures.scales import around_zero, ratio_domain, ratio_ticks, ticks_within
 from rwe.figures.svg import Caption, draw
 
 WIDTH, ROW = 340, 30
@@ -41,23 +41,72 @@ class ForestWords:
     number: Callable[[float], str]
 
 
-def forest(rows: Sequence[ForestRow], words: ForestWords, caption: Caption) -> str:
-    """Draw ratios with their limits as SVG, in the order given."""
+class _Axis(Protocol):
+    """How values lie along the axis, from 0 to `WIDTH` px."""
+
+    domain: tuple[float, float]
+    none: float
+    scale: Any
+    ticks: list[float]
+
+    def px(self, value: float) -> float: ...
+    def at(self, px: float) -> float: ...
+
+
+class _Ratios:
+    """A log axis about 1."""
+
+    none = 1.0
+
+    def __init__(self, ends: Sequence[float]) -> None:
+        self.domain = ratio_domain(ends)
+        self.low, self.high = map(math.log, self.domain)
+        self.ticks = ratio_ticks(self.domain, WIDTH)
+        self.scale = alt.Scale(type="log", domain=list(self.domain), nice=False)
+
+    def px(self, value: float) -> float:
+        return (math.log(value) - self.low) / (self.high - self.low) * WIDTH
+
+    def at(self, px: float) -> float:
+        return math.exp(self.low + px / WIDTH * (self.high - self.low))
+
+
+class _Differences:
+    """An even axis about 0."""
+
+    none = 0.0
+
+    def __init__(self, ends: Sequence[float]) -> None:
+        self.domain = self.low, self.high = around_zero(ends)
+        self.ticks = ticks_within(self.domain)
+        self.scale = alt.Scale(domain=list(self.domain), nice=False)
+
+    def px(self, value: float) -> float:
+        return (value - self.low) / (self.high - self.low) * WIDTH
+
+    def at(self, px: float) -> float:
+        return self.low + px / WIDTH * (self.high - self.low)
+
+
+def forest(
+    rows: Sequence[ForestRow], words: ForestWords, caption: Caption, kind: Literal["ratio", "difference"] = "ratio"
+) -> str:
+    """Draw ratios (or differences) with their limits as SVG, in the order given."""
     height = ROW * len(rows)
-    data = [_spot(row, ROW * (place + 0.5)) for place, row in enumerate(rows)]
+    data = [_spot(row, ROW * (place + 0.5), sized=kind == "ratio") for place, row in enumerate(rows)]
     drawn = [spot for spot in data if spot["estimate"] is not None]
     ends = [spot[side] for spot in drawn for side in ("estimate", "low", "high") if spot[side] is not None]
-    domain = ratio_domain(ends)
+    axis: _Axis = _Ratios(ends) if kind == "ratio" else _Differences(ends)
     left = int(max(text_width(row.label) for row in rows)) + 30
     right = int(max(text_width(text) for text in (words.column, *(row.text for row in rows)))) + 16
-    texts = [*_sides(domain, words, left), *_texts(data, words, left, right)]
-    layers = [*_frame(domain, words), *_marks(drawn), *(_text(spots, domain, **look) for spots, look in texts)]
+    texts = [*_sides(axis, words, left), *_texts(data, words, left, right)]
+    layers = [*_frame(axis, words), *_marks(drawn), *(_text(spots, axis, **look) for spots, look in texts)]
     chart = alt.layer(*layers).properties(width=WIDTH, height=height)
     return draw(chart, caption, (WIDTH, height), {"left": left, "right": right, "top": 32, "bottom": 50})
 
 
-def _spot(row: ForestRow, y: float) -> dict[str, Any]:
-    width = math.log(row.conf_high / row.conf_low) if row.conf_low and row.conf_high else 1.0
+def _spot(row: ForestRow, y: float, *, sized: bool) -> dict[str, Any]:
+    width = math.log(row.conf_high / row.conf_low) if sized and row.conf_low and row.conf_high else 0.5
     # the area of the square goes with the information, within what the eye can compare
     size = min(max(40 / width, 40), 190)
     limits = {"estimate": row.estimate, "low": row.conf_low, "high": row.conf_high}
@@ -68,14 +117,12 @@ def _y() -> Any:
     return alt.Y("y:Q", scale=None, axis=None)
 
 
-def _frame(domain: tuple[float, float], words: ForestWords) -> list[Any]:
+def _frame(of: _Axis, words: ForestWords) -> list[Any]:
     """Return the axis with the line of no difference."""
-    ticks = ratio_ticks(domain, WIDTH)
-    names = " : ".join(f"abs(datum.value - {t}) < 1e-6 ? '{words.number(t)}'" for t in ticks) + " : ''"
-    axis = alt.Axis(values=ticks, labelExpr=names, title=words.axis, gridDash=[2, 3], gridColor=GRID, titlePadding=8)
-    scale = alt.Scale(type="log", domain=list(domain), nice=False)
-    one = alt.Chart(plotted([{"one": 1.0}])).mark_rule(color=RULE, strokeWidth=1.3)
-    return [one.encode(alt.X("one:Q", scale=scale, axis=axis))]
+    names = " : ".join(f"abs(datum.value - {t}) < 1e-6 ? '{words.number(t)}'" for t in of.ticks) + " : ''"
+    axis = alt.Axis(values=of.ticks, labelExpr=names, title=words.axis, gridDash=[2, 3], gridColor=GRID, titlePadding=8)
+    none = alt.Chart(plotted([{"none": of.none}])).mark_rule(color=RULE, strokeWidth=1.3)
+    return [none.encode(alt.X("none:Q", scale=of.scale, axis=axis))]
 
 
 def _marks(drawn: list[dict[str, Any]]) -> list[Any]:
@@ -89,10 +136,9 @@ def _marks(drawn: list[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def _sides(domain: tuple[float, float], words: ForestWords, left: int) -> list[Spots]:
+def _sides(axis: _Axis, words: ForestWords, left: int) -> list[Spots]:
     """Return the words on either side of no difference, where there is room for them."""
-    low, high = map(math.log, domain)
-    middle = -low / (high - low) * WIDTH
+    middle = axis.px(axis.none)
     lower = {"x": middle - 8, "y": -14, "text": words.lower}
     higher = {"x": middle + 8, "y": -14, "text": words.higher}
     return [
@@ -116,9 +162,8 @@ def _texts(data: list[dict[str, Any]], words: ForestWords, left: int, right: int
     ]
 
 
-def _text(spots: list[dict[str, Any]], domain: tuple[float, float], **look: Any) -> Any:
-    # px become ratios, so that all layers share one log axis
-    low, high = map(math.log, domain)
-    placed = [{**spot, "x": math.exp(low + spot["x"] / WIDTH * (high - low))} for spot in spots]
+def _text(spots: list[dict[str, Any]], axis: _Axis, **look: Any) -> Any:
+    # px become values, so that all layers share one axis
+    placed = [{**spot, "x": axis.at(spot["x"])} for spot in spots]
     mark = alt.Chart(plotted(placed)).mark_text(fontSize=TEXT, **look)
     return mark.encode(alt.X("x:Q"), _y(), alt.Text("text:N"))

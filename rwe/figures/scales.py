@@ -60,3 +60,23 @@ def even_ticks(end: float, most: int = 8) -> list[float]:
     """
     ticks = linear_ticks(end, most)
     return [tick for tick in ticks if tick <= end * (1 + 1e-9)]
+
+
+def around_zero(values: Iterable[float]) -> tuple[float, float]:
+    """Return limits of an even axis that hold all `values` and 0, with a little room."""
+    ends = [0.0, *values]
+    room = max(0.06 * (max(ends) - min(ends)), 1e-9)
+    return min(ends) - room, max(ends) + room
+
+
+def ticks_within(domain: tuple[float, float], most: int = 6) -> list[float]:
+    """Return ticks within `domain`, 0 one of them, at a step of 1, 2 or 5 times a power of ten.
+
+    Examples
+    --------
+    >>> ticks_within((-0.11, 0.04))
+    [-0.1, -0.08, -0.06, -0.04, -0.02, 0.0, 0.02, 0.04]
+    """
+    low, high = domain
+    step = linear_ticks(high - low, most)[1]
+    return [round(step * i, 10) + 0.0 for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]

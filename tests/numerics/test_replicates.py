@@ -146,4 +146,6 @@ def test_the_gap_adds_up_and_its_parts_are_what_they_say() -> None:
     assert sides == pytest.approx({"trial": 0.9, "all": 0.4, "eligible": 0.5, "ineligible": 0.0, "aligned": 1.0})
     rmst = dict(found.table.filter(estimand="rmst").select("part", "estimate").iter_rows())
     assert rmst["total"] == pytest.approx(rmst["ineligible"] + rmst["case_mix"] + rmst["residual"])
-    assert found.to_result(outcome="os").table.filter(stratum="part")["n"].to_list() == [100] * 8
+    told = found.to_result(outcome="os").table
+    assert told.filter(stratum="all", group="difference", estimand="milestone")["estimate"].item() == part["total"]
+    assert told.filter(group="case_mix", estimand="gap_milestone")["n"].item() == 80

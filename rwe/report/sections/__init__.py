@@ -11,6 +11,7 @@ from rwe.report.sections.comparison import comparison
 from rwe.report.sections.competing import competing
 from rwe.report.sections.cox import cox
 from rwe.report.sections.follow_up import follow_up
+from rwe.report.sections.gap import gap
 from rwe.report.sections.methods import methods
 from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
@@ -22,6 +23,7 @@ from rwe.report.sections.survival import survival
 
 ORDER: tuple[Callable[[Page], Section | None], ...] = (
     comparison,
+    gap,
     balance,
     population,
     survival,

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a study aligns practice with the patients of its trial, and which levels of the trial nobody here has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from pydantic import Field
+
+import rwe
+from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.plugins import Inputs
+from rwe.spec.base import Name, Part
+from rwe.spec.names import ArmName, VariableName
+
+if TYPE_CHECKING:
+    from rwe.compare import Raked, TrialBaseline
+
+
+class Alignment(Part):
+    """The arm and the margins that practice is raked to.
+
+    `optional_margins` are used where every level of the trial has people here; a margin with a level that nobody
+    here has is refused by name and reported. `merge` puts levels of a margin together.
+    """
+
+    arm: ArmName = "all"
+    margins: tuple[VariableName, ...] = Field(min_length=1)
+    optional_margins: tuple[VariableName, ...] = ()
+    merge: dict[Name, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[str]:
+        """All margins, the optional ones last."""
+        return [*self.margins, *self.optional_margins]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """People in the classes of the trial, their weights, and what was left out."""
+
+    people: pl.DataFrame
+    raked: Raked
+    settings: dict[str, Any]
+
+
+def trial_of(inputs: Inputs, options: Alignment, analysis: str) -> TrialBaseline:
+    """Return the study's trial with levels merged.
+
+    Raises
+    ------
+    DefinitionError
+        If people of the study enter late, or the trial lacks a margin.
+    NoValidAnswer
+        If the study names no trial, or a margin is unknown in the arm.
+    """
+    if inputs.entry:
+        raise DefinitionError(f"{analysis} does not take late entry; let index.entry be index for this study")
+    if inputs.trial is None:
+        raise NoValidAnswer(f"{analysis} needs a trial: name one under `trial` in the study file")
+    trial = inputs.trial
+    for variable, groups in options.merge.items():
+        trial = trial.merge(variable, groups)
+    trial.targets(options.asked, options.arm)
+    return trial
+
+
+def align(people: pl.DataFrame, trial: TrialBaseline, options: Alignment) -> Aligned:
+    """Weight people to the margins of the trial.
+
+    Raises
+    ------
+    DataError, NoValidAnswer
+        As `rwe.compare.rake` does.
+    """
+    people = rwe.compare.classes(people, {name: trial.margins[name] for name in options.asked})
+    refused = {name: _absent(people, trial, name, options.arm) for name in options.optional_margins}
+    margins = [*options.margins, *(name for name, gone in refused.items() if not gone)]
+    raked = rwe.compare.rake(people, trial.targets(margins, options.arm))
+    settings = {
+        "margins": margins,
+        "refused": [gone for level in refused.values() for gone in level],
+        "merged": {name: {new: list(old) for new, old in groups.items()} for name, groups in options.merge.items()},
+    }
+    return Aligned(people, raked, settings)
+
+
+def _absent(people: pl.DataFrame, trial: TrialBaseline, name: str, arm: str) -> list[dict[str, Any]]:
+    """Return the levels of a margin that the trial has and nobody here, with the trial's patients of them."""
+    here = set(people[name].drop_nulls())
+    targets = trial.targets([name], arm)[name]
+    return [{"variable": name, "level": level, "n": n} for level, n in targets.items() if n and level not in here]
