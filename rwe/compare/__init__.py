@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rwe.compare.balance import Balance, balance
+    from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
     from rwe.compare.e_value import EValue, e_value
+    from rwe.compare.error_model import ErrorModel
     from rwe.compare.gap import Gap, gap
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
     from rwe.compare.indirect import Indirect, bucher
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from rwe.compare.maic import Aligned, entropy, maic
     from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
     from rwe.compare.pool import Pooled, pool
+    from rwe.compare.positive_control import positive_control
     from rwe.compare.proportions import Proportion, proportion
     from rwe.compare.rake import Raked, rake
     from rwe.compare.rates import Rates, rate, rate_ratio
+    from rwe.compare.rubin import Combined, rubin
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weights import effective_sample_size
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
 
 _OFFERS = {
     "balance": ("Balance", "balance"),
+    "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
     "e_value": ("EValue", "e_value"),
+    "error_model": ("ErrorModel",),
     "gap": ("Gap", "gap"),
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
     "indirect": ("Indirect", "bucher"),
@@ -42,9 +48,11 @@ _OFFERS = {
     "maic": ("Aligned", "entropy", "maic"),
     "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
     "pool": ("Pooled", "pool"),
+    "positive_control": ("positive_control",),
     "proportions": ("Proportion", "proportion"),
     "rake": ("Raked", "rake"),
     "rates": ("Rates", "rate", "rate_ratio"),
+    "rubin": ("Combined", "rubin"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weights": ("effective_sample_size",),
@@ -55,7 +63,10 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 __all__ = [
     "Aligned",
     "Balance",
+    "Calibration",
+    "Combined",
     "EValue",
+    "ErrorModel",
     "Gap",
     "Hypothesis",
     "Indirect",
@@ -72,6 +83,7 @@ __all__ = [
     "Wins",
     "balance",
     "bucher",
+    "calibrate",
     "classes",
     "contrast",
     "e_value",
@@ -85,10 +97,12 @@ __all__ = [
     "maic",
     "mantel_haenszel",
     "pool",
+    "positive_control",
     "proportion",
     "rake",
     "rate",
     "rate_ratio",
+    "rubin",
     "two_by_two",
     "win",
 ]

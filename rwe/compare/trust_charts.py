@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from rwe.figures.chart import Chart, headed, key_of
 from rwe.figures.forest import ForestRow, ForestWords, forest
@@ -20,6 +21,7 @@ from rwe.figures.tongue import Language, Tongue
 from rwe.survival.intervals import normal_quantile
 
 if TYPE_CHECKING:
+    from rwe.compare.calibrate import Calibration
     from rwe.compare.e_value import EValue
     from rwe.compare.pool import Pooled
 
@@ -122,6 +124,25 @@ def _hyperbola(factor: float, top: float) -> tuple[list[float], list[float]]:
     first = factor * (top - 1) / (top - factor)
     x = np.geomspace(max(first, factor * (1 + 1e-9)), top, STEPS)
     return x.tolist(), (factor * (x - 1) / (x - factor)).tolist()
+
+
+def calibration_plot(found: Calibration, language: Language) -> Chart:
+    """Draw controls and effects, with what is called different from none before and after; see `Calibration.plot`."""
+    say, z, model = Tongue(language), normal_quantile(0.95), found.model
+    every = [*found.controls["std_error"], *found.table["std_error"]]
+    deep = 1.08 * max(every)
+    errors = np.linspace(0, deep, STEPS)
+    sides = [model.mean + side * z * np.hypot(model.sd, errors) for side in (-1, 1)]
+    after = Line(np.exp([*sides[0][::-1], *sides[1]]).tolist(), [*errors[::-1], *errors], say("calibrated_line"))
+    edges = np.exp([-z * deep, 0.0, z * deep]).tolist()
+    null = found.controls.filter(pl.col("true") == 0)
+    spots = [(say("control"), null), (say("effect"), found.table)]
+    points = [Line(t["log_ratio"].exp().to_list(), t["std_error"].to_list(), name, points=True) for name, t in spots]
+    domain = ratio_domain([*edges, *points[0].x, *points[1].x])
+    x = Axis(say("any_ratio"), *domain, say.short, ratio_ticks(domain, 560), "log")
+    down = Axis(say("std_error"), 0.0, deep, say.short, even_ticks(deep, 6))
+    drawn = [Line(edges, [deep, 0.0, deep]), after, *points]
+    return _drawn(drawn, (x, down), (say("calibration_title"), say("calibration_note")))
 
 
 def _drawn(drawn: Sequence[Line], axes: tuple[Axis, Axis], heading: tuple[str, str]) -> Chart:
