@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from rwe.compare.people import people, row_weights
 from rwe.compare.tilt import Tilted, tilt
 from rwe.compare.weights import effective_sample_size, marks, quantiles, weights_result
 from rwe.errors import NoValidAnswer
+from rwe.kernels._jit import I8
 from rwe.result import Result, bind
 from rwe.survival.linear import aliased
 
@@ -49,6 +50,8 @@ class Aligned:
         Newton steps.
     notes
         Marks on weights that should not be relied on (see `rwe.compare.weights.marks`).
+    again
+        From how often each person is drawn to the weight of each, found anew: what a bootstrap asks.
     """
 
     method: str
@@ -59,6 +62,7 @@ class Aligned:
     gap: float
     steps: int
     notes: tuple[str, ...]
+    again: Callable[[I8], Floats] | None = field(default=None, repr=False)
 
     @property
     def quantiles(self) -> pl.DataFrame:
@@ -154,7 +158,28 @@ def _aligned(method: str, frame: Any, targets: Mapping[Any, Any], weights: Any, 
         gap=end.gap,
         steps=end.steps,
         notes=marks(tilted),
+        again=_Again(np.ascontiguousarray(raw[:, moving] / scale[moving]), start, tol),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Again:
+    """The same moments met again by other draws of the same people."""
+
+    z: Floats
+    start: Floats
+    tol: float
+
+    def __call__(self, times: I8) -> Floats:
+        used = np.flatnonzero(self.start * times)
+        weight = (self.start * times)[used]
+        end = tilt(self.z[used], weight, self.tol)
+        if end.gap > MET:
+            raise NoValidAnswer(f"the weights do not settle: a target is still {end.gap:.2g} standard deviations off")
+        raised = self.z[used] @ end.alpha
+        out = np.zeros(times.size)
+        out[used] = weight * np.exp(raised - raised.max())
+        return out
 
 
 def _scale(raw: Floats, start: Floats) -> Floats:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,8 @@ from rwe.compare.margins import Floats, Targets, joined, proportions, refuse_una
 from rwe.compare.people import people, row_weights
 from rwe.compare.weights import effective_sample_size, marks, quantiles, weights_result
 from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.kernels._jit import I8
+from rwe.kernels.raking import fit_margins
 from rwe.result import Result, bind
 
 Shares: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -41,6 +43,8 @@ class Raked:
         The targets as proportions.
     notes
         Marks on weights that should not be relied on (see `rwe.compare.weights.marks`).
+    again
+        From how often each person is drawn to the weight of each, found anew: what a bootstrap asks.
     """
 
     weights: pl.Series
@@ -50,6 +54,7 @@ class Raked:
     gap: float
     margins: Shares
     notes: tuple[str, ...] = ()
+    again: Callable[[I8], Floats] | None = field(default=None, repr=False, compare=False)
 
     @property
     def quantiles(self) -> pl.DataFrame:
@@ -111,9 +116,9 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
     start = row_weights(rows, weights)
     refuse_unanswerable(levels, start, named)
 
-    cells = cell_totals(levels, start)
-    factors, iterations, gap = _fit(cells, targets, tol, max_iter)
-    raked = start * _of_rows(levels, cells, factors)
+    fitting = _fitting(levels, start, targets, tol, max_iter)
+    factors, iterations, gap = fitting.factors(start)
+    raked = start * factors
     raked = raked * (raked.size / raked.sum())
     return Raked(
         weights=pl.Series("weight", raked),
@@ -123,7 +128,57 @@ def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-1
         gap=gap,
         margins=targets,
         notes=marks(raked),
+        again=fitting,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitting:
+    """The people as cells of the margins: from how often each is drawn to the weight of each, all copies together.
+
+    Parameters
+    ----------
+    start
+        Starting weights of the people.
+    cell
+        Cell of each person.
+    codes, target, first
+        As `fit_margins` takes them.
+    names
+        Of the margins.
+    """
+
+    start: Floats
+    cell: I8
+    codes: I8
+    target: Floats
+    first: I8
+    names: tuple[str, ...]
+    tol: float
+    max_iter: int
+
+    def __call__(self, times: I8) -> Floats:
+        """Rake to the same margins again, each person counted so many times.
+
+        Raises
+        ------
+        NoValidAnswer
+            If a level of a margin has nobody left, or the margins cannot all be met.
+        """
+        weight = self.start * times
+        return np.asarray(weight * self.factors(weight)[0], np.float64)
+
+    def factors(self, weight: Floats) -> tuple[Floats, int, float]:
+        """Return the factor of each person, the passes made and the largest gap left."""
+        total = np.asarray(np.bincount(self.cell, weight, self.codes.shape[1]), np.float64)
+        now, passes, gap, widest = fit_margins(total, self.codes, self.target, self.first, self.tol, self.max_iter)
+        if not gap < self.tol:
+            raise NoValidAnswer(
+                f"raking did not converge in {passes} passes: '{self.names[widest]}' is still {gap:.2g} from its "
+                "margin; a combination of levels that the margins need has nobody here: leave out or merge a variable"
+            )
+        share = total / total.sum()
+        return np.divide(now, share, out=np.zeros_like(now), where=share > 0)[self.cell], passes, gap
 
 
 def cell_totals(levels: pl.DataFrame, weights: Floats) -> pl.DataFrame:
@@ -135,37 +190,16 @@ def cell_totals(levels: pl.DataFrame, weights: Floats) -> pl.DataFrame:
     return totals.sort(levels.columns)
 
 
-def _codes(cells: pl.DataFrame, targets: Shares) -> list[tuple[str, Any, Floats]]:
-    """Return, for each margin, its name, the position of each cell's level, and the targets."""
-    return [
-        (
-            name,
-            cells[name].replace_strict(list(margin), list(range(len(margin))), return_dtype=pl.Int64).to_numpy(),
-            np.asarray(list(margin.values())),
-        )
-        for name, margin in targets.items()
+def _fitting(levels: pl.DataFrame, start: Floats, targets: Shares, tol: float, max_iter: int) -> Fitting:
+    """Return the cells of the people and their margins; levels that nobody has and the margin does not need go."""
+    cells = cell_totals(levels, start).drop("_weight").with_row_index("_cell")
+    cell = levels.join(cells, on=levels.columns, how="left", maintain_order="left")["_cell"]
+    present = {name: [level for level in margin if level in set(cells[name])] for name, margin in targets.items()}
+    codes = [
+        cells[name].replace_strict(here, list(range(len(here))), return_dtype=pl.Int64).to_numpy()
+        for name, here in present.items()
     ]
-
-
-def _fit(cells: pl.DataFrame, targets: Shares, tol: float, max_iter: int) -> tuple[Floats, int, float]:
-    """Return the factor of each cell, the passes made and the largest gap left."""
-    start = cells["_weight"].to_numpy() / cells["_weight"].sum()
-    now, margins, gap, widest = start.copy(), _codes(cells, targets), np.inf, ""
-    for iteration in range(1, max_iter + 1):
-        for _, code, target in margins:
-            total = np.bincount(code, now, target.size)
-            now *= np.divide(target, total, out=np.zeros_like(total), where=total > 0)[code]
-        gaps = {name: np.abs(np.bincount(code, now, target.size) - target).max() for name, code, target in margins}
-        widest = max(gaps, key=lambda name: gaps[name])
-        gap = float(gaps[widest])
-        if gap < tol:
-            return np.divide(now, start, out=np.zeros_like(now), where=start > 0), iteration, gap
-    raise NoValidAnswer(
-        f"raking did not converge in {max_iter} passes: '{widest}' is still {gap:.2g} from its margin; "
-        "some combination of levels that the margins need has nobody here: leave out or merge a variable"
-    )
-
-
-def _of_rows(levels: pl.DataFrame, cells: pl.DataFrame, factors: Floats) -> Floats:
-    looked_up = levels.join(cells.with_columns(_factor=factors), on=levels.columns, how="left", maintain_order="left")
-    return looked_up["_factor"].to_numpy()
+    target = np.array([targets[name][level] for name, here in present.items() for level in here])
+    first = np.cumsum([0, *(len(here) for here in present.values())])[:-1].astype(np.int64)
+    place = np.ascontiguousarray(cell.to_numpy(), np.int64)
+    return Fitting(start, place, np.stack(codes), target, first, tuple(targets), tol, max_iter)

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -149,3 +151,37 @@ def test_the_gap_adds_up_and_its_parts_are_what_they_say() -> None:
     told = found.to_result(outcome="os").table
     assert told.filter(stratum="all", group="difference", estimand="milestone")["estimate"].item() == part["total"]
     assert told.filter(group="case_mix", estimand="gap_milestone")["n"].item() == 80
+
+
+def mixed(seed: int, n: int) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    sex, grade = rng.choice(["f", "m"], n, p=[0.7, 0.3]), rng.choice(["1", "2", "3"], n)
+    return pl.DataFrame({"sex": sex, "grade": grade, "age": rng.normal(60, 9, n), "w": rng.uniform(0.5, 2, n)})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_raking_again_is_raking_the_rows_that_were_drawn(seed: int) -> None:
+    rows, margins = mixed(seed, 90), {"sex": {"f": 1, "m": 1}, "grade": {"1": 0.2, "2": 0.5, "3": 0.3}}
+    times = drawn(np.arange(90), seed, 0, 0)
+    raked = cp.rake(rows, margins, "w")
+
+    again = raked.again(times)
+
+    place = np.repeat(np.arange(90), times)
+    wanted = np.bincount(place, cp.rake(rows[place], margins, "w").weights.to_numpy(), 90)
+    np.testing.assert_allclose(again / again.sum(), wanted / wanted.sum(), atol=1e-11)
+    once = raked.again(np.ones(90, np.int64))
+    np.testing.assert_allclose(once / once.mean(), raked.weights.to_numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("how", [cp.maic, cp.entropy])
+def test_moments_met_again_are_those_of_the_rows_that_were_drawn(how: Callable[..., Any]) -> None:
+    rows, targets = mixed(1, 90), {"age": {"mean": 58, "sd": 8}, "sex": {"f": 0.6, "m": 0.4}}
+    times = drawn(np.arange(90), 1, 0, 0)
+
+    again = how(rows, targets).again(times)
+
+    place = np.repeat(np.arange(90), times)
+    wanted = np.bincount(place, how(rows[place], targets).weights.to_numpy(), 90)
+    # both stop once no mean is further than 1e-12 standard deviations from its goal
+    np.testing.assert_allclose(again / again.sum(), wanted / wanted.sum(), atol=1e-11)
