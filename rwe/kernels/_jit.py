@@ -59,6 +59,7 @@ f8_in2, i8_in2, i4_in3 = array_in(number, 2), array_in(integer, 2), array_in(_ty
 f8_out, f8_out2, i8_out, i8_out2 = number[::1], number[:, ::1], integer[::1], integer[:, ::1]  # filled for the caller
 u8_out, i4_out, u1_out, u4_out = word[::1], _types.int32[::1], _types.uint8[::1], _types.uint32[::1]
 u2_out, u4_out2, flags_out = _types.uint16[::1], _types.uint32[:, ::1], _types.boolean[::1]
+four_integers, four_numbers = _types.UniTuple(integer, 4), _types.UniTuple(number, 4)  # what belongs together
 _IMPORTED = re.compile(r"^from rwe\.kernels\.(\w+) import", re.MULTILINE)
 REASSOCIATE = {"reassoc", "contract", "nsz"}
 
