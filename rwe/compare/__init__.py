@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rwe.compare.rake import Raked, rake
     from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.rubin import Combined, rubin
+    from rwe.compare.reconstruct import Reconstruction, reconstruct
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weights import effective_sample_size
@@ -53,6 +54,7 @@ _OFFERS = {
     "rake": ("Raked", "rake"),
     "rates": ("Rates", "rate", "rate_ratio"),
     "rubin": ("Combined", "rubin"),
+    "reconstruct": ("Reconstruction", "reconstruct"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weights": ("effective_sample_size",),
@@ -77,6 +79,7 @@ __all__ = [
     "Proportion",
     "Raked",
     "Rates",
+    "Reconstruction",
     "TrialBaseline",
     "TwoByTwo",
     "Verdict",
@@ -102,6 +105,7 @@ __all__ = [
     "rake",
     "rate",
     "rate_ratio",
+    "reconstruct",
     "rubin",
     "two_by_two",
     "win",

@@ -78,10 +78,10 @@ class Reconstruction:
                 "censor_ticks, use over() for the range of an estimate, or say what to assume (assume='none')"
             )
         if not self.accepted:
-            names = ", ".join(reason.partition(":")[0] for reason in self.reasons)
+            names = tuple(reason.partition(":")[0] for reason in self.reasons)
             raise NoValidAnswer(
                 f"the reconstruction fails its gate: {'; '.join(self.reasons)}. Look at the clicks again, "
-                f"or accept it knowingly with despite=({names!r},)"
+                f"or accept it knowingly with despite={names!r}"
             )
         return self.scenarios[0][1]
 
@@ -203,7 +203,7 @@ def _drawn(
 def _possible(drawn: Drawn, events: int | None, assume: str | float | None) -> None:
     n = int(drawn.at_risk[0])
     if events is not None and not 0 <= events <= n:
-        raise DefinitionError(f"total_events: {events} among {n} patients")
+        raise DefinitionError(f"total_events: {events} events among {n} patients")
     if drawn.marks.size > n:
         raise DefinitionError(f"censor_ticks: {drawn.marks.size} marks among {n} patients")
     gone = drawn.clicks.time[drawn.clicks.survival <= 0]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -95,9 +94,10 @@ def _error(drawn: Drawn, censored: int) -> float:
 def _once(drawn: Drawn, *, events: int = -1, last_censored: int = 0, leans: F8 = LEANS, half: float = 0.5) -> Solution:
     c, m = drawn.clicks, drawn.tick.size
     deaths, censored, tilt = np.zeros(c.time.size, np.int64), np.zeros(m, np.int64), np.ones(m)
-    known: tuple[Any, ...] = (drawn.tick, drawn.at_risk, drawn.marks)
-    how: tuple[Any, ...] = (drawn.end, events, last_censored, leans, half)
-    parts, error = rebuild(c.time, c.survival, *known, *how, deaths, censored, tilt)
+    parts, error = rebuild(
+        c.time, c.survival, drawn.tick, drawn.at_risk, drawn.marks, drawn.end, events, last_censored, leans, half,
+        deaths, censored, tilt,
+    )  # fmt: skip
     lost = np.empty(int(censored.sum()))
     censorings(drawn.tick, drawn.marks, censored, drawn.end, tilt, lost)
     stayed = int(drawn.at_risk[0] - deaths.sum() - lost.size)
