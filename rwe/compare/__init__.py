@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rwe.compare.proportions import Proportion, proportion
     from rwe.compare.rake import Raked, rake
     from rwe.compare.rates import Rates, rate, rate_ratio
-    from rwe.compare.rubin import Combined, rubin
     from rwe.compare.reconstruct import Reconstruction, reconstruct
+    from rwe.compare.rubin import Combined, rubin
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weights import effective_sample_size
@@ -53,8 +53,8 @@ _OFFERS = {
     "proportions": ("Proportion", "proportion"),
     "rake": ("Raked", "rake"),
     "rates": ("Rates", "rate", "rate_ratio"),
-    "rubin": ("Combined", "rubin"),
     "reconstruct": ("Reconstruction", "reconstruct"),
+    "rubin": ("Combined", "rubin"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weights": ("effective_sample_size",),
