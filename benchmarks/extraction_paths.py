@@ -31,7 +31,7 @@ def _told(frame: pl.DataFrame) -> Answer:
     return frame.height, int(frame["row_id"].sum())
 
 
-def adbc(places: Places, _folder: Path) -> Answer:
+def _adbc(places: Places) -> pl.DataFrame:
     """One statement through ADBC into a frame."""
     if places["url"].startswith("sqlite"):
         from adbc_driver_sqlite import dbapi
@@ -39,27 +39,26 @@ def adbc(places: Places, _folder: Path) -> Answer:
         from adbc_driver_postgresql import dbapi
     with dbapi.connect(places["adbc"]) as connection, connection.cursor() as cursor:
         cursor.execute(STATEMENT)
-        return _told(pl.DataFrame(pl.from_arrow(cursor.fetch_arrow_table())))
+        return pl.DataFrame(pl.from_arrow(cursor.fetch_arrow_table()))
 
 
-def connectorx(places: Places, _folder: Path) -> Answer:
+def _connectorx(places: Places) -> pl.DataFrame:
     """One statement through connectorx into a frame, in two partitions by key."""
     import connectorx as cx
 
-    return _told(
-        cx.read_sql(places["connectorx"], STATEMENT, return_type="polars", partition_on="row_id", partition_num=2)
-    )
+    two: dict[str, Any] = {"partition_on": "row_id", "partition_num": 2}
+    return pl.DataFrame(cx.read_sql(places["connectorx"], STATEMENT, return_type="polars", **two))
 
 
-def arrow_odbc(places: Places, _folder: Path) -> Answer:
+def _arrow_odbc(places: Places) -> pl.DataFrame:
     """One statement through arrow-odbc into a frame."""
     from arrow_odbc import read_arrow_batches_from_odbc
 
     reader = read_arrow_batches_from_odbc(STATEMENT, places["odbc"], max_text_size=400, max_bytes_per_batch=1 << 26)
-    return _told(pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in reader]))
+    return pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in reader])
 
 
-def cursor(places: Places, _folder: Path) -> Answer:
+def _cursor(places: Places) -> pl.DataFrame:
     """One statement through the plain cursor of a driver into a frame."""
     if places["url"].startswith("sqlite"):
         opened: Any = sqlite3.connect(places["cursor"])
@@ -80,7 +79,24 @@ def cursor(places: Places, _folder: Path) -> Answer:
             parts.append(
                 pl.DataFrame([tuple(row) for row in part], schema=names, orient="row", infer_schema_length=None)
             )
-    return _told(pl.concat(parts, how="vertical_relaxed"))
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def _read(frame: Callable[[Places], pl.DataFrame]) -> Callable[[Places, Path], Answer]:
+    return lambda places, _folder: _told(frame(places))
+
+
+def _written(frame: Callable[[Places], pl.DataFrame]) -> Callable[[Places, Path], Answer]:
+    """Return a plain path that keeps what it read too: one parquet file, encoded as cheaply as ours, on the disk."""
+
+    def path(places: Places, folder: Path) -> Answer:
+        rows, file = frame(places), folder / "kept.parquet"
+        rows.write_parquet(file, compression="uncompressed", statistics=False)
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+        return _told(rows)
+
+    return path
 
 
 def _site(places: Places) -> Any:
@@ -133,10 +149,13 @@ def _kept(folder: Path) -> int:
 PATHS: dict[str, tuple[Callable[[Places, Path], Answer], str]] = {
     "read": (read, "rwe-engine"),
     "landed": (landed, "rwe-engine"),
-    "adbc": (adbc, "adbc-driver-manager"),
-    "connectorx": (connectorx, "connectorx"),
-    "arrow_odbc": (arrow_odbc, "arrow-odbc"),
-    "cursor": (cursor, "pyodbc"),
+    "adbc": (_read(_adbc), "adbc-driver-manager"),
+    "adbc_kept": (_written(_adbc), "adbc-driver-manager"),
+    "connectorx": (_read(_connectorx), "connectorx"),
+    "connectorx_kept": (_written(_connectorx), "connectorx"),
+    "arrow_odbc": (_read(_arrow_odbc), "arrow-odbc"),
+    "arrow_odbc_kept": (_written(_arrow_odbc), "arrow-odbc"),
+    "cursor": (_read(_cursor), "pyodbc"),
 }
 
 _OURS = ("connectors.sql", "connectors.sql_arrow", "rwe.pipeline.extract", "synthetic.rows")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -85,6 +86,15 @@ class _Adbc:
         self._database.close()
 
 
+class _Copied(_Adbc):
+    """A session of PostgreSQL: an answer with nothing bound comes as a binary COPY, for a fifth less than the other."""
+
+    def fetch(self, page: sa.Select[Any]) -> pa.Table:
+        """Ask with numbers, days and instants in the statement and the rest bound."""
+        plain: Any = visitors.replacement_traverse(page, {}, _written)
+        return super().fetch(plain)
+
+
 def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
     """Open a session that sees the very snapshot of the first."""
     import adbc_driver_postgresql as adbc
@@ -92,7 +102,7 @@ def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
     snapshot = session.connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
     place = session.address.url.set(drivername="postgresql").update_query_dict({"connect_timeout": str(seconds)})
     numbered: Any = postgresql.dialect
-    way = _Adbc(adbc.connect(place.render_as_string(hide_password=False)), numbered(paramstyle="numeric_dollar"))
+    way = _Copied(adbc.connect(place.render_as_string(hide_password=False)), numbered(paramstyle="numeric_dollar"))
     way.begin()
     manners = MANNERS[session.kind]
     state = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", f"SET TRANSACTION SNAPSHOT '{snapshot}'")
@@ -160,6 +170,13 @@ class _Odbc:
 def _inlined(element: Any, **_kw: Any) -> Any:
     whole = isinstance(element, sa.BindParameter) and type(element.value) is int
     return sa.literal_column(str(element.value)) if whole else None
+
+
+def _written(element: Any, **_kw: Any) -> Any:
+    """Write what cannot hold a statement of its own: whole numbers, days and instants of Python."""
+    if isinstance(element, sa.BindParameter) and isinstance(element.value, date):  # an instant is one too
+        return sa.cast(sa.literal_column(f"'{element.value.isoformat()}'"), element.type)
+    return _inlined(element)
 
 
 def _spelled(value: Any) -> str:

@@ -39,7 +39,7 @@ Yes = Annotated[bool, Parameter(negative="", show_default=False, help=word("help
 
 def verify(*, common: Common = ALL, voice: Talk) -> int:
     """Read every byte of the store and compare it with its chains."""
-    from rwe.pipeline.erasure import NOTE
+    from rwe.pipeline.erased_people import NOTE
     from rwe.store import Store
 
     store = Store(common.place / "store")

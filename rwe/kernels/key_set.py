@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A set of hashes in two flat arrays with open addressing: 40 bits are kept of each, in 5 bytes.
 
-The place of a hash are its lowest bits; in the place stand its upper 32, never 0, and beside it 8 more. Hashes that
-find their place taken go to the next free one, so a set is never filled up.
+The place of a hash are its upper bits; in the place stand its lowest 32, never 0, and beside it 8 more. Hashes that
+find their place taken go to the next free one, so a set is never filled up. Sorted hashes walk through the set from
+its beginning to its end, which spares a wait for memory each.
 """
 
 from __future__ import annotations
@@ -13,31 +14,42 @@ import numpy as np
 from rwe.kernels._jit import U1, U4, U8, array_in, integer, kernel, u1_in, u1_out, u4_in, u4_out, u8_out, word
 
 u8_in = array_in(word)
+_SHOWN = np.uint64(0xFFFFFFFF)
+
+
+@kernel(integer)
+def _shift(places: int) -> np.uint64:
+    """Return by how much a hash is shifted to its place among so many, a power of two."""
+    by = np.uint64(64)
+    while places > 1:
+        places >>= 1
+        by -= np.uint64(1)
+    return by
 
 
 @kernel(u4_in, u1_in, u8_in)
-def meets(upper: U4, lower: U1, hashes: U8) -> bool:
+def meets(words: U4, rest: U1, hashes: U8) -> bool:
     """Tell whether any of the hashes may be in the set."""
-    one, last = np.uint64(1), np.uint64(upper.size) - np.uint64(1)
+    one, last, shift = np.uint64(1), np.uint64(words.size) - np.uint64(1), _shift(words.size)
     for i in range(hashes.size):
-        kept, place = np.uint32(hashes[i] >> np.uint64(32)) | np.uint32(1), hashes[i] & last
-        while upper[place]:
-            if upper[place] == kept and lower[place] == np.uint8((hashes[i] >> np.uint64(24)) & np.uint64(255)):
+        kept, place = np.uint32(hashes[i] & _SHOWN) | np.uint32(1), hashes[i] >> shift
+        while words[place]:
+            if words[place] == kept and rest[place] == np.uint8((hashes[i] >> np.uint64(32)) & np.uint64(255)):
                 return True
             place = (place + one) & last
     return False
 
 
-@kernel(u8_in, integer, integer, u4_out, u1_out)
-def put(hashes: U8, first: int, end: int, upper: U4, lower: U1) -> None:
-    """Put hashes `first` to `end` into the set, which has room for them."""
-    one, last = np.uint64(1), np.uint64(upper.size) - np.uint64(1)
-    for i in range(first, end):
-        kept, place = np.uint32(hashes[i] >> np.uint64(32)) | np.uint32(1), hashes[i] & last
-        more = np.uint8((hashes[i] >> np.uint64(24)) & np.uint64(255))
-        while upper[place] and not (upper[place] == kept and lower[place] == more):
+@kernel(u8_in, u4_out, u1_out)
+def put(hashes: U8, words: U4, rest: U1) -> None:
+    """Put hashes into the set, which has room for them."""
+    one, last, shift = np.uint64(1), np.uint64(words.size) - np.uint64(1), _shift(words.size)
+    for i in range(hashes.size):
+        kept, place = np.uint32(hashes[i] & _SHOWN) | np.uint32(1), hashes[i] >> shift
+        more = np.uint8((hashes[i] >> np.uint64(32)) & np.uint64(255))
+        while words[place] and not (words[place] == kept and rest[place] == more):
             place = (place + one) & last
-        upper[place], lower[place] = kept, more
+        words[place], rest[place] = kept, more
 
 
 @kernel(u8_in, u8_in, u8_out)

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rwe.chain import Chain, on_disk
 from rwe.errors import Busy, DefinitionError, Refused
 from rwe.pipeline.columns import changes
-from rwe.pipeline.drift import WORDS, Finding, Profile, Seen, findings, profile
+from rwe.pipeline.drift import WORDS, Finding, Profile, Seen, findings, profile, standing
 from rwe.spec.source import Stream
 from rwe.store import Store, Table
 
@@ -109,8 +109,7 @@ class Contract:
         Words never seen before speak against nothing until the stream has been read to its end once: the first files
         of a folder need not hold every word of the others.
         """
-        said = rows.filter(pl.col("_op") != "delete") if "_op" in rows.columns else rows
-        found = findings(said, came, self.stream, self._seen, self.key)
+        found = findings(standing(rows), came, self.stream, self._seen, self.key)
         return self._open(one for one in found if self.whole or one.rule not in WORDS)
 
     def _open(self, found: Iterable[Finding]) -> list[Finding]:

@@ -95,8 +95,14 @@ Profile = dict[str, Seen]
 
 def profile(rows: pl.DataFrame, stream: Stream, key: bytes) -> Profile:
     """Return what the watched columns of a batch hold."""
-    said = rows.filter(pl.col("_op") != "delete") if "_op" in rows.columns else rows
+    said = standing(rows)
     return {name: _seen(said[name], column, key) for name, column in watched(stream) if name in said.columns}
+
+
+def standing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a batch that are no deletions; nothing is copied where all are such."""
+    deleted = rows["_op"] == "delete" if "_op" in rows.columns else pl.Series([], dtype=pl.Boolean())
+    return rows.filter(~deleted) if deleted.any() else rows
 
 
 def watched(stream: Stream) -> Iterator[tuple[str, Column]]:

@@ -15,6 +15,7 @@ from rwe.chain import Chain
 from rwe.store import Store
 
 TOKENS = ("person_token", "national_token")
+NOTE = "erasing.json"  # in a store: what is being erased
 LINKS = "links/person"  # the table that says which rows of which hospitals are one person's
 
 
@@ -30,6 +31,17 @@ def _without(rows: pl.DataFrame, *, references: frozenset[str], key: bytes) -> p
         out = [token for token in tokens if reference(key, token) in references]
         rows = rows.filter(~pl.col(name).is_in(out).fill_null(value=False)) if out else rows
     return rows
+
+
+def stopped(home: Path) -> bool:
+    """Tell whether an erasure was stopped half-way, or is going on."""
+    note = home / "store" / NOTE
+    return note.exists() or draft(note).exists()
+
+
+def draft(note: Path) -> Path:
+    """Return the file that a note is written to before it has its name."""
+    return note.with_suffix(".draft")
 
 
 def reference(key: bytes, token: str) -> str:

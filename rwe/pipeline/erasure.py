@@ -27,11 +27,10 @@ from rwe.identity import pseudonymise
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import account
 from rwe.pipeline.erased_files import clear_exports, clear_runs
-from rwe.pipeline.erased_people import LINKS, TOKENS, chain_of, reference, references_of
+from rwe.pipeline.erased_people import LINKS, NOTE, TOKENS, chain_of, draft, reference, references_of, stopped
 from rwe.spec.source import Column
 from rwe.store import Store, Table
 
-NOTE = "erasing.json"
 _TIES = (*TOKENS, "person_id")
 _ID_DIGITS = 15  # the first 60 bits of a token: the id of a person in the common model
 
@@ -155,15 +154,11 @@ def resume(home: Path) -> Erasure | None:
         If another process appends to a table, or erases.
     """
     note = home / "store" / NOTE
-    if not note.exists() and not _draft(note).exists():
+    if not stopped(home):
         return None
     with _alone(note.parent):
-        _draft(note).unlink(missing_ok=True)
+        draft(note).unlink(missing_ok=True)
         return _resume(home)
-
-
-def _draft(note: Path) -> Path:
-    return note.with_suffix(".draft")
 
 
 def _resume(home: Path) -> Erasure | None:
@@ -209,14 +204,14 @@ def _erased(store: Store, person: Person, reference: str) -> Iterator[tuple[str,
 
 def _note(path: Path, person: Person) -> None:
     """Keep what is being erased until it is; only the owner may read it."""
-    draft = _draft(path)
+    written = draft(path)
     with on_disk(path):
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        written.unlink(missing_ok=True)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(person), file)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        written.replace(path)
         fsync(path.parent)
 
 

@@ -14,7 +14,7 @@ from rwe.errors import DataError, DefinitionError, SourceUnreachable
 from rwe.linkage import key_version
 from rwe.pipeline.contract import Contract, contract
 from rwe.pipeline.deletions import Allowance, delete_gone
-from rwe.pipeline.erasure import resume
+from rwe.pipeline.erased_people import stopped
 from rwe.pipeline.landing import Counts, Landing, land
 from rwe.ports import Connector, TellsColumns, TellsRemarks, TellsSession
 from rwe.spec.site import Site
@@ -98,7 +98,10 @@ def extract(
     Refused
         If the account of the source could write, or the landing was made with another key.
     """
-    resume(home)
+    if stopped(home):
+        from rwe.pipeline.erasure import resume  # brings the common model along, which an extraction has no need of
+
+        resume(home)
     opener = plugins.connector(site.connector)
     try:
         with closing(opener(site, source, home)) as connector:

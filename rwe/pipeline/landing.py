@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 import polars as pl
@@ -16,9 +16,9 @@ from rwe.identity import person_tokens, pseudonymise
 from rwe.national import national_kinds
 from rwe.pipeline.ahead import ahead
 from rwe.pipeline.contract import Contract
-from rwe.pipeline.drift import Finding
+from rwe.pipeline.drift import Finding, Profile
 from rwe.pipeline.erased_people import barred
-from rwe.ports import Connector
+from rwe.ports import Batch, Connector
 from rwe.store import Landed, Table, hashed
 
 QUARANTINE = "quarantine"
@@ -83,14 +83,10 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
     began = since = into.table.cursor()
     known = frozenset(seal.batch for seal in into.table.seals())
     commit = into.table.commit
-    with into.table.appending() as opened, ahead(connector.read(name, since, known)) as batches:
-        columns, people = into.known.stream.columns, person_tokens(into.key, into.domain)
-        admitted = barred(into.table.store, into.key)  # under the lock: who is erased later is erased from here too
-        for batch in batches:
-            rows = hashed(admitted(pseudonymise(batch.rows, columns, into.key, into.domain, people)))
-            kinds = national_kinds(batch.rows, columns)
-            into.counts += Counts(received=rows.height, national=kinds)
-            mark, came = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", rows), into.known.profile(rows)
+    with into.table.appending() as opened, ahead(_ready(connector.read(name, since, known), into)) as batches:
+        for batch, rows, came, digest in batches:
+            into.counts += Counts(received=rows.height, national=national_kinds(batch.rows, into.known.stream.columns))
+            mark = batch.id or _mark(f"{commit}\0{since}\0{batch.cursor}", digest)
             if found := into.known.judge(rows, came):
                 _set_aside(into, rows, mark, found)
                 return
@@ -101,6 +97,19 @@ def land(connector: Connector, name: str, into: Landing, tell: Callable[[int], N
             since, commit = batch.cursor, done.commit or commit
             tell(into.counts.received)
     into.ended = True
+
+
+def _ready(batches: Iterator[Batch], into: Landing) -> Iterator[tuple[Batch, pl.DataFrame, Profile, bytes]]:
+    """Yield each batch, its rows as they land, what they look like and their hash, while the one before is written."""
+    columns, people = into.known.stream.columns, person_tokens(into.key, into.domain)
+    admitted = barred(into.table.store, into.key)  # under the lock: who is erased later is erased from here too
+    try:
+        for batch in batches:
+            rows = hashed(admitted(pseudonymise(batch.rows, columns, into.key, into.domain, people)))
+            yield batch, rows, into.known.profile(rows), b"" if batch.id else _digest(rows)
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
 
 
 def _counted(done: Landed, *, again: bool) -> Counts:
@@ -127,16 +136,19 @@ def _set_aside(into: Landing, rows: pl.DataFrame, mark: str, found: list[Finding
     )
 
 
-def _mark(place: str, rows: pl.DataFrame) -> str:
+def _mark(place: str, rows: bytes) -> str:
     """Return what a batch without an id of its own is known by.
 
-    It is made of the content, by key and hash of each row, and of the place: the commit and the cursor that it
-    comes after, and its own cursor. The same rows sent twice land once, but rows that return to what they once
-    were land again.
+    It is made of its content (`_digest`), and of the place: the commit and the cursor that it comes after, and its own
+    cursor. The same rows sent twice land once, but rows that return to what they once were land again.
     """
-    digest = hashlib.sha256(f"{place}\0".encode())
-    digest.update((rows["_op"] == "delete").to_numpy().tobytes())
+    return hashlib.sha256(f"{place}\0".encode() + rows).hexdigest()[:32]
+
+
+def _digest(rows: pl.DataFrame) -> bytes:
+    """Return a hash of which rows these are and what they say."""
+    digest = hashlib.sha256((rows["_op"] == "delete").to_numpy().tobytes())
     for name in ("_key", "_hash"):
         for words in text_words(rows[name]):
             digest.update(words.astype("<u8", copy=False).data)
-    return digest.hexdigest()[:32]
+    return digest.digest()

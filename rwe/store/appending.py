@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from rwe.chain import Growing
@@ -59,6 +61,7 @@ class Appending:
         if cursor and table.partition_by:
             raise ValueError(f"{table.name}: a table that is split by a column keeps no cursor")
         known, self._known = self._known or _Known(table.ready(names)), None  # nothing, if this append fails
+        known.asked = None
         check_same(known.seals[0].schema, names, table.name)
         sent = not whole and batch in known.batches
         new = News(frame.clear(), 0, frame.height, 0) if sent else self._news(hashed(frame), known, whole=whole)
@@ -110,12 +113,16 @@ class Appending:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a table while its lock is held; `looked` says that an append had to look into it."""
+    """What is known of a table while its lock is held.
+
+    `looked` says that an append had to look into it, `asked` are the hashes of the keys that this append asked for.
+    """
 
     seals: list[Seal]
     keys: Keys | None = None
     looked: bool = False
     batches: set[str] = field(default_factory=set)
+    asked: npt.NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         self.batches = {seal.batch for seal in self.seals}
@@ -128,7 +135,10 @@ class _Known:
         return len(self.seals) > EVERY and sum(seal.rows for seal in self.seals) <= MOST
 
     def all_new(self, keys: pl.Series) -> bool:
-        return self.keys is not None and not self.keys.full and not self.keys.may_hold(keys)
+        if self.keys is None or self.keys.full:
+            return False
+        self.asked = key_hashes(keys)
+        return not self.keys.meet(self.asked)
 
     def learn(self, rows: pl.LazyFrame) -> None:
         self.keys = Keys()
@@ -140,7 +150,7 @@ class _Known:
         self.seals.append(seal)
         self.batches.add(seal.batch)
         if self.keys:
-            self.keys.add(keys)
+            self.keys.put(self.asked if seal.anew and self.asked is not None else key_hashes(keys))
 
 
 def last_cursor(seals: list[Seal]) -> Cursor | None:

@@ -40,16 +40,19 @@ class Keys:
 
     def put(self, hashes: npt.NDArray[np.uint64]) -> None:
         """Remember keys by their hashes."""
-        done = 0
-        while done < hashes.size:
-            if not self._sets or not self._sets[-1].room:
-                self._sets.append(_set(_FIRST << len(self._sets)))
-            done = self._sets[-1].fill(hashes, done)
+        if (
+            not self._sets or self._sets[-1].room < hashes.size
+        ):  # all into one: sorted ones would fill a set from one end
+            self._sets.append(_set(max(_FIRST << len(self._sets), 1 << (2 * hashes.size).bit_length())))
+        self._sets[-1].fill(hashes)
 
     def may_hold(self, keys: pl.Series) -> bool:
         """Tell whether any of these keys may have been added."""
-        asked = key_hashes(keys)
-        return any(meets(one.upper, one.lower, asked) for one in self._sets)
+        return self.meet(key_hashes(keys))
+
+    def meet(self, asked: npt.NDArray[np.uint64]) -> bool:
+        """Tell whether any of the keys of these hashes may have been added."""
+        return any(meets(one.words, one.rest, asked) for one in self._sets)
 
     @property
     def full(self) -> bool:
@@ -61,20 +64,18 @@ class Keys:
 class _Set:
     """A set of `rwe.kernels.key_set`, three quarters of it filled at most."""
 
-    upper: npt.NDArray[np.uint32]
-    lower: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.uint32]
+    rest: npt.NDArray[np.uint8]
     taken: int = 0
 
     @property
     def room(self) -> int:
-        return self.upper.size // 4 * 3 - self.taken
+        return self.words.size // 4 * 3 - self.taken
 
-    def fill(self, hashes: npt.NDArray[np.uint64], first: int) -> int:
-        """Put hashes from `first` on while there is room; return the first that found none."""
-        end = min(hashes.size, first + self.room)
-        put(hashes, first, end, self.upper, self.lower)
-        self.taken += end - first
-        return end
+    def fill(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Put hashes, for which there is room."""
+        put(hashes, self.words, self.rest)
+        self.taken += hashes.size
 
 
 def _set(places: int) -> _Set:
@@ -82,7 +83,8 @@ def _set(places: int) -> _Set:
 
 
 def key_hashes(keys: pl.Series) -> npt.NDArray[np.uint64]:
-    """Return the hash of each key, the same on every machine."""
+    """Return the hashes of keys, the same on every machine, sorted: who asks a set for them goes through it once."""
     out = np.empty(keys.len(), np.uint64)
-    hash_texts(*text_words(keys.fill_null("")), out)
+    hash_texts(*text_words(keys.fill_null("") if keys.null_count() else keys), out)
+    out.sort()
     return out

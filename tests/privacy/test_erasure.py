@@ -21,7 +21,7 @@ from rwe import provenance
 from rwe.errors import Busy, DataError
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import erasure
-from rwe.pipeline.erased_people import barred
+from rwe.pipeline.erased_people import NOTE, barred
 from rwe.pipeline.extract import extract, extract_from
 from rwe.ports import Batch, Cursor
 from rwe.store import Store
@@ -198,7 +198,7 @@ def test_an_erasure_stopped_anywhere_is_finished_by_the_next_that_reads(
         patch.setattr(point, killed)
         with pytest.raises(Killed):
             erasure.erase(person, home)
-    note = home / "store" / erasure.NOTE
+    note = home / "store" / NOTE
     noted = note.exists()
     assert not noted or stat.S_IMODE(note.stat().st_mode) == 0o600
 
