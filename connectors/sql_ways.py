@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 import polars as pl
@@ -90,9 +90,7 @@ class _Copied(_Adbc):
     """A session of PostgreSQL: an answer with nothing bound comes as a binary COPY, for a fifth less than the other."""
 
     def fetch(self, page: sa.Select[Any]) -> pa.Table:
-        """Ask with numbers, days and instants in the statement and the rest bound."""
-        plain: Any = visitors.replacement_traverse(page, {}, _written)
-        return super().fetch(plain)
+        return super().fetch(plainly(page))
 
 
 def _postgresql(session: Session, seconds: int, _plan: Plan) -> Way:
@@ -170,6 +168,12 @@ class _Odbc:
 def _inlined(element: Any, **_kw: Any) -> Any:
     whole = isinstance(element, sa.BindParameter) and type(element.value) is int
     return sa.literal_column(str(element.value)) if whole else None
+
+
+def plainly(page: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a statement with numbers, days and instants written out; texts stay bound."""
+    made: Any = visitors.replacement_traverse(page, {}, _written)
+    return cast(sa.Select[Any], made)
 
 
 def _written(element: Any, **_kw: Any) -> Any:

@@ -18,6 +18,7 @@ from connectors.sql_dialects import OdbcDialect
 from connectors.sql_manners import MANNERS
 from connectors.sql_pages import Pages
 from connectors.sql_places import Place, floor_of
+from connectors.sql_ways import plainly
 from rwe.errors import DataError, DefinitionError
 from rwe.spec.source import Column, Source, Stream
 from tests.connectors.tiers import databases
@@ -143,7 +144,12 @@ DIALECTS = {
 
 
 def _compiled(kind: str, *, text: bool = False) -> tuple[str, str]:
-    dialect, sql = DIALECTS[kind]
+    first, then = (page.compile(dialect=DIALECTS[kind][0]) for page in _asked(kind, text=text))
+    return " ".join(str(first).split()), " ".join(str(then).split())
+
+
+def _asked(kind: str, *, text: bool = False) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    sql = DIALECTS[kind][1]
     spelled: Any = {"oracle": "exact", "mssql": "exact", "sqlite": "iso"}.get(kind, "")
     cursor: Any = "text" if spelled else "timestamp"
     key: Any = "text" if text else "integer"
@@ -153,9 +159,8 @@ def _compiled(kind: str, *, text: bool = False) -> tuple[str, str]:
     )
     pages = Pages(plan, kind, "ward", 500)
     value = "2024-01-02 03:04:05.1234567" if spelled else "2024-01-02T03:04:05.123456+00:00"
-    first = pages.page(None, floor_of(plan, value, 7), 500).compile(dialect=dialect)
-    then = pages.page(Place(value, "' OR 1=1--" if text else "7"), None, 500).compile(dialect=dialect)
-    return " ".join(str(first).split()), " ".join(str(then).split())
+    after = Place(value, "' OR 1=1--" if text else "7")
+    return pages.page(None, floor_of(plan, value, 7), 500), pages.page(after, None, 500)
 
 
 @pytest.mark.parametrize("kind", DIALECTS)
@@ -167,6 +172,18 @@ def test_statements_bind_values_quote_names_and_never_count_rows_off(kind: str) 
         assert "2024" not in statement
         assert "DROP TABLE p--" in statement.replace('""', '"')
         assert statement.upper().startswith("SELECT")
+
+
+def test_postgresql_copies_a_page_after_numbers_and_instants_and_a_text_stays_bound() -> None:
+    numbers, texts = (
+        plainly(_asked("postgresql", text=text)[1]).compile(dialect=DIALECTS["postgresql"][0]) for text in (False, True)
+    )
+
+    assert numbers.params == {}
+    assert "CAST('2024-01-02T03:04:05.123456+00:00' AS TIMESTAMP WITH TIME ZONE)" in str(numbers)
+    assert '"row_id" > 7' in str(numbers)
+    assert list(texts.params.values()) == ["' OR 1=1--"]
+    assert "OR 1=1" not in str(texts)
 
 
 def test_oracle_is_asked_in_its_own_words() -> None:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from pyarrow import parquet
 
 from rwe.errors import Busy, DataError
 from rwe.store import Landed, Store, Table
@@ -72,3 +74,43 @@ def test_keys_are_known_whatever_the_sets_they_lie_in() -> None:
 
     assert all(keys.may_hold(numbers.slice(i, 1)) for i in range(0, 1_000_000, 1_999))
     assert not keys.may_hold("x" + numbers)
+
+
+def test_keys_that_come_sorted_and_many_at_once_crowd_no_set() -> None:
+    keys = Keys()
+    numbers = pl.Series(range(1_500_000)).cast(pl.String)
+
+    keys.add(numbers.slice(0, 700_000))
+    began = time.process_time()
+    keys.add(numbers.slice(700_000))
+
+    assert time.process_time() - began < 10  # a part of them in the rest of a set took minutes
+    assert all(keys.may_hold(numbers.slice(i, 1)) for i in range(0, 1_500_000, 1_999))
+    assert not keys.may_hold("x" + numbers)
+
+
+def test_an_append_after_one_that_brought_nothing_new_remembers_its_own_keys(tmp_path: Path) -> None:
+    table = Store(tmp_path).table("t")
+
+    with table.appending() as opened:
+        opened.append(_rows(0, 10), batch="a")
+        opened.append(_rows(10, 20), batch="b")
+        opened.append(_rows(0, 10), batch="c")
+        opened.append(_rows(0, 30), batch="d", whole=True)
+        last = opened.append(_rows(20, 30), batch="e")
+
+    assert (last.landed, last.unchanged) == (0, 10)
+
+
+def test_a_data_file_has_dictionaries_only_where_values_come_again(tmp_path: Path) -> None:
+    rows = _rows(0, 1000).with_columns(pl.lit("g/L").alias("unit"))
+    table = Store(tmp_path).table("t")
+
+    table.append(rows, batch="a")
+
+    (file,) = table.folder.glob("*.parquet")
+    written = parquet.ParquetFile(file).metadata.row_group(0)
+    columns = {written.column(i).path_in_schema: written.column(i) for i in range(written.num_columns)}
+    assert {name for name, column in columns.items() if column.has_dictionary_page} >= {"unit", "_op", "_batch"}
+    assert not columns["_key"].has_dictionary_page
+    assert not any(column.is_stats_set for column in columns.values())
