@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.concordance import count_pairs
+from rwe.survival.columns import APART
 from rwe.survival.data import Response
 
 COUNTS = ("concordant", "discordant", "tied_x", "tied_y", "tied_xy")
@@ -72,7 +74,10 @@ def agreement(
     stratum[at], tick[at] = response.strata.code[own], response.time[own]
     last = stop - response.event
     after = np.cumsum(np.bincount(start, weight, n + 1) - np.bincount(last, weight, n + 1))[:n]
-    factor = _factor(response, stratum, tick, w_event, after, weighting)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = _factor(response, stratum, tick, w_event, after, weighting)
+    if not np.isfinite(factor).all():
+        raise NoValidAnswer(APART)
     if tau is not None:
         factor = np.where(response.clock.times(tick) > tau, 0.0, factor)
     failed = np.concatenate([[0.0], np.cumsum(w_event * factor)])

@@ -19,6 +19,7 @@ from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import numeric
 from rwe.survival.data import read
+from rwe.survival.door import door
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.model import Cox
 from rwe.survival.scored import Scored, error_of, limited
@@ -42,6 +43,7 @@ class TimeDependentAuc(Scored):
     _title, _analysis, _score = "Time-dependent AUC", "time_dependent_auc", "auc"
 
 
+@door
 def time_dependent_auc(
     frame: Any,
     *,

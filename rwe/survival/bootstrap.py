@@ -16,6 +16,7 @@ from rwe.survival.clock import Clock, ClockName
 from rwe.survival.counts import Tally
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
+from rwe.survival.door import door
 from rwe.survival.gather import gather
 from rwe.survival.levels import Levels
 from rwe.survival.resampling import Draws
@@ -79,6 +80,7 @@ class Bootstrap(Shown):
         return title, self.table, self.notes
 
 
+@door
 def bootstrap(
     frame: Any,
     *,

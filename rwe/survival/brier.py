@@ -17,6 +17,7 @@ import polars as pl
 
 from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
+from rwe.survival.door import door
 from rwe.survival.ipcw import Followed, followed, moments, predicted
 from rwe.survival.kaplan_meier import kaplan_meier
 from rwe.survival.model import Cox
@@ -53,6 +54,7 @@ class BrierScore(Scored):
         return [named | {"std_error": self.integrated_std_error}]
 
 
+@door
 def brier_score(
     frame: Any,
     *,

@@ -24,6 +24,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.cox import Cox, cox
 from rwe.survival.data import names, read, respond
+from rwe.survival.door import door
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.levels import text
 from rwe.survival.show import Shown, Story
@@ -172,6 +173,7 @@ def _variance(path: Path, derivative: F8, at: I8) -> F8:
     return np.asarray(weight**2 @ path.spread + np.einsum("ti,ij,tj->t", slope, path.covariance, slope), np.float64)
 
 
+@door
 def cause_specific(
     frame: Any,
     *,

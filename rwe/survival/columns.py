@@ -15,7 +15,8 @@ from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.encode import days_of_floats, days_of_integers, flags_of_floats, flags_of_integers
 
-LARGEST_WEIGHT = 1e100  # squares of weights must be numbers
+LARGEST_WEIGHT = 1e50  # sums of cubes of weights, and their inverse, must be numbers
+APART = "weights lie so far apart that rows at risk are lost in rounding beside others: trim or leave out the largest"
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
 SMALL = 1024  # causes numbered below are coded by a table
 BLOCK = 65_536  # rows encoded at once
@@ -167,5 +168,5 @@ def weights_of(column: pl.Series) -> F8:
     number = numeric(column).cast(pl.Float64)
     refuse(int((number < 0).sum()), number.len(), column.name, "have a negative weight")
     odd = (number > 0) & ~number.is_between(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
-    refuse(int(odd.sum()), number.len(), column.name, "have a weight beyond 1e100 or below 1e-100", "scale the weights")
+    refuse(int(odd.sum()), number.len(), column.name, "have a weight beyond 1e50 or below 1e-50", "scale the weights")
     return np.ascontiguousarray(number.to_numpy())

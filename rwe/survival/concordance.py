@@ -21,6 +21,7 @@ from rwe.survival.agreement import COUNTS, agreement, occasions, ranks
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import numeric
 from rwe.survival.data import names, read, respond
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.show import Shown, Story
 
@@ -79,6 +80,7 @@ class Concordance(Shown):
         return f"Concordance ({self.weighting}), {self.n} rows, {self.n_event} events", self.table, self.notes
 
 
+@door
 def concordance(
     frame: Any,
     *,

@@ -12,6 +12,7 @@ from rwe.execute import Parts
 from rwe.survival.clock import ClockName
 from rwe.survival.cox_fit import Asked, held, unheld
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.likelihoods import Ties
 from rwe.survival.model import Cox
 from rwe.survival.outcome import Outcome
@@ -20,6 +21,7 @@ from rwe.survival.stream import streamed
 __all__ = ["Cox", "cox"]
 
 
+@door
 def cox(
     frame: Any,
     *,

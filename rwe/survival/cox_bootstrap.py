@@ -17,6 +17,7 @@ from rwe.kernels.draws import generator, multinomial
 from rwe.result import Result, tidy
 from rwe.survival.ascent import spent
 from rwe.survival.distribution import INTERVALS, Distribution, Interval, distribution, refuse_draws, refuse_other
+from rwe.survival.door import door
 from rwe.survival.fitted import Fitted
 from rwe.survival.maximum import maximise, nearby
 from rwe.survival.model import NOT_HELD, Cox
@@ -129,6 +130,7 @@ class _Refits:
             return nothing
 
 
+@door
 def bootstrap_cox(
     model: Cox,
     *,

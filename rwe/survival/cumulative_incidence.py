@@ -14,6 +14,7 @@ from rwe.survival.causes import Incidences, incidences
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
 from rwe.survival.data import Response, names
+from rwe.survival.door import door
 from rwe.survival.gather import gather, gather_rows
 from rwe.survival.incidence_curves import CumulativeIncidence
 from rwe.survival.intervals import ConfType, share_limits
@@ -22,6 +23,7 @@ from rwe.survival.roles import Roles
 __all__ = ["CumulativeIncidence", "cumulative_incidence"]
 
 
+@door
 def cumulative_incidence(
     frame: Any,
     *,

@@ -14,6 +14,7 @@ import polars as pl
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.kaplan_meier import KaplanMeier, kaplan_meier
 from rwe.survival.show import Shown, Story
@@ -57,6 +58,7 @@ class Difference(Shown):
         return "ratio" if self.estimand.endswith("ratio") else "difference"
 
 
+@door
 def rmst_difference(
     frame: Any,
     *,
@@ -101,6 +103,7 @@ def rmst_difference(
     return _difference(km, "rmst", means["tau"].to_numpy(), means["rmst"].to_numpy(), means["std_error"].to_numpy())
 
 
+@door
 def rmst_ratio(
     frame: Any,
     *,
@@ -152,6 +155,7 @@ def rmst_ratio(
     return replace(log, table=log.table.with_columns(pl.col("estimate", "conf_low", "conf_high").exp()))
 
 
+@door
 def milestone_difference(
     frame: Any,
     *,

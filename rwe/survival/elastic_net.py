@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8, I8
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names
 from rwe.survival.design import Design
+from rwe.survival.door import door
 from rwe.survival.levels import levels
 from rwe.survival.partial import evaluate
 from rwe.survival.penalised import Penalised, penalised
@@ -82,6 +83,7 @@ class ElasticNet(Shown):
         return f"Elastic net of a Cox model, l1 ratio {self.l1_ratio:g}{chosen}", self.path, ()
 
 
+@door
 def elastic_net(
     frame: Any,
     *,

@@ -20,6 +20,7 @@ from rwe.survival.columns import never_censored
 from rwe.survival.data import names, read, respond
 from rwe.survival.design import Design, design
 from rwe.survival.digits import refuse_idle
+from rwe.survival.door import door
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.gray_test import number_of
 from rwe.survival.intervals import chi_square_tail, normal_quantile
@@ -41,6 +42,7 @@ CENSORING_TIES = ("failures_at_risk", "failures_first")
 __all__ = ["FineGray", "fine_gray"]
 
 
+@door
 def fine_gray(
     frame: Any,
     *,

@@ -15,6 +15,7 @@ from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.curves import gathered
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.intervals import ConfType
 from rwe.survival.kaplan_meier import KaplanMeier, from_tally
 from rwe.survival.roles import Roles
@@ -56,6 +57,7 @@ class FollowUp(Shown):
         return "Median follow-up, reverse Kaplan-Meier", self.table, ()
 
 
+@door
 def median_follow_up(
     frame: Any,
     *,

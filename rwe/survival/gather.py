@@ -23,11 +23,13 @@ from rwe.survival.clock import Clock, ClockName
 from rwe.survival.counting import count
 from rwe.survival.counts import EMPTY, Tally
 from rwe.survival.data import Response, names, read, respond
+from rwe.survival.door import door
 from rwe.survival.levels import Levels
 from rwe.survival.roles import Roles
 from rwe.survival.stream import batches, opened, streamed
 
 
+@door
 def tally(
     frame: Any,
     *,

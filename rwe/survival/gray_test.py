@@ -22,6 +22,7 @@ from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.counts import Tally
 from rwe.survival.data import Response, names
+from rwe.survival.door import door
 from rwe.survival.gather import gather
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import solve
@@ -69,6 +70,7 @@ class GrayTest:
         return framed(title, self.table)
 
 
+@door
 def gray_test(
     frame: Any,
     *,

@@ -13,6 +13,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.counts import Tally
 from rwe.survival.curves import Curves, curves_of, gathered, limits
 from rwe.survival.data import Response, names
+from rwe.survival.door import door
 from rwe.survival.intervals import ConfType
 from rwe.survival.roles import Roles
 from rwe.survival.survival_curves import KaplanMeier, Times
@@ -20,6 +21,7 @@ from rwe.survival.survival_curves import KaplanMeier, Times
 __all__ = ["KaplanMeier", "Times", "from_tally", "kaplan_meier"]
 
 
+@door
 def kaplan_meier(
     frame: Any,
     *,

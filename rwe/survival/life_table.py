@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.life_table import expected_hazard
 from rwe.survival.columns import numeric, refuse
 from rwe.survival.data import read
+from rwe.survival.door import door
 from rwe.survival.levels import levels
 from rwe.survival.show import Shown, Story
 
@@ -78,6 +79,7 @@ class Lives:
         return expected_hazard(*self.table.cuts, self.sex, self.age, self.day, np.ascontiguousarray(until, np.float64))
 
 
+@door
 def life_table(
     frame: Any,
     *,

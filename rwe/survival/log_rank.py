@@ -17,6 +17,7 @@ from rwe.kernels.log_rank import Daily, expected, observed
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.intervals import chi_square_tail
 from rwe.survival.linear import aliased, solve
 from rwe.survival.roles import Roles
@@ -66,6 +67,7 @@ class LogRank:
         return framed(title, self.table)
 
 
+@door
 def log_rank(
     frame: Any,
     *,

@@ -18,6 +18,7 @@ from rwe.result import Result, tidy
 from rwe.survival.boxes import PRIMES, largest_tail
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.roles import Roles
 from rwe.survival.scores import Scores, fleming_harrington, scores
 from rwe.survival.show import Shown, Story
@@ -62,6 +63,7 @@ class MaxCombo(Shown):
         return f"MaxCombo: {self.statistic:.4g}, p = {self.p_value:.4g}, {self.alternative}", self.table, ()
 
 
+@door
 def max_combo(
     frame: Any,
     *,

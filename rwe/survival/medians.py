@@ -18,10 +18,12 @@ from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.curves import Curves
 from rwe.survival.differences import Difference, two_groups
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.kaplan_meier import kaplan_meier
 
 
+@door
 def median_difference(
     frame: Any,
     *,

@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8, I8
 from rwe.kernels.states import carried, influence_squares, matrices, occupation
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.histories import Histories, histories
 from rwe.survival.intervals import ConfType, share_limits
 from rwe.survival.levels import Levels
@@ -25,6 +26,7 @@ VARIANCES = ("jackknife", "greenwood")
 __all__ = ["MultiState", "multi_state"]
 
 
+@door
 def multi_state(
     frame: Any,
     *,

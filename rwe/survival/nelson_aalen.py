@@ -18,6 +18,7 @@ from rwe.result import Result, tidy
 from rwe.survival.clock import Clock, ClockName
 from rwe.survival.curves import Curves, curves_of, gathered, influence_variance
 from rwe.survival.data import names
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
@@ -70,6 +71,7 @@ class NelsonAalen(Shown):
         return f"Nelson-Aalen, {self.conf_level:.0%} limits on the log scale", self.table, ()
 
 
+@door
 def nelson_aalen(
     frame: Any,
     *,

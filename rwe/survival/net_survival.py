@@ -18,6 +18,7 @@ from rwe.kernels.life_table import population
 from rwe.result import Result, tidy
 from rwe.survival.clock import whole_days
 from rwe.survival.data import Response, names, read, respond
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.levels import Levels
 from rwe.survival.life_table import LifeTable, Lives, lives
@@ -76,6 +77,7 @@ class NetSurvival(Shown):
         return f"Net survival, {self.method}, {self.conf_level:.0%} limits on the log scale", self.table, ()
 
 
+@door
 def net_survival(
     frame: Any,
     *,

@@ -16,6 +16,7 @@ import numpy as np
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.kernels.isotonic import isotonic
+from rwe.survival.columns import APART
 
 NOTHING = 1e-13  # mass that the climb has left on its way to 0
 GAP = 1e-9  # share of n by which the log-likelihood may still fall short of its maximum
@@ -104,11 +105,14 @@ class _Rows:
         return np.asarray(np.cumsum(step)[:-1] / self.weight.sum(), np.float64)
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _climb(rows: _Rows) -> tuple[F8, float]:
     mass = np.full(rows.m, 1.0 / rows.m)
     for _ in range(TURNS):
         slopes = rows.slopes(mass)
         gap = float(slopes.max()) - 1.0
+        if not np.isfinite(gap):
+            raise NoValidAnswer(APART)
         if gap <= GAP:
             mass = np.where(mass > NOTHING, mass, 0.0)
             return mass / mass.sum(), max(gap, 0.0)

@@ -17,6 +17,7 @@ from rwe.kernels._jit import F8, I8
 from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.life_table import LifeTable, lives
 from rwe.survival.reference_curve import reference_curve
@@ -56,6 +57,7 @@ class OneSample(Shown):
         return f"One-sample log-rank, {self.method}", self.table, ()
 
 
+@door
 def one_sample_log_rank(
     frame: Any,
     *,

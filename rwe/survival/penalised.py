@@ -22,6 +22,7 @@ from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, read
 from rwe.survival.design import Design
 from rwe.survival.digits import refuse_vague
+from rwe.survival.door import door
 from rwe.survival.estimates import coefficients_of
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.levels import Levels
@@ -137,6 +138,7 @@ def penalised(
     )
 
 
+@door
 def ridge(
     frame: Any,
     *,

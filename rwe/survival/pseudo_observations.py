@@ -21,6 +21,7 @@ from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.backward import accumulate
 from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
+from rwe.survival.door import door
 
 ESTIMANDS = ("survival", "rmst", "cumulative_incidence")
 
@@ -45,6 +46,7 @@ class _Table:
         return np.concatenate([[1.0], np.cumprod(np.where(self.n_risk > 1, fewer, 1.0))[:-1]])
 
 
+@door
 def pseudo_observations(
     frame: Any,
     *,

@@ -21,6 +21,7 @@ from rwe.result import Result, tidy
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names, read, respond
 from rwe.survival.design import design
+from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile, two_sided
 from rwe.survival.linear import aliased, solve
 from rwe.survival.rmst_weights import influence, weights_to
@@ -74,6 +75,7 @@ class RmstRegression(Shown):
         return f"Regression of {self.of} up to {self.tau:g}, {self.link} link", self.coefficients, ()
 
 
+@door
 def rmst_regression(
     frame: Any,
     *,

@@ -18,6 +18,7 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.execute import run
 from rwe.kernels._jit import F8, Flags
 from rwe.kernels.study import COX, LOG_RANK, RMST, SURVIVAL, study
+from rwe.survival.door import door
 from rwe.survival.intervals import CONF_TYPES, normal_quantile, survival_limits
 from rwe.survival.scenario import Scenario
 from rwe.survival.show import Shown, Story
@@ -54,6 +55,7 @@ class Simulation(Shown):
         return f"{self.estimator} over {self.replicates.height} cohorts of {self.scenario.n}", self.table, ()
 
 
+@door
 def simulate(
     scenario: Scenario,
     estimator: Estimator,

@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
 from rwe.survival.columns import numeric, refuse, weights_of
 from rwe.survival.data import names, read
+from rwe.survival.door import door
 from rwe.survival.levels import Levels, levels
 from rwe.survival.npmle import Mass, most_likely
 from rwe.survival.show import Shown, Story
@@ -79,6 +80,7 @@ class Turnbull(Shown):
         return "Survival of interval-censored failures (Turnbull)", self.table, self.notes
 
 
+@door
 def turnbull(
     frame: Any,
     *,
@@ -95,8 +97,8 @@ def turnbull(
         Any data frame that narwhals takes, one row a person.
     left, right
         Columns of the last time without and the first time with the failure, in any unit from 0. Equal:
-        the failure was seen at that time. Right null: not failed when last seen. Left null: failed before
-        the first visit.
+        the failure was seen at that time. Right null or infinite: not failed when last seen. Left null or minus
+        infinite: failed before the first visit.
     by
         Columns that split the rows into groups.
     weights
@@ -138,8 +140,10 @@ def _ends(cells: pl.DataFrame, left: str, right: str) -> tuple[F8, F8]:
     """Return the ends of the rows, -inf and inf where they are open."""
     ends, of = [], cells.height
     for column, open_end in ((left, -np.inf), (right, np.inf)):
-        given = cells[column]
-        known = numeric(given.drop_nulls() if given.dtype != pl.Null else pl.Series(column, [], pl.Float64))
+        given = cells[column] if cells[column].dtype != pl.Null else pl.Series(column, [None] * of, pl.Float64)
+        if given.dtype.is_float():  # an open end may be told as infinite, as R's Surv has it
+            given = given.set(given == open_end, None)
+        known = numeric(given.drop_nulls())
         refuse(int((known < 0).sum()), of, column, "lie before time 0")
         filled = np.full(of, open_end)
         filled[~given.is_null().to_numpy()] = known.cast(pl.Float64).to_numpy()

@@ -181,8 +181,34 @@ def test_arguments_are_checked() -> None:
 def test_weights_are_those_of_every_estimator(weight: float) -> None:
     frame = pl.DataFrame({"l": [1, 2], "r": [3, 4], "w": [1.0, weight]})
 
-    with pytest.raises(DataError, match="column 'w': 1 of 2 rows have a weight beyond 1e100 or below 1e-100"):
+    with pytest.raises(DataError, match="column 'w': 1 of 2 rows have a weight beyond 1e50 or below 1e-50"):
         sv.turnbull(frame, left="l", right="r", weights="w")
+
+
+def test_an_infinite_end_is_an_open_one() -> None:
+    told = [(0.0, 2.0), (2.0, 5.0), (-np.inf, 5.0), (5.0, np.inf)]
+    open_ended = [(0.0, 2.0), (2.0, 5.0), (None, 5.0), (5.0, None)]
+    columns = {"l": pl.Float64, "r": pl.Float64}
+
+    infinite, null = (
+        sv.turnbull(pl.DataFrame(rows, columns, orient="row"), left="l", right="r") for rows in (told, open_ended)
+    )
+
+    assert infinite.table.equals(null.table)
+    with pytest.raises(DataError, match="column 'l': 1 of 1 rows have no finite value"):
+        sv.turnbull(pl.DataFrame({"l": [np.inf], "r": [np.inf]}), left="l", right="r")
+
+
+def test_a_weight_beside_which_the_others_are_lost_in_rounding_is_refused() -> None:
+    rows = {"l": [1, 2, 3, 1], "r": [3, 4, 6, 2], "t": [4, 3, 2, 1], "e": [1, 1, 1, 0], "w": [1.0, 1.0, 1.0, 1e30]}
+    frame = pl.DataFrame(rows)
+
+    for estimate in (
+        lambda: sv.turnbull(frame, left="l", right="r", weights="w"),
+        lambda: sv.concordance(frame, time="t", event="e", score="l", weights="w", weighting="uno"),
+    ):
+        with pytest.raises(NoValidAnswer, match="weights lie so far apart"):
+            estimate()
 
 
 def test_groups_without_a_name_are_refused() -> None:
