@@ -75,9 +75,14 @@ class Frame:
 
 def share_ticks(curves: Sequence[Curve], end: float) -> tuple[float, ...]:
     """Return shares on the axis for curves that rise from 0, the last of which none of them exceeds up to the end."""
-    highest = max(float(np.nanmax(np.append(one.value, one.high)[np.tile(one.time <= end, 2)])) for one in curves)
-    top, step = next(((top, step) for top, step in TOPS if highest <= top), (1.0, 0.25))
+    most = highest(curves, end)
+    top, step = next(((top, step) for top, step in TOPS if most <= top), (1.0, 0.25))
     return tuple(round(step * k, 6) for k in range(round(top / step) + 1))
+
+
+def highest(curves: Sequence[Curve], end: float) -> float:
+    """Return the largest value, limits included, that is drawn up to the end."""
+    return max(float(np.nanmax(np.append(one.value, one.high)[np.tile(one.time <= end, 2)])) for one in curves)
 
 
 def steps(curves: Sequence[Curve], blocks: Sequence[Block], frame: Frame, caption: Caption) -> str:

@@ -10,27 +10,31 @@ less all hazards (Andersen, Borgan, Gill & Keiding 1993, sec. VII.2.3), so that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import NoValidAnswer
+from rwe.execute import Parts
 from rwe.kernels._jit import F8, I8
 from rwe.result import Result
 from rwe.survival.baseline import strata_of
 from rwe.survival.clock import ClockName
 from rwe.survival.columns import never_censored
-from rwe.survival.cox import Cox, cox
-from rwe.survival.data import names, read, respond
+from rwe.survival.cox_fit import Asked, fitted
+from rwe.survival.data import names, read
 from rwe.survival.door import door
+from rwe.survival.gather import gather
 from rwe.survival.intervals import ConfType, survival_limits
 from rwe.survival.levels import text
+from rwe.survival.model import Cox
+from rwe.survival.outcome import Outcome
+from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
-from rwe.survival.terms import columns_of
-
-FAILED = "_rwe_failed"
+from rwe.survival.stream import streamed
+from rwe.survival.terms import columns_of, model_of
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -198,7 +202,7 @@ def cause_specific(
     cause
         Column of the cause of failure: whole numbers, 0 is censored; or words, "censored" is.
     frame, time, covariates, formula, entry, strata, weights, cluster, ties, robust, reference, conf_level, clock
-        As in `cox`, alike for all causes.
+        As in `cox`, alike for all causes; files and parts are read once more to find the causes.
 
     Raises
     ------
@@ -211,28 +215,19 @@ def cause_specific(
     >>> list(cause_specific(pl.DataFrame(rows), time="days", cause="why", covariates=["x"]).models)
     [1, 2]
     """
-    model = formula if formula is not None else list(names(covariates))
-    columns = [time, cause, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
-    table = read(frame, columns)
-    response = respond(table, time=time, cause=cause, entry=entry, weights=weights, clock=clock)
-    if not response.causes:
+    model = model_of(covariates, formula)
+    rows = frame
+    if not (isinstance(frame, Parts) or streamed(frame)):  # read once, for all causes
+        columns = [time, cause, *names(entry), *names(strata), *names(weights), *names(cluster), *columns_of(model)]
+        rows = read(frame, columns)
+    counted = gather(rows, Roles(time, cause=cause, weights=weights, clock=clock))
+    if not counted.causes:
         raise NoValidAnswer("nobody fails of any cause: there is nothing to model")
-    models = {
-        name: cox(
-            table.with_columns((pl.col(cause).cast(type_of(name)) == name).alias(FAILED)),
-            time=time, event=FAILED, covariates=covariates, formula=formula, entry=entry, strata=strata,
-            weights=weights, cluster=cluster, ties=ties, robust=robust, reference=reference, conf_level=conf_level,
-            clock=clock,
-        )
-        for name in response.causes
-    }  # fmt: skip
+    outcome = Outcome(time, cause, entry, names(strata), weights, cluster, None, clock)
+    asked = Asked(outcome, model, reference, ties, None, robust, conf_level)
+    models = {name: fitted(rows, replace(asked, outcome=replace(outcome, of=name))) for name in counted.causes}
     parts = [
         fit.coefficients.select(pl.lit(name).alias("cause"), pl.all().exclude("cause")) for name, fit in models.items()
     ]
-    notes = never_censored(response.causes, int((~response.event).sum()))
+    notes = never_censored(counted.causes, int(counted.days.persons[0].sum()))
     return CauseSpecific(models, pl.concat(parts), conf_level, notes)
-
-
-def type_of(name: Any) -> pl.DataType:
-    """Return the type of a column of causes from the name of one."""
-    return pl.Int64() if isinstance(name, int) else pl.String()

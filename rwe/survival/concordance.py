@@ -141,7 +141,7 @@ def concordance(
     if entry is not None and weighting in ("uno", "S/G"):
         raise DefinitionError(f"weighting '{weighting}' needs follow-up from the start: leave out entry")
     columns = [time, event, score, *names(entry), *names(strata), *names(weights), *names(cluster)]
-    table = read(frame, columns)
+    table = read(frame, columns, why="each row is compared with all others, which no sum over parts replaces")
     response = respond(
         table, time=time, event=event, entry=entry, strata=names(strata), weights=weights, cluster=cluster, clock=clock
     )

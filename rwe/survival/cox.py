@@ -7,16 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rwe.errors import DefinitionError
-from rwe.execute import Parts
 from rwe.survival.clock import ClockName
-from rwe.survival.cox_fit import Asked, held, unheld
+from rwe.survival.cox_fit import Asked, fitted
 from rwe.survival.data import names
 from rwe.survival.door import door
 from rwe.survival.likelihoods import Ties
 from rwe.survival.model import Cox
 from rwe.survival.outcome import Outcome
-from rwe.survival.stream import streamed
+from rwe.survival.terms import model_of
 
 __all__ = ["Cox", "cox"]
 
@@ -98,11 +96,6 @@ def cox(
     >>> fit.coefficients["hazard_ratio"].round(6).to_list()  # 1 + the root of 7
     [3.645751]
     """
-    if (covariates is None) == (formula is None) or not (covariates or formula):
-        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    model = formula if formula is not None else list(names(covariates))
+    model = model_of(covariates, formula)
     outcome = Outcome(time, event, entry, names(strata), weights, cluster, offset, clock)
-    asked = Asked(outcome, model, reference, ties, penalty, robust, conf_level)
-    if isinstance(frame, Parts) or streamed(frame):
-        return unheld(frame if isinstance(frame, Parts) else Parts([frame]), asked, person)
-    return held(frame, asked, person)
+    return fitted(frame, Asked(outcome, model, reference, ties, penalty, robust, conf_level), person)

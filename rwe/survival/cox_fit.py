@@ -37,6 +37,7 @@ from rwe.survival.robust import robust_variance, sandwich
 from rwe.survival.rows import MANY, Rows
 from rwe.survival.spread import spread
 from rwe.survival.standard import matrix_of, refuse_units, rows
+from rwe.survival.stream import streamed
 from rwe.survival.stretches import stretches
 from rwe.survival.survey import DAY, designed
 from rwe.survival.terms import columns_of
@@ -53,6 +54,13 @@ class Asked:
     penalty: Literal["firth"] | None
     robust: bool | None
     conf_level: float
+
+
+def fitted(frame: Any, asked: Asked, person: str | None = None) -> Cox:
+    """Fit the rows of a frame in memory, of a file, or of parts in several places."""
+    if isinstance(frame, Parts) or streamed(frame):
+        return unheld(frame if isinstance(frame, Parts) else Parts([frame]), asked, person)
+    return held(frame, asked, person)
 
 
 def held(frame: Any, asked: Asked, person: str | None) -> Cox:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rwe.errors import DefinitionError, NoValidAnswer
-from rwe.kernels._jit import F8, I8
+from rwe.kernels._jit import F8, I8, Flags
 from rwe.kernels.days import DayTable, at_risk
 from rwe.kernels.product_limit import jackknife, product_limit
 from rwe.survival.clock import Clock
@@ -64,7 +64,29 @@ class Curves:
         days = self.days
         if self.weighted:
             return days.w_risk, days.w_event, days.w_censor
-        return days.n_risk, days.n_event, days.n_censor
+        return self.persons
+
+    @property
+    def persons(self) -> tuple[I8, I8, I8]:
+        """Persons at risk, failed and censored."""
+        return self.days.n_risk, self.days.n_event, self.days.n_censor
+
+
+def asked_of(c: Curves, times: Any) -> tuple[I8, Any, Flags]:
+    """Return every group with every time, and whether it is followed so far."""
+    asked = c.clock.asked(times, "times")
+    group, time = np.repeat(np.arange(c.last.size), asked.size), np.tile(asked, c.last.size)
+    return group, time, c.clock.reached(c.last[group], time)
+
+
+def counts_at(c: Curves, daily: tuple[Any, Any, Any], group: I8, time: Any) -> dict[str, Any]:
+    """Return who is at risk just before each time, and who failed and was censored up to it."""
+    n_risk, n_event, n_censor = daily
+    before, upto = c.clock.next(time), np.minimum(c.clock.index(time), c.last[group])
+    known = before <= c.last[group]
+    columns = {"n_risk": n_risk[group, np.where(known, before, 0)] * known}
+    columns["n_event"] = np.cumsum(n_event, axis=1)[group, upto]
+    return columns | {"n_censor": np.cumsum(n_censor, axis=1)[group, upto]}
 
 
 def robust_rule(response: Response, *, asked: bool | None) -> bool:

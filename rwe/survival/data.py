@@ -100,8 +100,8 @@ def names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
 
 
-def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
-    """Return these columns of any frame that narwhals takes, as polars.
+def read(frame: Any, columns: Sequence[str], *, why: str = "") -> pl.DataFrame:
+    """Return these columns of any frame that narwhals takes, as polars; `why` says what needs them in one frame.
 
     Raises
     ------
@@ -110,20 +110,20 @@ def read(frame: Any, columns: Sequence[str]) -> pl.DataFrame:
     """
     if isinstance(frame, pl.DataFrame) and set(columns) <= set(frame.columns):
         return pl.DataFrame([frame[column] for column in dict.fromkeys(columns)])
-    chosen = choose(frame, columns)
+    chosen = choose(frame, columns, why=why)
     with reading(columns):
         found: pl.DataFrame = chosen.collect("polars").to_native()
     return found
 
 
-def choose(frame: Any, columns: Sequence[str]) -> Any:
+def choose(frame: Any, columns: Sequence[str], *, why: str = "") -> Any:
     """Return these columns of any frame that narwhals takes, as its lazy frame."""
     import narwhals as nw  # a polars frame held in memory does without
 
     try:
         lazy = nw.from_native(frame).lazy()
     except TypeError:
-        raise DefinitionError(no_frame(frame)) from None
+        raise DefinitionError(no_frame(frame, why)) from None
     with reading(columns):
         there = lazy.collect_schema().names()
     if missing := [c for c in columns if c not in there]:

@@ -35,7 +35,7 @@ from rwe.survival.subdistribution_model import FineGray, follow_up
 from rwe.survival.subdistribution_rows import held_risks
 from rwe.survival.subdistribution_spread import spread_risks
 from rwe.survival.survey import designed
-from rwe.survival.terms import columns_of
+from rwe.survival.terms import columns_of, model_of
 
 VARIANCES = ("sandwich", "known_weights", "model")
 CENSORING_TIES = ("failures_at_risk", "failures_first")
@@ -110,11 +110,9 @@ def fine_gray(
     >>> fine_gray(frame, time="days", cause="why", covariates=["x"]).n_competing
     1
     """
-    if (covariates is None) == (formula is None) or not (covariates or formula):
-        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
+    model = model_of(covariates, formula)
     asked = _Asked(of, ties, censoring_ties, variance, reference, conf_level)
     asked.check(robust=weights is not None or cluster is not None)
-    model = formula if formula is not None else list(names(covariates))
     roles = Roles(time, None, cause, entry, (), names(censor_strata), weights, clock)
     if not isinstance(frame, Parts) and not streamed(frame):
         return _held(frame, roles, cluster, model, asked)

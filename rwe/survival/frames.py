@@ -27,10 +27,11 @@ def reading(columns: Sequence[str]) -> Iterator[None]:
         ) from None
 
 
-def no_frame(frame: Any) -> str:
-    """Return what to do with what is no frame."""
+def no_frame(frame: Any, why: str = "") -> str:
+    """Return what to do with what is no frame, and why rows in parts are not enough where that is known."""
     if isinstance(frame, str | Path):
         return "this needs rows in memory, not a path: read the file, for example with polars.read_parquet"
     if isinstance(frame, Parts):
-        return "this needs all rows in one frame, not in parts: join them, for example with polars.concat"
+        reason = f" ({why})" if why else ""
+        return f"this needs all rows in one frame, not in parts{reason}: join them, for example with polars.concat"
     return f"a data frame is wanted, for example polars, not {type(frame).__name__}"

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,13 +15,20 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.kernels.split_ties import split_ties
 from rwe.result import Result, tidy
-from rwe.survival.clock import Clock, ClockName
-from rwe.survival.curves import Curves, curves_of, gathered, influence_variance
+from rwe.survival.clock import ClockName
+from rwe.survival.curves import Curves, asked_of, counts_at, curves_of, gathered, influence_variance
 from rwe.survival.data import names
 from rwe.survival.door import door
 from rwe.survival.intervals import normal_quantile
+from rwe.survival.levels import Levels
 from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.axis import Unit
+    from rwe.survival.plots import Labels
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -46,26 +53,51 @@ class NelsonAalen(Shown):
     conf_level: float
     robust: bool
     ties: str
-    _labels: tuple[str, ...]
-    _persons: pl.DataFrame
-    _clock: Clock
+    _groups: Levels = field(repr=False)
+    _curves: Curves = field(repr=False)
+
+    def at_risk(self, times: float | Sequence[float]) -> pl.DataFrame:
+        """Return the table under a figure: persons at risk just before these times, and failed and censored so far."""
+        group, time, _ = asked_of(self._curves, times)
+        return self._groups.spread(group, {"time": time, **counts_at(self._curves, self._curves.persons, group, time)})
+
+    def plot(
+        self,
+        *,
+        horizon: float | None = None,
+        unit: Unit | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+        time: str | None = None,
+        labels: Labels = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw the cumulative hazards with their bands, and the counts below; arguments as of `KaplanMeier.plot`."""
+        from rwe.survival.plots import nelson_aalen_chart  # the chart library is slow to import
+
+        return nelson_aalen_chart(
+            self, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time, labels=labels,
+            language=language,
+        )  # fmt: skip
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return the hazards in the long tidy form (counts are persons; n_event so far)."""
-        self._clock.whole("a result in the long form")
+        c = self._curves
+        c.clock.whole("a result in the long form")
+        labels, index = self._groups.labels(), np.nonzero(c.days.n_event + c.days.n_censor)
         rows = self.table.select(
-            pl.Series("group", self._labels, pl.String),
+            pl.Series("group", [labels[g] for g in index[0]], pl.String),
             "time",
-            self._persons["n"],
-            self._persons["n_event"],
+            pl.Series("n", c.days.n_risk[index]),
+            pl.Series("n_event", np.cumsum(c.days.n_event, axis=1)[index]),
             "std_error",
             "conf_low",
             "conf_high",
             estimate="cumulative_hazard",
         )
-        labels = {"population": population, "outcome": outcome, "estimand": "cumulative_hazard"}
+        told = {"population": population, "outcome": outcome, "estimand": "cumulative_hazard"}
         settings = {"conf_level": self.conf_level, "conf_type": "log", "robust": self.robust, "ties": self.ties}
-        return Result(tidy(rows, analysis="survival", **labels), settings)
+        return Result(tidy(rows, analysis="survival", **told), settings)
 
     def _story(self) -> Story:
         return f"Nelson-Aalen, {self.conf_level:.0%} limits on the log scale", self.table, ()
@@ -118,9 +150,7 @@ def nelson_aalen(
     counts = dict(zip(("n_risk", "n_event", "n_censor"), (a[index] for a in c.daily), strict=True))
     limits = {"cumulative_hazard": hazard, "std_error": error, "conf_low": low, "conf_high": high}
     table = found.group.spread(group, {"time": c.clock.times(day), **counts, **limits, "survival": np.exp(-hazard)})
-    labels = found.group.labels()
-    persons = {"n": c.days.n_risk[index], "n_event": np.cumsum(c.days.n_event, axis=1)[index]}
-    return NelsonAalen(table, conf_level, robust, ties, tuple(labels[g] for g in group), pl.DataFrame(persons), c.clock)
+    return NelsonAalen(table, conf_level, robust, ties, found.group, c)
 
 
 def _split(c: Curves) -> tuple[F8, F8]:

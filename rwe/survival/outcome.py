@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from rwe.survival.data import Response, respond
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Names of the columns of a response."""
+    """Names of the columns of a response; with `of`, `event` names the column of causes, of which one counts."""
 
     time: str
     event: str
@@ -28,6 +29,7 @@ class Outcome:
     cluster: str | None
     offset: str | None
     clock: ClockName = "days"
+    of: Any = None
 
     @property
     def columns(self) -> list[str]:
@@ -45,13 +47,17 @@ class Outcome:
         response = respond(
             frame,
             time=self.time,
-            event=self.event,
+            event=self.event if self.of is None else None,
+            cause=None if self.of is None else self.event,
             entry=self.entry,
             strata=self.strata,
             weights=self.weights,
             cluster=self.cluster,
             clock=self.clock,
         )
+        if response.cause is not None:  # a part of a cohort may know fewer causes than the whole
+            failed = response.cause == 1 + response.causes.index(self.of) if self.of in response.causes else False
+            response = replace(response, event=np.full(response.time.size, failed), cause=None, causes=())
         return frame.filter(response.kept) if response.dropped else frame, response
 
     def known(self, frame: pl.DataFrame) -> F8:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Charts of survival and incidence curves: from a result to its picture, with the table of counts below."""
+"""Charts of survival, hazard and incidence curves: from a result to its picture, with the table of counts below."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from rwe.errors import DefinitionError
 from rwe.figures.chart import Chart, headed, key_of
 from rwe.figures.km_parts import Series
 from rwe.figures.look import INK, PALETTE
-from rwe.figures.steps import Block, Curve, Frame, share_ticks, steps
+from rwe.figures.scales import linear_ticks
+from rwe.figures.steps import Block, Curve, Frame, highest, share_ticks, steps
 from rwe.figures.svg import Caption
 from rwe.figures.tongue import Language, Tongue
 from rwe.survival.axis import Axis, Unit, axis
+from rwe.survival.clock import Clock
 from rwe.survival.levels import Levels, text
 
 if TYPE_CHECKING:
     from rwe.survival.cumulative_incidence import CumulativeIncidence
     from rwe.survival.kaplan_meier import KaplanMeier
+    from rwe.survival.nelson_aalen import NelsonAalen
+    from rwe.survival.turnbull import Turnbull
 
 Labels: TypeAlias = Mapping[Any, str] | Sequence[str] | None
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -48,6 +52,52 @@ def kaplan_meier_chart(
     frame = Frame((where.title(say, time), say("survival")), where.ticks, QUARTERS, where.end, say.percent, say.short)
     note = say("km_note", level=say.percent(km.conf_level), scale=km.conf_type)
     heading = title or say("km_title"), note if subtitle is None else subtitle
+    return _drawn(curves, blocks, frame, say, "survival", heading)
+
+
+def nelson_aalen_chart(
+    found: NelsonAalen, *, horizon: float | None, unit: Unit | None, title: str | None, subtitle: str | None,
+    time: str | None, labels: Labels, language: Language,
+) -> Chart:  # fmt: skip
+    """Draw cumulative hazards; see `NelsonAalen.plot`."""
+    say = Tongue(language)
+    looks = _looks(named(found._groups, labels, say))
+    where = axis(found._curves.clock, float(np.max(found.table["time"].to_numpy())), horizon, unit)
+    parts = _parts(found.table, found._groups)
+    curves = [_curve(look, rows, "cumulative_hazard", 0.0, where) for look, rows in zip(looks, parts, strict=True)]
+    blocks = _counts(found.at_risk(where.asked()), looks, len(where.ticks), say, single=len(looks) == 1)
+    heights = tuple(linear_ticks(highest(curves, where.end) or 1.0))
+    frame = Frame((where.title(say, time), say("hazard")), where.ticks, heights, where.end, say.short, say.short)
+    kind = "na_note" if found.ties == "nelson" else "fh_note"
+    heading = title or say("na_title"), say(kind, level=say.percent(found.conf_level)) if subtitle is None else subtitle
+    return _drawn(curves, blocks, frame, say, "hazard", heading)
+
+
+def turnbull_chart(
+    found: Turnbull, *, horizon: float | None, unit: Unit | None, title: str | None, subtitle: str | None,
+    time: str | None, labels: Labels, language: Language,
+) -> Chart:  # fmt: skip
+    """Draw survival of interval-censored failures; see `Turnbull.plot`."""
+    say = Tongue(language)
+    looks = _looks(named(found._groups, labels, say))
+    times = np.unique(np.concatenate([[0.0], *(end for pair in found._ends for end in pair)]))
+    times = times[np.isfinite(times)]
+    clock = Clock(0) if found.table["right"].dtype.is_integer() else Clock(times.size, times)
+    where = axis(clock, float(times[-1]), horizon, unit)
+    curves, blocks = [], []
+    for look, mass, (low, high) in zip(looks, found._masses, found._ends, strict=True):
+        late, early = (
+            np.array([1.0 - mass.mass[end <= t].sum() for t in times]).clip(0.0) for end in (mass.right, mass.left)
+        )
+        curves.append(Curve(look, where.of(times), late, early, late, np.empty(0)))
+        asked = where.asked()
+        failed = np.array([(high <= t).sum() for t in asked])
+        free = np.array([((low >= t) & (high > t)).sum() for t in asked])
+        counts = {"failed": failed, "free": free, "unknown": low.size - failed - free}
+        rows = tuple((say(name), tuple(map(say.count, n.tolist()))) for name, n in counts.items())
+        blocks.append(Block("" if len(looks) == 1 else look.label, look.colour, rows))
+    frame = Frame((where.title(say, time), say("survival")), where.ticks, QUARTERS, where.end, say.percent, say.short)
+    heading = title or say("turnbull_title"), say("turnbull_note") if subtitle is None else subtitle
     return _drawn(curves, blocks, frame, say, "survival", heading)
 
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.data import Response, names, read, respond
 from rwe.survival.design import Design, design
-from rwe.survival.terms import columns_of
+from rwe.survival.terms import columns_of, model_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +59,7 @@ def regression(
     DataError
         If rows break the contract of a column.
     """
-    if (covariates is None) == (formula is None) or not (covariates or formula):
-        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
-    model = formula if formula is not None else list(names(covariates))
+    model = model_of(covariates, formula)
     asked = [*names(entry), *names(strata), *names(weights), *names(cluster), *more]
     table = read(frame, [time, event, *asked, *columns_of(model)])
     stratify = names(strata)

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
-from rwe.kernels._jit import I8, Flags
 from rwe.result import Result
-from rwe.survival.curves import Curves, limits, quantile, restricted_mean
+from rwe.survival.curves import Curves, asked_of, counts_at, limits, quantile, restricted_mean
 from rwe.survival.intervals import normal_quantile, survival_limits
 from rwe.survival.levels import Levels
 from rwe.survival.long_form import long_form
@@ -64,34 +63,17 @@ class KaplanMeier:
         followed survival is null, not carried forward, unless it has reached 0.
         """
         c = self._curves
-        group, time, known = self._asked(times)
+        group, time, known = asked_of(c, times)
         index = group, np.minimum(c.clock.index(time), c.last[group])
         s = np.where(known | (c.survival[index] == 0), c.survival[index], np.nan)
-        columns = self._counts(c.daily, group, time) | limits(s, c.var_log[index], self.conf_level, self.conf_type)
+        columns = counts_at(c, c.daily, group, time) | limits(s, c.var_log[index], self.conf_level, self.conf_type)
         return self._groups.spread(group, {"time": time, **columns})
 
     def at_risk(self, times: Times) -> pl.DataFrame:
         """Return the table under a figure: persons at risk just before these times, and failed and censored so far."""
         c = self._curves
-        group, time, _ = self._asked(times)
-        persons = c.days.n_risk, c.days.n_event, c.days.n_censor
-        return self._groups.spread(group, {"time": time, **self._counts(persons, group, time)})
-
-    def _asked(self, times: Times) -> tuple[I8, Any, Flags]:
-        """Return every group with every time, and whether it is followed so far."""
-        c = self._curves
-        asked = c.clock.asked(times, "times")
-        group, time = np.repeat(np.arange(c.last.size), asked.size), np.tile(asked, c.last.size)
-        return group, time, c.clock.reached(c.last[group], time)
-
-    def _counts(self, daily: tuple[Any, Any, Any], group: I8, time: Any) -> dict[str, Any]:
-        """Return who is at risk just before each time, and who failed and was censored up to it."""
-        (n_risk, n_event, n_censor), c = daily, self._curves
-        before, upto = c.clock.next(time), np.minimum(c.clock.index(time), c.last[group])
-        known = before <= c.last[group]
-        columns = {"n_risk": n_risk[group, np.where(known, before, 0)] * known}
-        columns["n_event"] = np.cumsum(n_event, axis=1)[group, upto]
-        return columns | {"n_censor": np.cumsum(n_censor, axis=1)[group, upto]}
+        group, time, _ = asked_of(c, times)
+        return self._groups.spread(group, {"time": time, **counts_at(c, c.persons, group, time)})
 
     def quantile(self, probability: float | Sequence[float] = 0.5) -> pl.DataFrame:
         """Return the time by which this share has failed (0.5: the median), by R's midpoint rule.

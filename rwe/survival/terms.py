@@ -21,6 +21,21 @@ _FACTOR = re.compile(r"(?P<call>C|log)\(\s*(?P<inside>[^\W\d]\w*|`[^`]+`)\s*\)|(
 Factor: TypeAlias = tuple[str, str]  # how a column (or an expression) enters: "", C, log or calc; and which
 
 
+def model_of(covariates: Sequence[str] | None, formula: str | None) -> str | list[str]:
+    """Return the model that was asked for, a formula or a list of columns.
+
+    Raises
+    ------
+    DefinitionError
+        If both are given, or neither.
+    """
+    if (covariates is None) == (formula is None) or not (covariates or formula):
+        raise DefinitionError("give covariates (a list of columns) or formula, one of them")
+    if formula is not None:
+        return formula
+    return [covariates] if isinstance(covariates, str) else list(covariates or ())
+
+
 def columns_of(formula: str | Sequence[str]) -> list[str]:
     """Return the columns that a formula (or a list of columns) names.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,12 @@ from rwe.survival.door import door
 from rwe.survival.levels import Levels, levels
 from rwe.survival.npmle import Mass, most_likely
 from rwe.survival.show import Shown, Story
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.axis import Unit
+    from rwe.survival.plots import Labels
 
 NOTE = (
     "no standard errors: the estimate converges at the rate of the cube root, for which neither the information "
@@ -50,7 +56,7 @@ class Turnbull(Shown):
     notes: tuple[str, ...]
     _groups: Levels = field(repr=False)
     _masses: tuple[Mass, ...] = field(repr=False)
-    _n: tuple[tuple[int, int], ...] = field(repr=False)
+    _ends: tuple[tuple[F8, F8], ...] = field(repr=False)
 
     def at(self, times: float | Sequence[float]) -> pl.DataFrame:
         """Return the least and the greatest survival at these times that the data allow; equal outside intervals."""
@@ -62,6 +68,28 @@ class Turnbull(Shown):
         columns = {"time": np.tile(asked, len(self._masses)), "survival_low": low, "survival_high": high}
         return self._groups.spread(index, columns)
 
+    def plot(
+        self,
+        *,
+        horizon: float | None = None,
+        unit: Unit | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+        time: str | None = None,
+        labels: Labels = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw survival as late as the data allow, a band down to as early as they allow, and what is known below.
+
+        Arguments are those of `KaplanMeier.plot`; whole numbers are taken for days.
+        """
+        from rwe.survival.plots import turnbull_chart  # the chart library is slow to import
+
+        return turnbull_chart(
+            self, horizon=horizon, unit=unit, title=title, subtitle=subtitle, time=time, labels=labels,
+            language=language,
+        )  # fmt: skip
+
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return survival at the right end of each interval in the long tidy form; times must be whole days."""
         rows = self.table.select(
@@ -69,7 +97,8 @@ class Turnbull(Shown):
         ).drop_nulls()
         if (rows["right"] != rows["right"].floor()).any():
             raise DefinitionError("a result in the long form counts in whole days: give the times in days")
-        counts = dict(zip(self._groups.labels(), self._n, strict=True))
+        known = [(low.size, int(np.isfinite(high).sum())) for low, high in self._ends]
+        counts = dict(zip(self._groups.labels(), known, strict=True))
         n, n_event = ([counts[g][k] for g in rows["group"]] for k in (0, 1))
         long = rows.select("group", time=pl.col("right").cast(pl.Int64), estimate="survival")
         long = long.with_columns(n=pl.Series(n, dtype=pl.Int64), n_event=pl.Series(n_event, dtype=pl.Int64))
@@ -117,7 +146,8 @@ def turnbull(
     >>> turnbull(visits, left="seen_well", right="seen_ill").table["survival"].round(6).to_list()
     [0.75, 0.25, 0.0]
     """
-    cells = read(frame, [left, right, *names(by), *names(weights)])
+    columns = [left, right, *names(by), *names(weights)]
+    cells = read(frame, columns, why="where mass can lie follows from all intervals together")
     weight = np.ones(cells.height) if weights is None else weights_of(cells[weights])
     cells, dropped = cells.filter(weight > 0), int((weight == 0).sum())
     if not cells.height:
@@ -127,12 +157,12 @@ def turnbull(
     weight = np.ascontiguousarray(weight[weight > 0])
     members = [groups.code == g for g in range(groups.n)]
     masses = tuple(most_likely(low[m], high[m], weight[m]) for m in members)
-    counts = tuple((int(m.sum()), int(np.isfinite(high[m]).sum())) for m in members)
+    ends = tuple((low[m], high[m]) for m in members)
     notes = (*([f"{dropped} rows of weight 0 left out"] if dropped else []), NOTE)
     whole = all(cells[c].dtype.is_integer() for c in (left, right))
     return Turnbull(
         _table(groups, masses, whole=whole), tuple(m.loglik for m in masses), tuple(m.gap for m in masses), notes,
-        groups, masses, counts,
+        groups, masses, ends,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 
 from rwe import survival as sv
 from rwe.errors import NoValidAnswer
+from rwe.execute import Parts
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 CASES = {case["case"]: case for case in json.loads((FOLDER / "competing.json").read_text("utf-8"))["cases"]}
@@ -118,3 +119,26 @@ def test_nobody_fails() -> None:
 
     with pytest.raises(NoValidAnswer, match="nobody fails"):
         sv.cause_specific(frame.with_columns(fstatus=0), **given)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_of_a_cohort_cut_at_random_give_the_models_of_the_whole(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    frame, given, _ = _given("csc_absrisk.colon")
+    frame = frame.with_columns(w=pl.Series(rng.integers(0, 3, frame.height)), part=rng.integers(0, 6, frame.height))
+    frame = frame.with_columns(words=pl.col("fstatus").replace_strict({0: "censored", 1: "relapse", 2: "death"}))
+    given |= {"cause": ["fstatus", "words"][seed % 2], "weights": [None, "w"][seed // 2]}
+    file = tmp_path / "rows.parquet"
+    frame.write_parquet(file)
+    lone = frame.filter(fstatus=0).head(5)  # a part that knows no cause
+    held = [part for _, part in frame.join(lone, on=frame.columns, how="anti").group_by("part")]
+
+    whole = sv.cause_specific(frame, **given)
+    for rows in (Parts([lone, *held]), file, frame.lazy()):
+        found = sv.cause_specific(rows, **given)
+
+        assert list(found.models) == list(whole.models)
+        assert_allclose(found.coefficients["estimate"], whole.coefficients["estimate"], rtol=1e-10)
+        assert_allclose(found.coefficients["std_error"], whole.coefficients["std_error"], rtol=1e-10)
+        risks = [fit.predict_incidence(frame.head(3), [365, 1825]) for fit in (found, whole)]
+        assert_allclose(risks[0]["incidence"], risks[1]["incidence"], rtol=1e-10)

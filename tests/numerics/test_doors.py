@@ -25,6 +25,7 @@ ESTIMATES: dict[str, Callable[[Any], Any]] = {
     "robust curve": lambda frame: sv.kaplan_meier(frame, **SURVIVAL, cluster="g"),
     "cox": lambda frame: sv.cox(frame, **SURVIVAL, covariates=["x"]),
     "subdistribution": lambda frame: sv.fine_gray(frame, **RISKS),
+    "concordance": lambda frame: sv.concordance(frame, **SURVIVAL, score="x"),
     "cause-specific": lambda frame: sv.cause_specific(frame, **RISKS),
     "bootstrap": lambda frame: sv.bootstrap(frame, **SURVIVAL, statistic="rmst", at=365, replicates=9),
     "bootstrap of clusters": lambda frame: sv.bootstrap(
@@ -97,23 +98,33 @@ def test_whole_days_may_be_asked_for_as_floats() -> None:
             ask(365.5)
 
 
-@pytest.mark.parametrize("estimate", [ESTIMATES["curve"], ESTIMATES["cox"], ESTIMATES["subdistribution"]])
-def test_a_path_that_is_no_parquet_file_is_refused_with_what_is_taken(
-    estimate: Callable[[Any], Any], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["curve", "cox", "cause-specific", "subdistribution"])
+def test_a_path_that_is_no_parquet_file_is_refused_with_what_is_taken(name: str, tmp_path: Path) -> None:
     FRAME.write_csv(tmp_path / "rows.csv")
 
-    for name in ("rows.csv", "missing.parquet"):
+    for file in ("rows.csv", "missing.parquet"):
         with pytest.raises(DefinitionError, match=r"not that of a parquet file.*polars\.scan_csv"):
-            estimate(tmp_path / name)
+            ESTIMATES[name](tmp_path / file)
 
 
-@pytest.mark.parametrize("name", ["cause-specific", "bootstrap of clusters"])
+@pytest.mark.parametrize("name", ["concordance", "bootstrap of clusters"])
 def test_what_needs_rows_in_memory_says_how_to_get_them(name: str) -> None:
     with pytest.raises(DefinitionError, match=r"polars\.read_parquet"):
         ESTIMATES[name]("rows.parquet")
     with pytest.raises(DefinitionError, match=r"polars\.concat"):
         ESTIMATES[name](Parts([FRAME]))
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        (ESTIMATES["concordance"], "each row is compared with all others"),
+        (lambda frame: sv.turnbull(frame, left="t", right="r"), "where mass can lie follows from all intervals"),
+    ],
+)
+def test_what_does_not_add_up_over_parts_says_why(ask: Callable[[Any], Any], why: str) -> None:
+    with pytest.raises(DefinitionError, match=rf"not in parts \({why}"):
+        ask(Parts([FRAME.with_columns(r="t"), FRAME.with_columns(r="t")]))
 
 
 def test_one_covariate_may_be_given_by_its_name() -> None:

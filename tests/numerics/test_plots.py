@@ -276,3 +276,28 @@ def test_a_chart_of_states_refuses_more_than_can_be_told_apart() -> None:
 
     with pytest.raises(DefinitionError, match="10 states are too many"):
         found.plot()
+
+
+def test_a_chart_of_hazards_holds_the_counts_of_the_table_at_risk_and_hazards_beyond_1() -> None:
+    found = sv.nelson_aalen(cohort(), time="days", event="died", by="arm")
+
+    words = texts(found.plot(language="en"))
+
+    counts = found.at_risk([0, 183])
+    assert set(counts["n_risk"].cast(pl.String)) <= set(words)
+    assert {"Cumulative hazard", "At risk", "Censored", "Events", "<new>", "old", "Months", "2"} <= set(words)
+    assert "Кумулативен риск" in texts(found.plot(language="bg"))
+    assert counts.equals(sv.kaplan_meier(cohort(), time="days", event="died", by="arm").at_risk([0, 183]))
+
+
+def test_a_chart_of_interval_censored_survival_tells_what_is_known_at_each_tick() -> None:
+    rows = {"left": [0, 100, 200, 300, 150, 400], "right": [100, 200, 300, 300, 150, None]}
+    found = sv.turnbull(pl.DataFrame(rows), left="left", right="right")
+
+    words = texts(found.plot(unit="days", horizon=400))
+    plain = texts(sv.turnbull(pl.DataFrame(rows).cast(pl.Float64), left="left", right="right").plot(time="Weeks"))
+
+    failed, free, unknown = "0 0 1 2 3 3 5 5 5", "6 5 5 3 3 2 1 1 1", "0 1 0 1 0 1 0 0 0"
+    assert words[-30:] == ["Failed", "Not failed", "Not known", *f"{failed} {free} {unknown}".split()]
+    assert {"Days", "100%"} <= set(words)
+    assert {"Weeks", "Survival between visits"} <= set(plain)
