@@ -46,7 +46,9 @@ class Levels:
         """Return `columns` as a frame, with the level `index` of each row in front."""
         if clash := sorted(set(columns) & set(self.frame.columns)):
             raise DefinitionError(f"column {clash} has the name of a result column: rename it before the analysis")
-        body = pl.DataFrame(columns, nan_to_null=True)
+        # as series: polars starts threads of its own for a mapping of long arrays, which takes longer than the work
+        told = {k: pl.Series(k, v, nan_to_null=True) if isinstance(v, np.ndarray) else v for k, v in columns.items()}
+        body = pl.DataFrame(told, nan_to_null=True)
         return body if not self.frame.width else self.frame[np.asarray(index, np.int64)].hstack(body)
 
 
