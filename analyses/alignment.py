@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 from pydantic import Field
@@ -17,17 +18,23 @@ from rwe.spec.base import Name, Part
 from rwe.spec.names import ArmName, VariableName
 
 if TYPE_CHECKING:
-    from rwe.compare import Raked, TrialBaseline
+    from rwe.compare import TrialBaseline
+    from rwe.compare.maic import Aligned as Tilted
+    from rwe.compare.rake import Raked
 
 
 class Alignment(Part):
-    """The arm and the margins that practice is raked to.
+    """The arm, the margins that practice is weighted to, and how.
+
+    `method`: ``raking`` (iterative proportional fitting), ``maic`` or ``entropy`` (method of moments on the same
+    margins; with margins alone all three agree but for rounding, which is worth showing).
 
     `optional_margins` are used where every level of the trial has people here; a margin with a level that nobody
     here has is refused by name and reported. `merge` puts levels of a margin together.
     """
 
     arm: ArmName = "all"
+    method: Literal["raking", "maic", "entropy"] = "raking"
     margins: tuple[VariableName, ...] = Field(min_length=1)
     optional_margins: tuple[VariableName, ...] = ()
     merge: dict[Name, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
@@ -43,7 +50,7 @@ class Aligned:
     """People in the classes of the trial, their weights, and what was left out."""
 
     people: pl.DataFrame
-    raked: Raked
+    raked: Raked | Tilted
     settings: dict[str, Any]
 
 
@@ -79,8 +86,15 @@ def align(people: pl.DataFrame, trial: TrialBaseline, options: Alignment) -> Ali
     people = rwe.compare.classes(people, {name: trial.margins[name] for name in options.asked})
     refused = {name: _absent(people, trial, name, options.arm) for name in options.optional_margins}
     margins = [*options.margins, *(name for name, gone in refused.items() if not gone)]
-    raked = rwe.compare.rake(people, trial.targets(margins, options.arm))
-    settings = {
+    how: Mapping[str, Callable[..., Raked | Tilted]] = {
+        "raking": rwe.compare.rake,
+        "maic": rwe.compare.maic,
+        "entropy": rwe.compare.entropy,
+    }
+    raked = how[options.method](people, trial.targets(margins, options.arm))
+    settings: dict[str, Any] = {
+        "method_of_weights": options.method,
+        "weights_notes": list(raked.notes),
         "margins": margins,
         "refused": [gone for level in refused.values() for gone in level],
         "merged": {name: {new: list(old) for new, old in groups.items()} for name, groups in options.merge.items()},

@@ -11,11 +11,11 @@ from rwe.disclosure.policy import OF_PERSONS, Policy, rounded
 
 def sized(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Say how many persons each figure rests on, rounded, and for a difference the trial's own figure."""
-    whose = pl.col("group").replace({"difference": "registry"})
+    whose = pl.col("group").replace({"difference": "registry", "hypothesis": "registry"})
     same = ["analysis", "population", "stratum", "outcome"]
     size = rounded(pl.col("n").max().over(*same, whose), policy)
     trial = pl.col("estimate").filter(pl.col("group") == "trial").first().over(*same, "estimand", "time")
-    offset = pl.when(pl.col("group") == "difference").then(trial).otherwise(0.0)
+    offset = pl.when(pl.col("group").is_in(["difference", "hypothesis"])).then(trial).otherwise(0.0)
     return frame.with_columns(size.alias("_size"), offset.fill_null(0.0).alias("_offset"))
 
 

@@ -12,6 +12,7 @@ from rwe.figures import BLUE, LIGHT_BLUE, RED, Series
 from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
 from rwe.report.page import Page, Row
 from rwe.report.sections.charts import km_chart
+from rwe.report.sections.reading import reading
 from rwe.spec.base import Text
 
 STRATA = ("unadjusted", "raked")
@@ -32,6 +33,7 @@ def comparison(page: Page) -> Section | None:
         Prose([trial.citation], small=True),
         _figure(page),
         _table(page),
+        *reading(page),
         Prose(missing),
     ]
     return Section("comparison", page.words("comparison.title"), blocks)
