@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rwe.compare.anytime import AnytimeLogRank, anytime_log_rank
     from rwe.compare.balance import Balance, balance
     from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
     from rwe.compare.indirect import Indirect, bucher
     from rwe.compare.logistic import Logistic, logistic
+    from rwe.compare.looks import Looks, looks
     from rwe.compare.maic import Aligned, entropy, maic
     from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
     from rwe.compare.pool import Pooled, pool
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.reconstruct import Reconstruction, reconstruct
     from rwe.compare.rubin import Combined, rubin
+    from rwe.compare.spending import boundaries
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weights import effective_sample_size
     from rwe.compare.win import Wins, win
 
 _OFFERS = {
+    "anytime": ("AnytimeLogRank", "anytime_log_rank"),
     "balance": ("Balance", "balance"),
     "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
@@ -46,6 +50,7 @@ _OFFERS = {
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
     "indirect": ("Indirect", "bucher"),
     "logistic": ("Logistic", "logistic"),
+    "looks": ("Looks", "looks"),
     "maic": ("Aligned", "entropy", "maic"),
     "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
     "pool": ("Pooled", "pool"),
@@ -55,6 +60,7 @@ _OFFERS = {
     "rates": ("Rates", "rate", "rate_ratio"),
     "reconstruct": ("Reconstruction", "reconstruct"),
     "rubin": ("Combined", "rubin"),
+    "spending": ("boundaries",),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weights": ("effective_sample_size",),
@@ -64,6 +70,7 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 
 __all__ = [
     "Aligned",
+    "AnytimeLogRank",
     "Balance",
     "Calibration",
     "Combined",
@@ -73,6 +80,7 @@ __all__ = [
     "Hypothesis",
     "Indirect",
     "Logistic",
+    "Looks",
     "MantelHaenszel",
     "Margin",
     "Pooled",
@@ -84,7 +92,9 @@ __all__ = [
     "TwoByTwo",
     "Verdict",
     "Wins",
+    "anytime_log_rank",
     "balance",
+    "boundaries",
     "bucher",
     "calibrate",
     "classes",
@@ -97,6 +107,7 @@ __all__ = [
     "judge",
     "load_trial",
     "logistic",
+    "looks",
     "maic",
     "mantel_haenszel",
     "pool",

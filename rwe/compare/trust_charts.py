@@ -23,6 +23,7 @@ from rwe.survival.intervals import normal_quantile
 if TYPE_CHECKING:
     from rwe.compare.calibrate import Calibration
     from rwe.compare.e_value import EValue
+    from rwe.compare.looks import Looks
     from rwe.compare.pool import Pooled
 
 EDGE = (1 / 40, 40.0)  # ratios beyond these are drawn at the edge; their figures tell the truth
@@ -143,6 +144,21 @@ def calibration_plot(found: Calibration, language: Language) -> Chart:
     down = Axis(say("std_error"), 0.0, deep, say.short, even_ticks(deep, 6))
     drawn = [Line(edges, [deep, 0.0, deep]), after, *points]
     return _drawn(drawn, (x, down), (say("calibration_title"), say("calibration_note")))
+
+
+def looks_plot(found: Looks, language: Language) -> Chart:
+    """Draw the p-values of looks over time; see `Looks.plot`."""
+    say, table = Tongue(language), found.table.drop_nulls("naive_p")
+    day, least = table["day"].to_list(), 1e-4
+    named = (("naive_p", say("naive")), ("anytime_p", say("anytime")))
+    drawn = [Line([day[0], day[-1]], [found.alpha, found.alpha])]
+    for column, label in named:
+        drawn.append(Line(day, table[column].clip(lower_bound=least).to_list(), label))
+    span = max(day[-1] - day[0], 1)
+    ticks = [tick + day[0] for tick in even_ticks(span, 8)]
+    x = Axis(say("days"), day[0] - 0.02 * span, day[-1] + 0.02 * span, say.short, ticks)
+    y = Axis(say("p_axis"), least, 1.2, say.short, [1e-4, 1e-3, 0.01, 0.05, 0.2, 1.0], "log")
+    return _drawn(drawn, (x, y), (say("looks_title"), say("looks_note", alpha=say.short(found.alpha))))
 
 
 def _drawn(drawn: Sequence[Line], axes: tuple[Axis, Axis], heading: tuple[str, str]) -> Chart:
