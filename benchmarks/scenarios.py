@@ -80,6 +80,15 @@ SCENARIOS = {
         "small_fits", FITS * SMALL, 3, "cohorts of 300 rows, one after the other (rivals have them ready made)",
         ("lifelines", "R_fit"),
     ),
+    "match_9k_91k": Scenario(
+        "matching", 100_000, 0, "a caliper match of 9,200 treated: what R does in seconds", ("R_match", "sklearn")
+    ),
+    "match_92k_908k": Scenario(
+        "matching", 1_000_000, 0, "the same of 92,000 treated, which R does not end: sorting is the floor", ("sklearn",)
+    ),
+    "propensity_1m_x50": Scenario(
+        "propensity", 1_000_000, 50, "logistic scores: a product of the matrix with itself a step", ("glum", "sklearn")
+    ),
     "cold_start": Scenario(
         "cold", 10_000, 0, "a process that imports, reads a file and draws two curves", ("lifelines", "statsmodels")
     ),
@@ -93,6 +102,9 @@ def make(name: str, folder: Path) -> Path:
         cohorts().write_parquet(file, compression="lz4")
         return file
     rng = np.random.default_rng(20261122)
+    if scenario.work in ("matching", "propensity"):
+        arms(scenario, rng).write_parquet(file, compression="lz4")
+        return file
     if scenario.n <= 20_000_000 and scenario.work != "cox_streamed":
         rows(scenario, scenario.n, rng).write_parquet(file, compression="lz4")
         return file
@@ -128,6 +140,17 @@ def rows(scenario: Scenario, n: int, rng: np.random.Generator) -> pl.DataFrame:
     if scenario.work == "after":
         columns["cluster"] = rng.integers(0, 1000, n)
     return pl.DataFrame(columns | {f"x{j}": x[:, j] for j in range(scenario.p)})
+
+
+def arms(scenario: Scenario, rng: np.random.Generator) -> pl.DataFrame:
+    """Draw who is treated: 92 in a thousand, by the covariates, or with a log odds of treatment alone."""
+    if scenario.work == "matching":
+        treated = np.arange(scenario.n) < 92 * scenario.n // 1000
+        return pl.DataFrame({"treated": treated, "logit": rng.normal(np.where(treated, 0.3, -0.3), 1.0)})
+    x = rng.normal(size=(scenario.n, scenario.p))
+    odds = x @ np.linspace(-0.2, 0.2, scenario.p) - 2.5
+    treated = rng.random(scenario.n) < 1 / (1 + np.exp(-odds))
+    return pl.DataFrame({"treated": treated} | {f"x{j}": x[:, j] for j in range(scenario.p)})
 
 
 def cohorts() -> pl.DataFrame:

@@ -18,7 +18,7 @@ import polars as pl
 
 from benchmarks.scenarios import SCENARIOS
 
-PACKAGES = {"ours": "rwe-engine", "floor": "scipy", "survival_rs": "survival"}
+PACKAGES = {"ours": "rwe-engine", "floor": "scipy", "survival_rs": "survival", "sklearn": "scikit-learn"}
 
 
 def memory_mb(line: str) -> float:

@@ -59,11 +59,24 @@ def _file(frame: pl.DataFrame, file: Path) -> Call:
     return call
 
 
+def matching(frame: pl.DataFrame, _: Path) -> Call:
+    """Sort the scores of both arms."""
+    score, treated = frame["logit"].to_numpy(), frame["treated"].to_numpy()
+    arms = [score[treated], score[~treated]]
+
+    def call() -> list[float]:
+        for arm in arms:
+            np.sort(arm)
+        return []
+
+    return call
+
+
 def cold(_: pl.DataFrame, file: Path) -> Call:
     """A new process that imports numpy and polars and reads the file."""
     return fresh("import sys, numpy, polars; polars.read_parquet(sys.argv[1])", file)
 
 
 curves = incidence = bootstrap = after = small_fits = _read
-cox = cox_entry = cox_robust = cox_continuous = fine_gray = fine_gray_naive = _product
+cox = cox_entry = cox_robust = cox_continuous = fine_gray = fine_gray_naive = propensity = _product
 curves_streamed = cox_streamed = _file

@@ -211,3 +211,24 @@ def after(frame: pl.DataFrame, _: Path) -> Call:
         return [*coefficients(fit, "robust_std_error"), fit.concordance, *squares]
 
     return call
+
+
+def matching(frame: pl.DataFrame, _: Path) -> Call:
+    """Nearest control within 0.2 standard deviations, none twice: pairs, their distance, and which controls."""
+    from rwe.compare.nearest import on_score
+
+    score, treated = frame["logit"].to_numpy(), frame["treated"].to_numpy()
+    rows, pool, width = np.flatnonzero(treated), np.flatnonzero(~treated), 0.2 * score.std(ddof=1)
+
+    def call() -> list[float]:
+        ((mine, theirs),) = on_score(score, rows, pool, width, 1, "largest", replacement=False)
+        return [float(mine.size), float(np.abs(score[mine] - score[theirs]).sum()), float(theirs.sum())]
+
+    return call
+
+
+def propensity(frame: pl.DataFrame, _: Path) -> Call:
+    """Logistic regression from columns, with errors."""
+    from rwe.compare import logistic
+
+    return lambda: list(logistic(frame, outcome="treated", covariates=names(frame)).coefficients["estimate"])

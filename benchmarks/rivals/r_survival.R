@@ -41,6 +41,12 @@ call <- switch(work,
     fit <- cmprsk::cuminc(d$time, d$cause, cencode = 0)
     unname(cmprsk::timepoints(fit, days)$est[1, ])
   },
+  matching = function() {
+    width <- 0.2 * sd(d$logit)
+    fit <- MatchIt::matchit(treated ~ 1, data = d, method = "nearest", distance = d$logit, caliper = width, std.caliper = FALSE)
+    theirs <- as.integer(fit$match.matrix[, 1]); mine <- as.integer(rownames(fit$match.matrix)); met <- !is.na(theirs)
+    c(sum(met), sum(abs(d$logit[mine[met]] - d$logit[theirs[met]])), sum(theirs[met] - 1))
+  },
   small_fits = {
     rows <- split(seq_along(d$time), d$cohort)
     xs <- lapply(rows, function(r) as.matrix(d[r, covariates])); ys <- lapply(rows, function(r) Surv(d$time[r], d$event[r]))
@@ -67,4 +73,4 @@ for (k in seq_len(rounds)) {
 list_of <- function(v) paste0("[", paste(ifelse(is.finite(v), format(v, digits = 17, trim = TRUE), "null"), collapse = ","), "]")
 cat(sprintf('{"cpu": %s, "wall": %s, "extra_mb": %.1f, "peak_mb": %.1f, "numbers": %s, "version": "%s"}\n',
   list_of(cpu), list_of(wall), size("VmHWM") - before, size("VmHWM"), list_of(unname(numbers)),
-  paste("R", getRversion(), "survival", packageVersion("survival"))))
+  paste("R", getRversion(), if (who == "R_match") "MatchIt" else "survival", packageVersion(if (who == "R_match") "MatchIt" else "survival"))))

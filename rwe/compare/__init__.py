@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rwe.compare.anytime import AnytimeLogRank, anytime_log_rank
+    from rwe.compare.arm_balance import ArmBalance, arm_balance
     from rwe.compare.balance import Balance, balance
     from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
@@ -26,21 +27,27 @@ if TYPE_CHECKING:
     from rwe.compare.looks import Looks, looks
     from rwe.compare.maic import Aligned, entropy, maic
     from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
+    from rwe.compare.match import Matched, match
+    from rwe.compare.overlap import Overlap, overlap
     from rwe.compare.pool import Pooled, pool
     from rwe.compare.positive_control import positive_control
+    from rwe.compare.propensity import Propensity, propensity
     from rwe.compare.proportions import Proportion, proportion
     from rwe.compare.rake import Raked, rake
     from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.reconstruct import Reconstruction, reconstruct
     from rwe.compare.rubin import Combined, rubin
     from rwe.compare.spending import boundaries
+    from rwe.compare.standardise import Standardised, standardise
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
+    from rwe.compare.weight import Weighted, weight
     from rwe.compare.weights import effective_sample_size
     from rwe.compare.win import Wins, win
 
 _OFFERS = {
     "anytime": ("AnytimeLogRank", "anytime_log_rank"),
+    "arm_balance": ("ArmBalance", "arm_balance"),
     "balance": ("Balance", "balance"),
     "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
@@ -53,16 +60,21 @@ _OFFERS = {
     "looks": ("Looks", "looks"),
     "maic": ("Aligned", "entropy", "maic"),
     "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
+    "match": ("Matched", "match"),
+    "overlap": ("Overlap", "overlap"),
     "pool": ("Pooled", "pool"),
     "positive_control": ("positive_control",),
+    "propensity": ("Propensity", "propensity"),
     "proportions": ("Proportion", "proportion"),
     "rake": ("Raked", "rake"),
     "rates": ("Rates", "rate", "rate_ratio"),
     "reconstruct": ("Reconstruction", "reconstruct"),
     "rubin": ("Combined", "rubin"),
     "spending": ("boundaries",),
+    "standardise": ("Standardised", "standardise"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
+    "weight": ("Weighted", "weight"),
     "weights": ("effective_sample_size",),
     "win": ("Wins", "win"),
 }
@@ -71,6 +83,7 @@ _HOME = {name: module for module, offered in _OFFERS.items() for name in offered
 __all__ = [
     "Aligned",
     "AnytimeLogRank",
+    "ArmBalance",
     "Balance",
     "Calibration",
     "Combined",
@@ -83,16 +96,22 @@ __all__ = [
     "Looks",
     "MantelHaenszel",
     "Margin",
+    "Matched",
+    "Overlap",
     "Pooled",
+    "Propensity",
     "Proportion",
     "Raked",
     "Rates",
     "Reconstruction",
+    "Standardised",
     "TrialBaseline",
     "TwoByTwo",
     "Verdict",
+    "Weighted",
     "Wins",
     "anytime_log_rank",
+    "arm_balance",
     "balance",
     "boundaries",
     "bucher",
@@ -110,15 +129,20 @@ __all__ = [
     "looks",
     "maic",
     "mantel_haenszel",
+    "match",
+    "overlap",
     "pool",
     "positive_control",
+    "propensity",
     "proportion",
     "rake",
     "rate",
     "rate_ratio",
     "reconstruct",
     "rubin",
+    "standardise",
     "two_by_two",
+    "weight",
     "win",
 ]
 
