@@ -5,24 +5,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rwe.errors import DefinitionError, Problem
+from rwe.spec.circe_age import age_test, demographic
 from rwe.spec.circe_node import Node
+from rwe.spec.circe_records import Records, slug, words
 
-TABLES = {
-    "ConditionOccurrence": "condition_occurrence",
-    "Death": "death",
-    "DrugExposure": "drug_exposure",
-    "Measurement": "measurement",
-    "Observation": "observation",
-    "ProcedureOccurrence": "procedure_occurrence",
-    "VisitOccurrence": "visit_occurrence",
-}
 FIRST_DAY = date(1900, 1, 1)
 EXACTLY, AT_MOST, AT_LEAST = range(3)  # as Circe numbers them
 BOUNDS = {EXACTLY: ("at_least", "at_most"), AT_MOST: ("at_most",), AT_LEAST: ("at_least",)}
@@ -70,13 +62,11 @@ class _Reading:
 
     def __init__(self, node: Node, title: str) -> None:
         self.node, self.title = node, title
-        self.sets = {part.take("id"): part for part in node.nodes("ConceptSets")}
-        self.records: dict[str, dict[str, Any]] = {}
-        self.taken: dict[tuple[str, Any], str] = {}
-        self.baseline: dict[str, Any] = {"age": {"title": _words("Age", "Възраст"), "kind": "age"}}
+        self.records = Records(node)
+        self.baseline: dict[str, Any] = {"age": {"title": words("Age", "Възраст"), "kind": "age"}}
 
     def study(self, sites: Sequence[str], as_of: date) -> dict[str, Any]:
-        words = _words(self.title)
+        title = words(self.title)
         index, first = self._index(as_of)
         criteria = [*first, *self._rules()]
         endpoint = self._endpoint()
@@ -85,17 +75,17 @@ class _Reading:
         self.node.done()
         population = {"everyone": "cohort", "trial_like": "cohort", "endpoint": "in_cohort", "milestone": 365}
         return {
-            "study": _slug(self.title, "imported"),
+            "study": slug(self.title, "imported"),
             "version": "1",
-            **dict.fromkeys(("title", "question", "medicine", "indication"), words),
-            "time_zero": _words("the index event", "началното събитие"),
+            **dict.fromkeys(("title", "question", "medicine", "indication"), title),
+            "time_zero": words("the index event", "началното събитие"),
             "sites": list(sites),
             "as_of": as_of,
-            "records": self.records,
+            "records": self.records.made,
             "index": index,
             "baseline": self.baseline,
             "eligibility": criteria,
-            "populations": {"cohort": {"title": words}},
+            "populations": {"cohort": {"title": title}},
             "endpoints": {"in_cohort": endpoint},
             "analyses": [{"id": "characteristics", "analysis": "characteristics", "population": "cohort"}],
             "focus": population,
@@ -105,10 +95,10 @@ class _Reading:
         """Return the index, and the criteria that the primary events add."""
         primary = self.node.node("PrimaryCriteria")
         events = primary.nodes("CriteriaList")
-        inner, table = self._event(events[0]) if events else (Node({}, primary.where, primary.faults), "")
+        inner, table = self.records.event(events[0]) if events else (Node({}, primary.where, primary.faults), "")
         if len(events) != 1:
             primary.refuse("CriteriaList", "one kind of primary event is expected: put its concepts into one set")
-        record = self._record(inner, table)
+        record = self.records.named(inner, table)
         start, end = self._period(inner, as_of)
         criteria = [_no_earlier(record)] if (once := bool(inner.take("First"))) else []
         criteria += self._age(inner, once=once)
@@ -154,7 +144,7 @@ class _Reading:
             return []
         if not once:
             inner.refuse("Age", "it would choose a later event of a person; ask for First, or write it as a rule")
-        return _age(inner.node("Age"), "age_at_index", "Age at the event")
+        return age_test(inner.node("Age"), "age_at_index", "Age at the event")
 
     def _rules(self) -> Iterator[dict[str, Any]]:
         taken: set[str] = set()
@@ -162,7 +152,7 @@ class _Reading:
             title = str(rule.take("name") or f"Rule {i}")
             rule.take("description")
             for k, criterion in enumerate(self._group(rule.node("expression"), title)):
-                name = _slug(title, f"rule_{i}") + (f"_{k + 1}" if k else "")
+                name = slug(title, f"rule_{i}") + (f"_{k + 1}" if k else "")
                 name = f"{name}_{i}" if name in taken else name
                 taken.add(name)
                 yield {"name": name} | criterion
@@ -172,7 +162,7 @@ class _Reading:
         """Return the criteria of a group of which all must hold; where any may hold, one count of several records."""
         how, members = group.take("Type"), group.nodes("CriteriaList")
         found = [self._counted(member) for member in members]
-        ages = [age for person in group.nodes("DemographicCriteriaList") for age in _demographic(person)]
+        ages = [age for person in group.nodes("DemographicCriteriaList") for age in demographic(person)]
         group.take("Count")
         if how != "ALL" and len(members) + len(ages) > 1:
             asked = {json.dumps(one | {"of": None}, sort_keys=True) for one in found}
@@ -184,12 +174,12 @@ class _Reading:
         if group.nodes("Groups"):
             group.refuse("Groups", "groups within groups have no equal; write each as a rule of its own")
         group.done()
-        counted = [{"title": _words(title), "records": one} for one in found]
-        return counted + [{"title": _words(title)} | age for age in ages]
+        counted = [{"title": words(title), "records": one} for one in found]
+        return counted + [{"title": words(title)} | age for age in ages]
 
     def _counted(self, member: Node) -> dict[str, Any]:
-        inner, table = self._event(member.node("Criteria"))
-        record = self._record(inner, table)
+        inner, table = self.records.event(member.node("Criteria"))
+        record = self.records.named(inner, table)
         inner.done()
         occurrence, window = member.node("Occurrence"), member.node("StartWindow")
         kind, count = occurrence.take("Type"), occurrence.take("Count")
@@ -210,8 +200,8 @@ class _Reading:
         } | bounds
 
     def _endpoint(self) -> dict[str, Any]:
-        title = _words("Time in the cohort", "Време в кохортата")
-        made: dict[str, Any] = {"title": title, "definition": title, "events": [self._death()]}
+        title = words("Time in the cohort", "Време в кохортата")
+        made: dict[str, Any] = {"title": title, "definition": title, "events": [self.records.death()]}
         ends = self.node.node("EndStrategy")
         offset = ends.node("DateOffset")
         if offset.take("DateField") == "EndDate":
@@ -224,52 +214,11 @@ class _Reading:
         ends.done()
         censored: dict[str, list[str]] = {}
         for node in self.node.nodes("CensoringCriteria"):
-            inner, table = self._event(node)
-            name = self._record(inner, table)
+            inner, table = self.records.event(node)
+            name = self.records.named(inner, table)
             inner.done()
             censored[f"{name}_begun"] = [name]
         return made | ({"censor": censored} if censored else {})
-
-    def _death(self) -> str:
-        self.records.setdefault("any_death", {"table": "death"})
-        return "any_death"
-
-    def _event(self, node: Node) -> tuple[Node, str]:
-        kinds = [kind for kind in node.value if node.value[kind] is not None]
-        kind = kinds[0] if kinds else ""
-        if kind not in TABLES or len(kinds) != 1:
-            node.refuse(kind, f"records of this kind have no equal; those that have: {', '.join(TABLES)}")
-            node.take(kind)
-            return Node({}, node.where, node.faults), "observation"
-        return node.node(kind), TABLES[kind]
-
-    def _record(self, inner: Node, table: str) -> str:
-        """Return the name of the record of a concept set in a table."""
-        key = (table, inner.take("CodesetId"))
-        if key not in self.taken:
-            title, made = self._concepts(key[1])
-            name = _slug(title, table)
-            self.taken[key] = f"{name}_{len(self.records)}" if name in self.records else name
-            self.records[self.taken[key]] = {"table": table} | made
-        return self.taken[key]
-
-    def _concepts(self, number: Any) -> tuple[str, dict[str, Any]]:
-        if number is None:
-            return "", {}
-        if number not in self.sets:
-            self.node.refuse("ConceptSets", f"there is no set {number}, which a criterion names")
-            return "", {}
-        whole = self.sets[number]
-        items = whole.node("expression").nodes("items")
-        if any(item.take("isExcluded") or item.take("includeMapped") for item in items):
-            whole.refuse("expression", "excluded and mapped concepts have no equal: list those that are meant")
-        below = {bool(item.take("includeDescendants")) for item in items}
-        if len(below) > 1:
-            whole.refuse(
-                "expression", "some concepts count with their descendants, others without: make two sets of them"
-            )
-        concepts = [item.node("concept").take("CONCEPT_ID") for item in items]
-        return str(whole.value.get("name") or ""), {"concepts": concepts, "descendants": True in below}
 
 
 def _edge(end: Node, outward: int) -> int | None:
@@ -281,45 +230,9 @@ def _edge(end: Node, outward: int) -> int | None:
     return None if days is None else int(days) * int(sign)
 
 
-def _demographic(person: Node) -> list[dict[str, Any]]:
-    found = _age(person.node("Age"), "", "") if person.has("Age") else []
-    person.done()
-    return found
-
-
-def _age(asked: Node, name: str, title: str) -> list[dict[str, Any]]:
-    """Return a test of age in years; both count it as the difference of years."""
-    how, value, extent = (asked.take(part) for part in ("Op", "Value", "Extent"))
-    asked.done()
-    bounds: Mapping[str, tuple[float | None, float | None]] = {
-        "gte": (value, None),
-        "gt": (value and value + 1, None),
-        "lte": (None, value),
-        "lt": (None, value and value - 1),
-        "eq": (value, value),
-        "bt": (value, extent),
-    }
-    if how not in bounds:
-        asked.refuse("Op", f"{how} has no equal; {', '.join(bounds)} have")
-    low, high = bounds.get(how, (None, None))
-    limits = {"at_least": low, "at_most": high}
-    test = {"variable": "age"} | {key: float(limit) for key, limit in limits.items() if limit is not None}
-    return [({"name": name, "title": _words(title)} if name else {}) | test]
-
-
 def _no_earlier(record: str) -> dict[str, Any]:
     return {
         "name": "no_earlier_event",
-        "title": _words("No such event before", "Без такова събитие преди това"),
+        "title": words("No such event before", "Без такова събитие преди това"),
         "records": {"of": [record], "window": [None, -1], "at_most": 0},
     }
-
-
-def _words(en: str, bg: str = "") -> dict[str, str]:
-    return {"en": en, "bg": bg or en}
-
-
-def _slug(title: str, otherwise: str) -> str:
-    """Return a title as a name; of letters that names do not have, `otherwise`."""
-    name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-    return name if re.match(r"[a-z]", name) else f"{otherwise}_{name}".strip("_")

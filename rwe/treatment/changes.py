@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
-from rwe.spec.treatment import Change, Discontinuation, Rechallenge, Switch
+from rwe.spec.treatment_lines import Change, Discontinuation, Rechallenge, Switch
 from rwe.treatment.eras import runs
 
 _DAY = ["person_id", "day", "site"]

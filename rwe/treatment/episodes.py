@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from rwe.spec.treatment import Lines, Treatment
+from rwe.spec.treatment import Treatment
+from rwe.spec.treatment_lines import Lines
 from rwe.treatment.lines import Found
 
 BY_ALGORITHM = 32545  # OMOP: episode derived algorithmically

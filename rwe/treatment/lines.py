@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rwe.spec.treatment import Lines
+from rwe.spec.treatment_lines import Lines
 from rwe.treatment.ordered import apart, numbered
 
 _WHO = "person_id"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from rwe.spec.treatment import Change, Discontinuation, Ingredient, Lines, Product, Rechallenge, Treatment
+from rwe.spec.treatment import Ingredient, Product, Treatment
+from rwe.spec.treatment_lines import Change, Discontinuation, Lines, Rechallenge
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)
