@@ -16,6 +16,7 @@ from rwe.cohort.baseline import baseline
 from rwe.cohort.criteria import Test, criteria
 from rwe.cohort.endpoint import endpoints
 from rwe.cohort.follow_up import follow_up
+from rwe.cohort.insurance import HELD, insured
 from rwe.cohort.intervals import intervals
 from rwe.cohort.outcomes import outcomes
 from rwe.cohort.records import Read, in_observation, periods, records
@@ -134,12 +135,13 @@ def select(cdm: Cdm, study: Study) -> Selection:
 
     @cache
     def read(name: str) -> pl.LazyFrame:
-        return records(cdm, study.records[name], study.as_of)
+        return records(cdm, study.records[name], study.cut)
 
     index = _index(cdm, study, read)
     judged = criteria(cdm, study, index, read)
     parts = [
         follow_up(cdm, study, index),
+        insured(cdm, study, index),
         *baseline(study.baseline, index, read),
         judged.derived,
         *endpoints(study, index, read),
@@ -172,7 +174,7 @@ def _index(cdm: Cdm, study: Study, read: Read) -> pl.DataFrame:
     known = cdm.table("person").select("person_id", pl.col("year_of_birth").alias("_year_of_birth"))
     rows = read(study.index.record).filter(pl.col("day").is_between(study.index.start, study.index.end))
     if study.index.observed is not None:
-        rows = in_observation(rows, periods(cdm, study.as_of), study.index.observed)
+        rows = in_observation(rows, periods(cdm, study.cut), study.index.observed)
     first = rows.group_by("person_id").agg(
         pl.col("site").filter(pl.col("day") == pl.col("day").min()).min(),
         pl.col("day").min().alias("index_date"),
@@ -185,6 +187,8 @@ def _from_the_start(study: Study) -> list[Test]:
     """Return the tests that every study makes of its people."""
     # An event before day zero is an error of time zero, never a survival time below nought.
     tests = [("event_free_at_index", pl.all_horizontal(pl.col(f"{e}_days") >= 0 for e in study.endpoints))]
+    if study.insurance:
+        tests.append(("insured", pl.col(HELD)))
     if study.index.entry == "observation":
         entered = [pl.col(f"{e}_days") > pl.col("entry_days") for e in study.endpoints]
         tests.append(("entered", pl.all_horizontal(entered)))

@@ -43,7 +43,7 @@ def completeness(people: pl.DataFrame, endpoint: str, study: Study) -> Completen
     endpoint
         Its name; a horizon of the endpoint is the last day that counts.
     study
-        Says when the data end.
+        Says when the data end, and for which reasons insurance did before.
 
     Notes
     -----
@@ -52,11 +52,12 @@ def completeness(people: pl.DataFrame, endpoint: str, study: Study) -> Completen
     17, 155.
     """
     entered = pl.col("entry_days") if "entry_days" in people.columns else pl.lit(0)
-    room, until = (pl.lit(study.as_of) - pl.col("index_date")).dt.total_days(), study.endpoints[endpoint].until
+    room, until = (pl.lit(study.cut) - pl.col("index_date")).dt.total_days(), study.endpoints[endpoint].until
+    left = [*LEFT, *(study.insurance.names if study.insurance else ())]
     followed = people.drop_nulls(f"{endpoint}_days").select(
         observed=pl.col(f"{endpoint}_days") - entered,
         full=pl.max_horizontal(pl.min_horizontal(room, pl.lit(until)), f"{endpoint}_days") - entered,
-        ended=~pl.col(f"{endpoint}_reason").is_in(LEFT),
+        ended=~pl.col(f"{endpoint}_reason").is_in(left),
     )
     observed, full, ended = (pl.col(name) for name in followed.columns)
     due = pl.when(ended).then(observed).otherwise(full)

@@ -37,7 +37,7 @@ def criteria(cdm: Cdm, study: Study, index: pl.DataFrame, read: Read) -> Criteri
     """Return the criteria of a study; a missing value fails a test, and no record is a count of nought."""
     frames: list[pl.LazyFrame] = []
     days = index.lazy().select("person_id", pl.col("index_date").alias("day"))
-    spans = periods(cdm, study.as_of).join(days, on="person_id").filter(pl.col("day").is_between("start", "end"))
+    spans = periods(cdm, study.cut).join(days, on="person_id").filter(pl.col("day").is_between("start", "end"))
 
     def test(criterion: Criterion) -> Test:
         name = f"_criterion/{len(frames)}"

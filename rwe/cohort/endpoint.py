@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from rwe.cohort import insurance
 from rwe.cohort.records import Derived, Read, first, of_any, since_index
 from rwe.spec.endpoint import Endpoint, Stop
 from rwe.spec.study import Study
@@ -66,6 +67,7 @@ class _Reading:
         records = [self.study.records[name] for name in self.spec.events]
         if not any(record.table == "death" and not record.concepts for record in records):
             found.append(("death", pl.col("_died")))
+        found += insurance.ends(self.study.insurance)
         if self.spec.until is not None:
             found.append(("horizon", pl.col("index_date") + pl.duration(days=self.spec.until)))
         return found
@@ -112,5 +114,5 @@ def _over(rows: pl.LazyFrame, gap: int, name: str) -> pl.LazyFrame:
 
 def unseen(left: pl.Expr, study: Study) -> pl.Expr:
     """Return why nothing is known after a day: the data end, or the person was lost before."""
-    near = (pl.lit(study.as_of) - left).dt.total_days() <= study.lost_after
+    near = (pl.lit(study.cut) - left).dt.total_days() <= study.lost_after
     return pl.when(near).then(pl.lit("end_of_data")).otherwise(pl.lit("lost"))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -69,12 +69,19 @@ def _model(study: Study, examples: Examples) -> Cdm:
     tables = {"person": pl.LazyFrame(people)}
     if spans:
         tables["observation_period"] = pl.LazyFrame(spans)
+    tables["payer_plan_period"] = _insured(patients)
     for table in {study.records[record.record].table for _, patient in patients for record in patient.records}:
         rows = [_row(study, i, one) for i, patient in patients for one in patient.records if _in(study, one, table)]
         tables[table] = pl.LazyFrame(
             rows, schema={"person_id": pl.Int64} | {name: _TYPES[name] for name in _columns(table)}
         )
     return Cdm(tables, pl.DataFrame())
+
+
+def _insured(patients: Sequence[tuple[int, Example]]) -> pl.LazyFrame:
+    names = {"payer_plan_period_start_date": pl.Date, "payer_plan_period_end_date": pl.Date}
+    rows = [(i, *period[:2], next(iter(period[2:]), None)) for i, patient in patients for period in patient.insured]
+    return pl.LazyFrame(rows, {"person_id": pl.Int64} | names | {"stop_reason_concept_id": pl.Int64}, orient="row")
 
 
 def _in(study: Study, record: ExampleRecord, table: str) -> bool:

@@ -18,12 +18,12 @@ def follow_up(cdm: Cdm, study: Study, index: pl.DataFrame) -> Derived:
     ``_observed_from`` is the start of the observation that holds the index date. ``entry_days`` are the days from
     index to the start of observation at the hospital of the index record; 0 where that came first.
     """
-    spans, day = periods(cdm, study.as_of), index.lazy().select("person_id", "index_date", "site")
+    spans, day = periods(cdm, study.cut), index.lazy().select("person_id", "index_date", "site")
     joined = spans.rename({"site": "_at"}).join(day, on="person_id")
     holds = pl.col("index_date").is_between("start", "end")
     frames = [
         spans.group_by("person_id").agg(pl.col("end").max().alias("_last_seen")),
-        first(records(cdm, Record(table="death"), study.as_of), "_died"),
+        first(records(cdm, Record(table="death"), study.cut), "_died"),
         joined.filter(holds).group_by("person_id").agg(pl.col("start").min().alias("_observed_from")),
     ]
     if study.index.entry == "index":
@@ -37,8 +37,8 @@ def follow_up(cdm: Cdm, study: Study, index: pl.DataFrame) -> Derived:
 def observed(asked: Observed, cdm: Cdm, study: Study, index: pl.DataFrame, name: str) -> pl.LazyFrame:
     """Return who has one span of observation that covers the days asked for, as `name`; death ends those after."""
     last = pl.col("index_date") + pl.duration(days=asked.after)
-    died = first(records(cdm, Record(table="death"), study.as_of), "_dead")
-    spans = periods(cdm, study.as_of).join(index.lazy().select("person_id", "index_date"), on="person_id")
+    died = first(records(cdm, Record(table="death"), study.cut), "_dead")
+    spans = periods(cdm, study.cut).join(index.lazy().select("person_id", "index_date"), on="person_id")
     covered = spans.join(died, on="person_id", how="left").filter(
         pl.col("start") <= pl.col("index_date") - pl.duration(days=asked.before),
         pl.col("end") >= pl.col("index_date"),

@@ -17,9 +17,9 @@ def course_of(cdm: Cdm, study: Study) -> Course | None:
     """Return the courses of treatment of everyone, None where the study does not say how they are read."""
     if study.treatment is None:
         return None
-    seen = periods(cdm, study.as_of).group_by("person_id").agg(pl.col("end").max().alias("_seen"))
-    died = first(records(cdm, Record(table="death"), study.as_of), "_died")
+    seen = periods(cdm, study.cut).group_by("person_id").agg(pl.col("end").max().alias("_seen"))
+    died = first(records(cdm, Record(table="death"), study.cut), "_died")
     until = pl.min_horizontal("_seen", "_died").alias("until")
     followed = seen.join(died, on="person_id", how="left").select("person_id", until)
-    known = Known(lambda name: records(cdm, study.records[name], study.as_of), followed, study.as_of)
+    known = Known(lambda name: records(cdm, study.records[name], study.cut), followed, study.cut)
     return treat(cdm, study.treatment, known)

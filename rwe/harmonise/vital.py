@@ -24,7 +24,7 @@ from rwe.harmonise.deaths import ACTIVITY, outlived, second, trust
 from rwe.harmonise.ledger import LINE, Ledger, mark
 from rwe.harmonise.records import Made
 
-DEATH = "death"
+DEATH, INSURANCE = "death", "payer_plan_period"
 _SPAN = {"person_id": pl.Int64, "first": pl.Date, "last": pl.Date, "commit": pl.Int64, "active": pl.Boolean}
 _DEATH = {"_row": pl.UInt32, "stream": pl.String, "record": pl.String, "_key": pl.String, "person_id": pl.Int64}
 _DIED = {**_DEATH, "day": pl.Date, "_commit": pl.Int64, "trust": pl.Int8}
@@ -77,7 +77,10 @@ def _of(ledgers: Iterable[Ledger], *, deaths: bool) -> list[tuple[Ledger, Made]]
 
 
 def _spans(ledgers: Iterable[Ledger]) -> pl.DataFrame:
-    """Return first and last day and newest commit of each person in each record but deaths."""
+    """Return first and last day and newest commit of each person in each record but deaths and insurance.
+
+    Who is insured since a day was not seen on it.
+    """
     day = pl.col("day")
     frames = [
         _dated(made.lines)
@@ -85,6 +88,7 @@ def _spans(ledgers: Iterable[Ledger]) -> pl.DataFrame:
         .agg(day.min().alias("first"), day.max().alias("last"), pl.col("_commit").max().alias("commit"))
         .with_columns(active=pl.lit(made.record.table in ACTIVITY))
         for _, made in _of(ledgers, deaths=False)
+        if made.record.table != INSURANCE
     ]
     return pl.concat([pl.DataFrame(schema=_SPAN), *frames])
 

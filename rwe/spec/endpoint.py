@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rwe.spec.base import Day, Int, Name, Part, Text
-from rwe.spec.population import Window
+from rwe.spec.population import ENDED, Window
 
-OWN_REASONS = ("event", "death", "horizon", "last_check", "end_of_data", "lost")
+OWN_REASONS = ("event", "death", "horizon", "last_check", "end_of_data", "lost", ENDED)
 
 
 class Stop(Part):

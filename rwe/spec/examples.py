@@ -42,10 +42,14 @@ class Expected(Part):
 
 
 class Example(Part):
-    """One patient: year of birth, spans of observation, records, and the expected answer."""
+    """One patient: year of birth, spans of observation, records, and the expected answer.
+
+    `insured` are periods of insurance, each with the concept of why it stopped where that is told.
+    """
 
     born: Int
     observed: tuple[tuple[date, date], ...]
+    insured: tuple[tuple[date, date] | tuple[date, date, Int], ...] = ()
     records: tuple[Annotated[ExampleRecord, BeforeValidator(_row)], ...]
     expect: Expected
 

@@ -24,6 +24,7 @@ TABLES = (
     "observation",
     "death",
     "episode",
+    "payer_plan_period",
 )
 Kind = Literal["integer", "float", "varchar", "date", "datetime"]
 

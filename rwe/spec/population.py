@@ -29,6 +29,7 @@ Table = Literal[
 
 MADE = ("drug_era", "dose_era")
 EXPOSED = ("drug_exposure", *MADE)
+ENDED = "insurance_end"
 
 
 class Record(Part):
@@ -49,6 +50,36 @@ class Record(Part):
     def _numbered(self) -> Record:
         if self.numbers and self.table != "episode":
             raise ValueError("numbers are those of episodes; of other records none are known")
+        return self
+
+
+class Insurance(Part):
+    """Follow-up is the time insured: who is not insured on the index date is left out, the end of insurance ends it.
+
+    Parameters
+    ----------
+    gap
+        Days without insurance that are passed over; a longer gap ends follow-up on the last day before it.
+    reasons
+        Names for concepts of why insurance stopped (``{emigrated: [...]}``), which become the reason for which
+        follow-up ended; all others are ``insurance_end``.
+    """
+
+    gap: Day = 31
+    reasons: dict[Name, tuple[Int, ...]] = Field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The reasons for which insurance ends follow-up."""
+        return (*self.reasons, ENDED)
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Insurance:
+        concepts = [concept for named in self.reasons.values() for concept in named]
+        if twice := sorted({concept for concept in concepts if concepts.count(concept) > 1}):
+            raise ValueError(f"reasons: concept {twice[0]} stands under two names")
+        if ENDED in self.reasons:
+            raise ValueError(f"reasons: {ENDED} is the name of all others; give another")
         return self
 
 

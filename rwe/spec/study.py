@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from rwe.errors import DefinitionError, Problem
 from rwe.spec.base import Day, Int, Name, Part, Text, Where, locate, nearest, placed, read
-from rwe.spec.endpoint import Endpoint, Interval, Outcome
-from rwe.spec.population import MADE, Criterion, Index, Population, Record, Variable, once
+from rwe.spec.endpoint import OWN_REASONS, Endpoint, Interval, Outcome
+from rwe.spec.population import MADE, Criterion, Index, Insurance, Population, Record, Variable, once
 from rwe.spec.study_names import columns, names_used
 from rwe.spec.time_zero import refusals
 from rwe.spec.treatment import Treatment
@@ -98,6 +98,11 @@ class Study(Part):
 
     Parameters
     ----------
+    insurance
+        Whether follow-up is the time insured (PAYER_PLAN_PERIOD), and which gaps are passed over.
+    deaths_known_to
+        Day up to which the death registry is complete, where that is before `as_of`: nobody is followed beyond it,
+        because later deaths are told of some only.
     lost_after
         Who was last seen more days than this before the data cut counts as lost, the others as followed to the end.
     treatment
@@ -120,12 +125,14 @@ class Study(Part):
     records: dict[Name, Record]
     treatment: Treatment | None = None
     index: Index
+    insurance: Insurance | None = None
     baseline: dict[Name, Variable]
     eligibility: tuple[Criterion, ...] = ()
     populations: dict[Name, Population] = Field(min_length=1)
     endpoints: dict[Name, Endpoint] = Field(min_length=1)
     outcomes: dict[Name, Outcome] = Field(default_factory=dict)
     intervals: dict[Name, Interval] = Field(default_factory=dict)
+    deaths_known_to: date | None = None
     lost_after: Day = 365
     looks_ahead: tuple[LookAhead, ...] = ()
     examples: str | None = None
@@ -135,6 +142,11 @@ class Study(Part):
     reimbursement: Reimbursement | None = None
     focus: Focus
     key_figures: tuple[KeyFigure, ...] = ()
+
+    @property
+    def cut(self) -> date:
+        """The last day of follow-up: that of the data, or that up to which deaths are known."""
+        return min(self.as_of, self.deaths_known_to or self.as_of)
 
     @field_validator("analyses")
     @classmethod
@@ -153,6 +165,14 @@ class Study(Part):
     def _treated(self) -> Study:
         if made := sorted(name for name, record in self.records.items() if record.table in MADE and not self.treatment):
             raise ValueError(f"records {', '.join(made)} are made of exposures: say under treatment how")
+        return self
+
+    @model_validator(mode="after")
+    def _reasons_once(self) -> Study:
+        named = self.insurance.reasons if self.insurance else {}
+        taken = {*OWN_REASONS, *(name for endpoint in self.endpoints.values() for name in endpoint.censor)}
+        if twice := sorted(taken & {*named}):
+            raise ValueError(f"insurance: {', '.join(twice)} is a reason of something else; give another name")
         return self
 
     @model_validator(mode="after")

@@ -89,7 +89,7 @@ def _elsewhere(seed: int, persons: pl.DataFrame, records: Mapping[str, pl.DataFr
 
 
 def _insured(who: pl.DataFrame, records: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return since when and until when each person is insured, and the last day the fund knew of them alive."""
+    """Return since when and until when each person is insured and why no longer, and the last day known alive."""
     seen = records["stays"].select("person").unique(maintain_order=True)
     died = records["deaths"].filter(pl.col("source") == "registry").select("person", died="day")
     gone = records["moves"].filter(pl.col("destination") == ABROAD).group_by("person").agg(gone=pl.col("day").min())
@@ -97,8 +97,15 @@ def _insured(who: pl.DataFrame, records: Mapping[str, pl.DataFrame]) -> pl.DataF
     for part in (died, gone):
         rows = rows.join(part, on="person", how="left", maintain_order="left")
     until = pl.coalesce("gone", "died")
+    why = pl.when(pl.col("gone").is_not_null()).then(pl.lit("abroad")).when(pl.col("died").is_not_null())
     last = pl.coalesce(until, pl.lit(PLANTED.cut))
-    told = rows.with_columns(since=pl.max_horizontal("born", _INSURED_FROM), until=until, checked=last, synthetic=True)
+    told = rows.with_columns(
+        since=pl.max_horizontal("born", _INSURED_FROM),
+        until=until,
+        checked=last,
+        synthetic=True,
+        why=why.then(pl.lit("died")),
+    )
     return told.with_columns(modified=_evening("checked")).drop("died", "gone")
 
 

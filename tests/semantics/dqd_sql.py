@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parents[2] / "rwe" / "quality" / "dqd"
 HELD = (
     "person", "observation_period", "visit_occurrence", "condition_occurrence", "procedure_occurrence",
     "measurement", "drug_exposure", "observation", "death", "episode",
+    "payer_plan_period",
 )  # fmt: skip
 TYPES = {"integer": "BIGINT", "bigint": "BIGINT", "float": "DOUBLE", "date": "DATE", "datetime": "TIMESTAMP"}
 Line = Mapping[str, str]

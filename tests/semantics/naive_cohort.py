@@ -44,18 +44,23 @@ class Person:
     def __init__(self, person: int, born: int, tables: Tables, study: Study) -> None:
         self.study, self.born = study, born
         self.events = {
-            name: list(_events(tables.get(record.table, []), person, record.table, record.concepts, study.as_of))
+            name: list(_events(tables.get(record.table, []), person, record.table, record.concepts, study.cut))
             for name, record in study.records.items()
         }
         deaths = [row["death_date"] for row in tables.get("death", []) if row["person_id"] == person]
-        self.died = min((day for day in deaths if day <= study.as_of), default=None)
+        self.died = min((day for day in deaths if day <= study.cut), default=None)
         self.spans = [
             Span(
                 row["observation_period_start_date"],
-                min(row["observation_period_end_date"], study.as_of),
+                min(row["observation_period_end_date"], study.cut),
                 row["_site"],
             )
             for row in tables["observation_period"]
+            if row["person_id"] == person
+        ]
+        self.insured = [
+            (row["payer_plan_period_start_date"], row["payer_plan_period_end_date"], row["stop_reason_concept_id"])
+            for row in tables.get("payer_plan_period", [])
             if row["person_id"] == person
         ]
         self.last_seen = max((span.end for span in self.spans), default=None)
@@ -115,7 +120,7 @@ def _judge(person: Person, study: Study) -> Row | None:
     for name, interval in study.intervals.items():
         row |= {f"{name}_{part}": value for part, value in _interval(person, interval).items()}
     for name, population in study.populations.items():
-        row[f"in_{name}"] = _starts_well(row, study) and all(
+        row[f"in_{name}"] = _starts_well(person, row, study) and all(
             _passes(person, criterion, row, study) for criterion in (*study.eligibility, *population.criteria)
         )
     return row
@@ -212,10 +217,36 @@ def _end(person: Person, endpoint: Endpoint, index: date) -> tuple[date, str] | 
     any_death = any(not person.study.records[name].concepts for name in _deadly(person, endpoint))
     if not any_death and person.died is not None:
         ends.append((person.died, "death"))
+    stopped = _insurance_end(person, index)
+    if stopped is not None:
+        ends.append(stopped)
     if endpoint.until is not None:
         ends.append((index + timedelta(days=endpoint.until), "horizon"))
-    order = [*endpoint.censor, "death", "horizon"]
+    insurance = person.study.insurance.names if person.study.insurance else ()
+    order = [*endpoint.censor, "death", *insurance, "horizon"]
     return min(ends, key=lambda pair: (pair[0], order.index(pair[1])), default=None)
+
+
+def _insured_run(person: Person, index: date) -> list[date] | None:
+    """Return the days insured, one by one, of the run about the index date; None where it is in none."""
+    rule = person.study.insurance
+    if rule is None:
+        return None
+    days = {a + timedelta(days=k) for a, b, _ in person.insured for k in range((b - a).days + 1)}
+    runs: list[list[date]] = []
+    for day in sorted(days):
+        if not runs or (day - runs[-1][-1]).days - 1 > rule.gap:
+            runs.append([])
+        runs[-1].append(day)
+    return next((run for run in runs if run[0] <= index <= run[-1]), None)
+
+
+def _insurance_end(person: Person, index: date) -> tuple[date, str] | None:
+    run, rule = _insured_run(person, index), person.study.insurance
+    if rule is None or run is None or run[-1] >= person.study.cut:
+        return None
+    why = max((why or 0 for _, end, why in person.insured if end == run[-1]), default=0)
+    return run[-1], next((name for name, concepts in rule.reasons.items() if why in concepts), "insurance_end")
 
 
 def _gap_of(day: date, index: date) -> int:
@@ -223,7 +254,7 @@ def _gap_of(day: date, index: date) -> int:
 
 
 def _unseen(day: date, study: Study) -> str:
-    return "end_of_data" if (study.as_of - day).days <= study.lost_after else "lost"
+    return "end_of_data" if (study.cut - day).days <= study.lost_after else "lost"
 
 
 def _interval(person: Person, interval: Interval) -> Row:
@@ -267,7 +298,9 @@ def _change(person: Person, outcome: Change, index: date) -> Row:
     return {"before": before, "after": after, "change": change}
 
 
-def _starts_well(row: Row, study: Study) -> bool:
+def _starts_well(person: Person, row: Row, study: Study) -> bool:
+    if study.insurance and _insured_run(person, row["index_date"]) is None:
+        return False
     days = [row[f"{name}_days"] for name in study.endpoints]
     if any(day is None or day < 0 for day in days):
         return False

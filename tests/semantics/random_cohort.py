@@ -41,6 +41,11 @@ COLUMNS = {
         "value_as_concept_id": pl.Int64,
     },
     "death": {"death_date": pl.Date, "cause_concept_id": pl.Int64},
+    "payer_plan_period": {
+        "payer_plan_period_start_date": pl.Date,
+        "payer_plan_period_end_date": pl.Date,
+        "stop_reason_concept_id": pl.Int64,
+    },
     "observation_period": {"observation_period_start_date": pl.Date, "observation_period_end_date": pl.Date},
 }
 Tables = dict[str, list[dict[str, Any]]]
@@ -59,11 +64,20 @@ def tables(random: Random, people: int = 40) -> Tables:
             end = start + timedelta(days=random.randint(0, 700))
             span = {"observation_period_start_date": start, "observation_period_end_date": end}
             made["observation_period"].append({"person_id": person, "_site": random.choice("AB")} | span)
+        for _ in range(random.choice((0, 1, 2, 3))):
+            made["payer_plan_period"].append(_insured(random, person))
     return made
 
 
 def _day(random: Random) -> date:
     return FIRST + timedelta(days=random.randint(0, DAYS) // 5 * 5)
+
+
+def _insured(random: Random, person: int) -> dict[str, Any]:
+    start = _day(random)
+    end = start + timedelta(days=random.randint(0, 500))
+    named = {"payer_plan_period_start_date": start, "payer_plan_period_end_date": end}
+    return {"person_id": person, "_site": "A", "stop_reason_concept_id": random.choice((None, 1, 2, 3))} | named
 
 
 def _row(random: Random, table: str, person: int) -> dict[str, Any]:
@@ -121,6 +135,8 @@ def study(random: Random) -> Study:
             "endpoints": endpoints,
             "outcomes": {f"o{i}": _outcome(random) for i in range(random.randint(0, 2))},
             "intervals": {f"i{i}": _interval(random) for i in range(random.randint(0, 2))},
+            "insurance": random.choice((None, None, {"gap": random.choice((0, 31)), "reasons": {"left": [1, 2]}})),
+            "deaths_known_to": random.choice((None, None, AS_OF - timedelta(days=100))),
             "lost_after": random.choice((0, 60, 365)),
             "focus": {"everyone": "all", "trial_like": "p", "endpoint": "e0", "milestone": 365, "by": "age"},
             "analyses": [{"id": "a", "analysis": "characteristics", "population": "all"}],

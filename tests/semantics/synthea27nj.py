@@ -19,10 +19,13 @@ Texts = dict[str, pl.DataFrame]
 
 
 def texts() -> Texts:
-    """Return each table with every cell as the file has it, nothing where it is empty."""
+    """Return each table with every cell as the file has it, nothing where it is empty; nobody's insurance is told."""
     with zipfile.ZipFile(ARCHIVE) as archive:
         tables = {name.removesuffix(".csv"): archive.read(name) for name in archive.namelist()}
-    return {name: pl.read_csv(table, infer_schema=False, null_values="") for name, table in tables.items()}
+    found = {name: pl.read_csv(table, infer_schema=False, null_values="") for name, table in tables.items()}
+    return found | {
+        "payer_plan_period": pl.DataFrame(schema=dict.fromkeys(cdm_fields()["payer_plan_period"], pl.String))
+    }
 
 
 def typed(tables: Mapping[str, pl.DataFrame]) -> tuple[Cdm, dict[str, pl.LazyFrame]]:
@@ -45,15 +48,27 @@ def _column(name: str, kind: str) -> pl.Expr:
     return text.cast({"integer": pl.Int64, "float": pl.Float64}.get(kind, pl.String))
 
 
-def damaged(tables: Mapping[str, pl.DataFrame], seed: int, share: float = 0.08) -> Texts:
+def damaged(tables: Texts, seed: int, share: float = 0.08) -> Texts:
     """Return the tables with cells emptied, set to 0 or exchanged within their column, and rows said twice."""
     draw = random.Random(seed)
     found = {}
-    for name, table in tables.items():
+    for name, table in (tables | {"payer_plan_period": _insured(tables)}).items():
         columns = {column: _spoilt(table[column].to_list(), column, draw, share) for column in table.columns}
         spoilt = pl.DataFrame(columns, schema=table.schema)
         found[name] = pl.concat([spoilt, spoilt.head(draw.randrange(3))])
     return found | {"concept_ancestor": _ancestors(tables)}
+
+
+def _insured(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return everybody as insured while they were observed: of the 28 no insurance is on record."""
+    seen = tables["observation_period"].select(
+        "person_id",
+        payer_plan_period_id="observation_period_id",
+        payer_plan_period_start_date="observation_period_start_date",
+        payer_plan_period_end_date="observation_period_end_date",
+    )
+    empty = tables["payer_plan_period"]
+    return pl.concat([empty, seen], how="diagonal").select(empty.columns)
 
 
 def _ancestors(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Why people left, how far they came on stretches of the pathway, and what of the definition looks past day zero."""
+"""How follow-up ended and how complete it was, stretches of the pathway, and what looks past day zero."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rwe.report.page import NONE, Page, Row
 from rwe.report.sections.outcomes import counted, groups_of
 
 NAME = "follow_up"
+COMPLETENESS = ("completeness", "completeness_simplified")
 
 
 def follow_up(page: Page) -> Section | None:
@@ -27,11 +28,13 @@ def _analyses(page: Page) -> Iterator[Block]:
 
 
 def _table(page: Page, rows: list[Row]) -> Table:
-    """Return who left why, and of a stretch beside it how many had come to its end by each milestone."""
+    """Return who left why; of endpoints how complete follow-up was, of stretches how many had come to the end."""
     title, population = page.outcome(rows[0]["outcome"]), page.population(rows[0]["population"])
     reasons = list(dict.fromkeys(row["stratum"] for row in rows if row["estimand"] == "proportion"))
     ends = list(dict.fromkeys((row["time"], row["stratum"]) for row in rows if row["estimand"] == "milestone"))
     head = [page.words("survival.who"), *(_reason(page, reason) for reason in reasons)]
+    shares = [name for name in COMPLETENESS if any(row["estimand"] == name for row in rows)]
+    head += [page.words(f"follow_up.{name}") for name in shares]
     head += [page.words(f"follow_up.{cause}", at=page.years(day)) for day, cause in ends]
     cells = {(row["group"], row["estimand"], row["time"], row["stratum"]): row for row in rows}
     lines = [
@@ -39,13 +42,15 @@ def _table(page: Page, rows: list[Row]) -> Table:
             (
                 page.group(group),
                 *(counted(page, cells.get((group, "proportion", None, reason))) for reason in reasons),
+                *(page.estimate(cells.get((group, name, None, "")), "percent") for name in shares),
                 *(page.estimate(cells.get((group, "milestone", *end)), "percent") for end in ends),
             )
         )
         for group in groups_of(rows)
     ]
     caption = page.words("follow_up.table", outcome=title, population=population)
-    return Table(caption, head, lines, page.words("follow_up.note"))
+    note = page.words("follow_up.note")
+    return Table(caption, head, lines, f"{note} {page.words('follow_up.complete')}" if shares else note)
 
 
 def _reason(page: Page, name: str) -> str:

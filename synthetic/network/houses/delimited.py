@@ -13,6 +13,14 @@ from synthetic.network.houses import words as say
 from synthetic.network.houses.cells import Cell, Sheet, mark, result, text_day, wall_clock, wall_day, words
 
 WINDOWS = "windows-1251"
+# Why a period of insurance ends: it goes on after the fund's last look, or stops while the person is there.
+_WHY = (
+    pl.when(pl.col("until").is_null())
+    .then(pl.lit(None, dtype=pl.String))
+    .when(pl.col("until") < pl.col("checked"))
+    .then(pl.lit("P"))
+    .otherwise(pl.col("why").replace({"abroad": "N", "died": "U"}))
+)
 
 
 def _patient(name: str, entries: str, **cells: Cell) -> Sheet:
@@ -89,7 +97,8 @@ FUND = (
         pol=words("sex", say.B_SEX),
         roden=Cell("born", "day"),
         ot=Cell("since", "day"),
-        do=Cell("until", "day"),
+        do=Cell("until", "day", pl.coalesce("until", "checked")),
+        prichina=Cell("why", "text", _WHY),
         provereno=Cell("checked", "day"),
     ),
     _person(

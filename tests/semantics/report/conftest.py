@@ -388,7 +388,17 @@ def make_causes(make_run: Make, base: Row) -> Make:
 
 RULES = ("eligibility_after_index", "arm_after_index", "measured_after_index", "treated_before_measured",
          "followed_for_long", "observed_after", "washout_unobserved")  # fmt: skip
-REASONS = ("event", "death", "horizon", "last_check", "end_of_data", "lost", "other_medicine")
+REASONS = (
+    "event",
+    "death",
+    "horizon",
+    "last_check",
+    "end_of_data",
+    "lost",
+    "emigrated",
+    "insurance_end",
+    "other_medicine",
+)
 
 
 def outcomes_rows() -> Iterator[Row]:
@@ -409,6 +419,8 @@ def left_rows() -> Iterator[Row]:
     labels = {"population": "node_positive", "group": "overall"}
     for reason in REASONS:
         yield labels | {"outcome": "rfs", "stratum": reason, "estimand": "proportion", "n": 25, "estimate": 25 / 175}
+    for name, share in (("completeness", 0.83), ("completeness_simplified", 0.91)):
+        yield labels | {"outcome": "rfs", "estimand": name, "n": 175, "estimate": share}
     yield labels | {"outcome": "way", "stratum": "event", "estimand": "proportion", "n": 150, "estimate": 0.75}
     for cause, share in (("reached", 0.6), ("died", 0.15)):
         yield estimate(share, 0.05, **labels, outcome="way", stratum=cause, estimand="milestone", time=365)
