@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from rwe.cli.options import Common, Talk
 from rwe.cli.selftest import apart
 from rwe.cli.voice import Voice
 from rwe.cli.words import word
-from rwe.errors import RweError
+from rwe.errors import DefinitionError, RweError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,10 @@ Patients = Annotated[int, Parameter(help=word("help.patients"), validator=Number
 Dirt = Annotated[str, Parameter(help=word("help.dirt"))]
 Each = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.truth_each"))]
 Out = Annotated[Path | None, Parameter(help=word("help.out"))]
-SHOWN = ("planted", "repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored", "good")
+SHOWN = (
+    *("planted", "repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "mixed", "lost"),
+    *("undecidable", "unscored", "good"),
+)
 
 
 def truth(
@@ -49,6 +53,8 @@ def truth(
     from rwe.selftest.truth import Trial
     from rwe.selftest.truth import truth as told
 
+    if not studies:
+        raise DefinitionError(word("selftest.no_study"))
     trial = Trial([load_plan(path) for path in studies], patients, dirt, each)
     found: list[Seed] = []
     with apart(common) as folder:
@@ -63,11 +69,14 @@ def truth(
         _write(out, table, found)
     bad = table.filter(_wrong()).height
     voice.say("selftest.truth", seeds=seeds, patients=patients, planted=int(table["planted"].sum()), bad=bad)
-    return RweError.exit_code if bad else 0
+    return 0 if _linked(voice, found) and _accounted(voice, found) and not bad else RweError.exit_code
 
 
 def _say(voice: Voice, one: Seed) -> None:
-    voice.event("seed", seed=one.seed, precision=one.precision, recall=one.recall)
+    voice.event(
+        "seed", seed=one.seed, precision=one.links.precision, recall=one.links.recall, **asdict(one.links),
+        streams=one.rows.height, unaccounted=one.unaccounted,
+    )  # fmt: skip
     for line in one.faults.iter_rows(named=True):
         voice.event("fault", seed=one.seed, **line)
     for line in one.ratios.iter_rows(named=True):
@@ -85,7 +94,15 @@ def _wrong() -> pl.Expr:
     """Whether some faults of a form did not become what they must."""
     import polars as pl
 
-    return pl.col("good") < pl.col("planted") - pl.col("unscored")
+    return pl.col("good") < _judged()
+
+
+def _judged() -> pl.Expr:
+    import polars as pl
+
+    from rwe.selftest.scored import APART
+
+    return pl.col("planted") - pl.sum_horizontal(APART)
 
 
 def _show(voice: Voice, table: pl.DataFrame, by: Sequence[str]) -> None:
@@ -93,10 +110,10 @@ def _show(voice: Voice, table: pl.DataFrame, by: Sequence[str]) -> None:
 
     lines = table.group_by(by, maintain_order=True).agg(pl.col(SHOWN).sum()).rows()
     _table(voice, (*by, *SHOWN), [[str(cell) for cell in line] for line in lines])
-    for line in table.filter(_wrong()).iter_rows(named=True):
+    for line in table.filter(_wrong()).with_columns(judged=_judged()).iter_rows(named=True):
         voice.say(
             "selftest.form", name=f"{line['class']}: {line['form']}", expect=line["expect"], good=line["good"],
-            planted=line["planted"] - line["unscored"],
+            planted=line["judged"],
         )  # fmt: skip
 
 
@@ -120,8 +137,25 @@ def _ratios(voice: Voice, found: Sequence[Seed]) -> None:
     moved = apart.filter(~pl.col("records").is_in(["clean", "dirty"])).group_by("records", "study", maintain_order=True)
     moves = moved.agg((pl.col("estimate") - pl.col("estimate_clean")).filter(pl.col("term") == "new").mean())
     _table(voice, ("class", "study", "moved"), [[_cell(cell) for cell in row] for row in moves.rows()])
-    precision, recall = (min(getattr(one, name) for one in found) for name in ("precision", "recall"))
-    voice.say("selftest.linked", precision=f"{precision:.4f}", recall=f"{recall:.4f}")
+
+
+def _linked(voice: Voice, found: Sequence[Seed]) -> bool:
+    """Show how linking did in all networks together; return whether that is enough."""
+    from rwe.selftest.scored_links import total
+
+    all_ = total([one.links for one in found])
+    voice.say(
+        "selftest.linked", precision=f"{all_.precision:.5f}", recall=f"{all_.recall:.5f}", right=all_.right,
+        wrong=all_.wrong, missed=all_.missed, apart=all_.apart, apart_right=all_.apart_right,
+    )  # fmt: skip
+    return all_.enough
+
+
+def _accounted(voice: Voice, found: Sequence[Seed]) -> bool:
+    """Show in how many streams rows in are rows accepted, merged and rejected; return whether in all."""
+    streams, odd = sum(one.rows.height for one in found), sum(one.unaccounted for one in found)
+    voice.say("selftest.accounted", streams=streams, rows=sum(one.rows["landed"].sum() for one in found), odd=odd)
+    return odd == 0
 
 
 def _cell(value: object) -> str:
@@ -141,3 +175,5 @@ def _write(out: Path, table: pl.DataFrame, found: Sequence[Seed]) -> None:
     write_table(out.with_suffix(".csv"), table)
     ratios = pl.concat(one.ratios.select(pl.lit(one.seed).alias("seed"), pl.all()) for one in found)
     write_table(out.with_name(f"{out.stem}-ratios.csv"), ratios)
+    lines = [{"seed": one.seed, **asdict(one.links), "unaccounted": one.unaccounted} for one in found]
+    write_table(out.with_name(f"{out.stem}-links.csv"), pl.DataFrame(lines))

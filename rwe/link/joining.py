@@ -23,13 +23,13 @@ def joined(
     pairs
         With ``rule`` and ``reason`` (`rwe.link.zones`).
     units
-        With ``national`` (`rwe.link.blocks.Candidates`).
+        With ``national`` and ``site`` (`rwe.link.blocks.Candidates`).
     handles
         Of the units (`rwe.link.register.handle`).
     """
     decided = _decided(handles, decisions)
     apart = [pair for pair, said in decided.items() if said == "apart"]
-    clusters = Clusters(units["national"].to_list(), _alike(pairs, units["national"]), apart)
+    clusters = Clusters(units["national"].to_list(), _alike(pairs, units), apart)
     for pair in (pair for pair, said in decided.items() if said == "same"):
         clusters.force(*pair)
     failed: dict[Pair, str] = {}
@@ -63,23 +63,29 @@ def _told(pairs: pl.DataFrame, decided: Mapping[Pair, str], failed: Mapping[Pair
     return pairs.with_columns(rule.alias("rule"), reason.alias("reason")).sort("i", "j")
 
 
-def _alike(pairs: pl.DataFrame, numbers: pl.Series) -> set[Pair]:
+def _alike(pairs: pl.DataFrame, units: pl.DataFrame) -> set[Pair]:
     """Return the pairs of different numbers that may be one: a slip apart, or two slips of a third one.
 
-    The second only between units of one birth date and whole name: otherwise the third is the slip, of either.
+    The second only between units of one birth date and whole name: otherwise the third is the slip, of either. Two
+    numbers that one hospital holds apart, under two numbers of its own and not under one name, are two.
     """
-    near = _numbers_of(pairs.filter(pl.col("number").is_in(["near", "tail"])), numbers)
+    numbers, sites = units["national"], units["site"]
+    slips, named = pl.col("number").is_in(["near", "tail"]), pl.col("names").is_in(["all", "close"])
+    one_hospital = pl.Series(sites.gather(pairs["i"]) == sites.gather(pairs["j"]))
+    near = _numbers_of(pairs.filter(slips), numbers)
+    near -= _numbers_of(pairs.filter(one_hospital & slips & ~named & ~pl.col("own")), numbers)
     around: dict[int, set[int]] = {}
     for one, other in near:
         around.setdefault(one, set()).add(other)
         around.setdefault(other, set()).add(one)
-    alone = (pl.col("number") == "differs") & (pl.col("birth") == "same") & pl.col("names").is_in(["all", "close"])
+    alone = (pl.col("number") == "differs") & (pl.col("birth") == "same") & named
     twice = _numbers_of(pairs.filter(alone), numbers)
     return near | {(a, b) for a, b in twice if around.get(a, set()) & around.get(b, set())}
 
 
 def _numbers_of(pairs: pl.DataFrame, numbers: pl.Series) -> set[Pair]:
-    return set(zip(numbers.gather(pairs["i"]), numbers.gather(pairs["j"]), strict=True))
+    both = zip(numbers.gather(pairs["i"]), numbers.gather(pairs["j"]), strict=True)
+    return {(min(pair), max(pair)) for pair in both}
 
 
 def _decided(handles: Sequence[str], decisions: Sequence[Decision]) -> dict[Pair, str]:

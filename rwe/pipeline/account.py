@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -76,7 +77,13 @@ def rules_of(mapping: SourceMapping, domains: Mapping[int, str], since: date | N
         sorted(domains.items()),
         since,
     ]
-    return hashlib.sha256(repr([said, provenance.code_hashes(), provenance.packages()]).encode()).hexdigest()
+    return hashlib.sha256(repr([said, *_made_by()]).encode()).hexdigest()
+
+
+@cache
+def _made_by() -> tuple[dict[str, str], dict[str, str]]:
+    """Return hashes of the code and versions of the packages, asked once: a process runs what it has loaded."""
+    return provenance.code_hashes(), provenance.packages()
 
 
 @dataclass(frozen=True, slots=True)

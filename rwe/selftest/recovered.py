@@ -60,11 +60,17 @@ def recover(study: Study, cdm: Cdm, planted: Path) -> list[Recovered]:
     Raises
     ------
     DefinitionError
-        If nothing is planted for the disease.
+        If nothing is planted for the disease, or the study does not know by what the medicine was chosen.
     """
     import rwe.survival as sv
 
-    wanted = _wanted(study, json.loads(planted.read_text("utf-8")))
+    told = json.loads(planted.read_text("utf-8"))
+    wanted = _wanted(study, told)
+    if unknown := _chosen_by(study, told) - study.baseline.keys():
+        raise DefinitionError(
+            f"study '{study.study}' does not know {', '.join(sorted(unknown))}, by which the medicine "
+            "was chosen in the network: its ratio is not the planted one"
+        )
     rows, terms = _rows(build_cohort(cdm, study).subjects, study.focus.endpoint, wanted)
     fit = sv.cox(rows, time="time", event="event", covariates=terms, strata="site")
     found = fit.coefficients.select("term", "estimate", "std_error").rows()
@@ -77,6 +83,14 @@ def _wanted(study: Study, planted: Mapping[str, Any]) -> dict[str, float]:
         if (hazard["disease"], hazard["outcome"]) == (disease, "event"):
             return {effect["term"]: float(effect["log_ratio"]) for effect in hazard["effects"]}
     raise DefinitionError(f"study '{study.study}': nothing is planted for '{disease}' in the network")
+
+
+def _chosen_by(study: Study, planted: Mapping[str, Any]) -> set[str]:
+    """Return the terms that the choice of the medicine hangs on."""
+    disease = study.study.removeprefix(PREFIX)
+    return {
+        effect["term"] for choice in planted["choices"] if choice["disease"] == disease for effect in choice["effects"]
+    }
 
 
 def _rows(subjects: pl.DataFrame, endpoint: str, wanted: Mapping[str, float]) -> tuple[pl.DataFrame, list[str]]:

@@ -8,6 +8,7 @@
 - ``told``: another value with a mark that says so (an operator, no supply);
 - ``kept``: a row that was added stands; ``gone``: a row that was taken away is not there;
 - ``altered``: the row says something else, and nothing marks it; ``lost``: it is nowhere and no rule says why;
+- ``mixed``: a patient is linked to somebody else; ``undecidable``: no token is left that tells who it is;
 - ``unscored``: a row of the house holds several of the network's, so that the fault cannot be looked up, or what the
   truth did itself stands on a row with a fault.
 """
@@ -23,7 +24,19 @@ from rwe.selftest.scored_people import ADDED, NOT_LANDED, WHERE, WHOLE, died, na
 from rwe.selftest.told import Told
 from rwe.spec.omop import meaning_of, omop_fields
 
-OUTCOMES = ("repaired", "set_aside", "merged", "told", "kept", "gone", "altered", "lost", "unscored")
+OUTCOMES = (
+    "repaired",
+    "set_aside",
+    "merged",
+    "told",
+    "kept",
+    "gone",
+    "altered",
+    "mixed",
+    "lost",
+    "undecidable",
+    "unscored",
+)
 _WANTED: dict[str, tuple[str, ...]] = {
     "repaired": ("repaired",),
     "quarantined": ("set_aside", "merged"),
@@ -31,6 +44,7 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "told": ("told", "set_aside", "kept", "repaired", "merged"),
     "kept": ("kept", "repaired", "altered", "gone"),
 }
+APART = ("undecidable", "unscored")  # of what nothing can be asked
 _COPIES = 16  # keys of rows that were added to one
 _CLOSE = 1e-3  # part of a value: what a conversion of rounded digits may change
 
@@ -70,7 +84,7 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     found = found.with_columns(outcome=outcome)
     wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
     aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(WHOLE).fill_null(value=False)
-    good = pl.when(pl.col("outcome") != "unscored").then(pl.col("outcome").is_in(wanted) | aside)
+    good = pl.when(~pl.col("outcome").is_in(APART)).then(pl.col("outcome").is_in(wanted) | aside)
     return found.with_columns(good=good).select(*faults.columns, "outcome", "reason", "good")
 
 

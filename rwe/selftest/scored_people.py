@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from rwe.selftest.scored_links import judged
 from rwe.selftest.told import Told
 
 WHERE = ["site", "stream", "key"]
@@ -16,25 +17,28 @@ ADDED = 2**52  # keys from here on are of rows that were added
 
 
 def named(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
-    """Add ``of_person``: whether a patient's row is linked to the other rows of the person that it is of."""
+    """Add ``of_person``: whether a patient's row is linked to the other rows of the person that it is of in truth.
+
+    A row that bears no number, and no name with a birth date, that another row of the person bears, is *undecidable*
+    where it is not linked; one that is on the list to look at beside the person's own rows is *told*.
+    """
     origins = clean.persons.unique("key").select(origin="key", true_id="id")  # a key is that of one row of all sites
     found = found.join(origins, on="origin", how="left", maintain_order="left")
-    found = found.join(dirty.persons, on=["site", "key"], how="left", maintain_order="left")
-    same = clean.persons.join(dirty.persons, on=["site", "key"], suffix="_now")
-    others = (
-        found.select("site", "key", "id", true_id="true_id")
-        .unique(["site", "key"])
-        .join(same.rename({"id": "true_id"}), on="true_id", suffix="_other")
-    )
-    others = others.filter((pl.col("site") != pl.col("site_other")) | (pl.col("key") != pl.col("key_other")))
-    linked = others.group_by("site", "key").agg(linked=(pl.col("id") == pl.col("id_now")).any())
-    found = found.join(linked, on=["site", "key"], how="left", maintain_order="left")
+    people = judged(dirty.persons).drop("person")
+    found = found.join(people, on=["site", "key"], how="left", maintain_order="left")
+    marks, more = (pl.col("before") == "") & (pl.col("now") == ""), pl.len().over(WHERE) > 1
     asked = (pl.col("table") == "patients") & (pl.col("class") == "identity") & pl.col("id").is_not_null()
-    right = pl.when(pl.col("expect") == "merged").then(pl.lit("merged")).otherwise(pl.lit("repaired"))
-    wrong = pl.when(pl.col("record") >= ADDED).then(pl.lit("kept")).otherwise(pl.lit("altered"))
     refused = pl.col("reason").is_in(WHOLE).fill_null(value=False)
-    alone = pl.col("linked").fill_null(value=True)
-    return found.with_columns(of_person=pl.when(asked & ~refused).then(pl.when(alone).then(right).otherwise(wrong)))
+    right = pl.when(pl.col("expect") == "merged").then(pl.lit("merged")).otherwise(pl.lit("repaired"))
+    cases = {
+        "mixed": pl.col("mixed"),
+        "told": ~pl.col("alone") & ~pl.col("linked") & pl.col("known") & pl.col("listed").is_not_null(),
+        "undecidable": ~pl.col("alone") & ~pl.col("linked") & ~pl.col("known"),
+        "altered": ~pl.col("alone") & ~pl.col("linked"),
+    }
+    said = pl.coalesce(*(pl.when(when).then(pl.lit(name)) for name, when in cases.items()), right)
+    why = pl.coalesce("reason", pl.when(asked).then("listed"))
+    return found.with_columns(of_person=pl.when(asked & ~refused & ~(marks & more)).then(said), reason=why)
 
 
 def died(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:

@@ -4,19 +4,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from rwe.errors import NoValidAnswer
+from rwe.execute import threads
 from rwe.pipeline.planning import Plan, Source
 from rwe.selftest.recovered import recover
 from rwe.selftest.scored import score, summary
-from rwe.selftest.told import Told, faults, tell
+from rwe.selftest.scored_links import Links, links
+from rwe.selftest.told import OUTCOMES, Told, faults, tell
 
 CLEAN, DIRTY = "clean", "dirty"
 RATIOS = {
@@ -43,15 +50,23 @@ class Seed:
         Log hazard ratios: ``records`` they were estimated from (`CLEAN`, `DIRTY`, or with faults of one class alone),
         ``study``, ``term``, ``planted``, ``estimate``, ``std_error``, ``persons``, ``within`` two standard errors. None
         of a study whose model has no finite estimate in so small a network.
-    precision, recall
-        Of pairs of patients' rows that are one person: linked pairs that are, pairs that are linked.
+    links
+        Whom linking found in the records with dirt, by the truth.
+    rows
+        As `rwe.selftest.told.Told.rows`, with ``records``.
     """
 
     seed: int
     faults: pl.DataFrame
     ratios: pl.DataFrame
-    precision: float
-    recall: float
+    links: Links
+    rows: pl.DataFrame
+
+    @property
+    def unaccounted(self) -> int:
+        """Streams of which rows in are not rows accepted, merged and rejected."""
+        became = pl.sum_horizontal(OUTCOMES)
+        return self.rows.filter(pl.col("landed") != became).height
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +96,15 @@ class Trial:
         return [{"records": records, **asdict(one), "within": one.within} for one in found]
 
 
-def truth(folder: Path, trial: Trial, seeds: Iterable[int]) -> Iterator[Seed]:
+def truth(folder: Path, trial: Trial, seeds: Sequence[int]) -> Iterator[Seed]:
     """Tell networks to the engine, once clean and once with dirt, and yield what came of each.
+
+    Several networks are told in as many processes as `rwe.execute.threads` says.
 
     Parameters
     ----------
     folder
-        Where homes are made, one network at a time.
+        Where homes are made, a network at a time in each process.
     trial
         What is tried on each.
     seeds
@@ -98,28 +115,24 @@ def truth(folder: Path, trial: Trial, seeds: Iterable[int]) -> Iterator[Seed]:
     DataError
         If a site cannot be read.
     """
-    for seed in seeds:
-        with TemporaryDirectory(dir=folder) as place:
-            yield _one(Path(place), trial, seed)
+    workers = min(threads(), len(seeds))
+    if workers < 2:
+        yield from (_one(folder, trial, seed) for seed in seeds)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=gc.freeze) as pool:
+        yield from pool.map(partial(_one, folder, trial), seeds)
 
 
-def _one(place: Path, trial: Trial, seed: int) -> Seed:
-    clean, dirty = trial.tell(place / CLEAN, seed, "none"), trial.tell(place / DIRTY, seed, trial.dirt)
-    found = summary(score(faults(dirty), clean, dirty))
-    lines = trial.recovered(clean, CLEAN) + trial.recovered(dirty, DIRTY)
-    for kind in found["class"].unique(maintain_order=True) if trial.each else ():
-        with TemporaryDirectory(dir=place) as alone:
-            lines += trial.recovered(trial.tell(Path(alone) / "one", seed, kind), kind)
-    return Seed(seed, found, pl.DataFrame(lines, schema=RATIOS), *_linked(clean.persons, dirty.persons))
-
-
-def _linked(clean: pl.DataFrame, dirty: pl.DataFrame) -> tuple[float, float]:
-    """Return precision and recall of the pairs that linking found, by those of the clean records."""
-    rows = clean.rename({"id": "true"}).join(dirty, on=["site", "key"])
-    both, true, linked = (_pairs(rows, by) for by in (["true", "id"], ["true"], ["id"]))
-    return both / max(linked, 1), both / max(true, 1)
-
-
-def _pairs(rows: pl.DataFrame, by: list[str]) -> int:
-    n = rows.group_by(by).len()["len"].cast(pl.Int64)
-    return int((n * (n - 1) // 2).sum())
+def _one(folder: Path, trial: Trial, seed: int) -> Seed:
+    with TemporaryDirectory(dir=folder) as made:
+        place = Path(made)
+        clean, dirty = trial.tell(place / CLEAN, seed, "none"), trial.tell(place / DIRTY, seed, trial.dirt)
+        found = summary(score(faults(dirty), clean, dirty))
+        lines = trial.recovered(clean, CLEAN) + trial.recovered(dirty, DIRTY)
+        for kind in found["class"].unique(maintain_order=True) if trial.each else ():
+            lines += trial.recovered(trial.tell(place / kind, seed, kind), kind)
+            rmtree(place / kind)
+        rows = pl.concat(
+            [one.rows.with_columns(records=pl.lit(name)) for name, one in ((CLEAN, clean), (DIRTY, dirty))]
+        )
+        return Seed(seed, found, pl.DataFrame(lines, schema=RATIOS), links(dirty.persons), rows)

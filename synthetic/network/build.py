@@ -21,6 +21,7 @@ from synthetic.network.dirt import NONE, chosen, dirty
 from synthetic.network.entries import entries
 from synthetic.network.houses.network import Houses
 from synthetic.network.persons import MOST
+from synthetic.network.whose import whose
 from synthetic.network.world import PLANTED
 
 BLOCK = 10_000
@@ -56,8 +57,9 @@ class Network:
         ----------
         folder
             Where: empty or not there yet. It gets ``truth/<table>/part-<block>.parquet``,
-            ``records/<table>/part-<block>.parquet`` (tables of `synthetic.network.blocks`), ``hospitals``
-            (`synthetic.network.houses`), and, once all is there, ``planted.json``.
+            ``records/<table>/part-<block>.parquet`` (tables of `synthetic.network.blocks`), ``whose/part-<block>``
+            (`synthetic.network.whose`), ``hospitals`` (`synthetic.network.houses`), and, once all is there,
+            ``planted.json``.
         patients, seed
             Persons have the numbers 0 to `patients` - 1; each is the same however many there are.
         progress
@@ -108,6 +110,7 @@ class Network:
                 found, clean = _told(folder, part, seed, first, min(self.block, patients - first))
                 written, faults = dirty(seed, entries(seed, found["persons"], clean), classes)
                 counts = {name: table.height for name, table in (found | clean).items()}
+                _put(folder / "whose", part, whose(written))
                 counts |= _faults(folder / "faults.csv", faults, first=not part) if classes else {}
                 counts |= before.result() if before else {}
                 before = aside.submit(houses.write, part, written)
@@ -122,10 +125,13 @@ def _told(
     found = truth(seed, first, n)
     clean = records(seed, found["courses"])
     for name, table in (found | clean).items():
-        place = folder / ("truth" if name in TRUTH else "records") / name
-        place.mkdir(parents=True, exist_ok=True)
-        table.rechunk().write_parquet(place / f"part-{part:05d}.parquet")
+        _put(folder / ("truth" if name in TRUTH else "records") / name, part, table)
     return found, clean
+
+
+def _put(place: Path, part: int, table: pl.DataFrame) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    table.rechunk().write_parquet(place / f"part-{part:05d}.parquet")
 
 
 def _faults(path: Path, faults: pl.DataFrame, *, first: bool) -> dict[str, int]:

@@ -149,7 +149,7 @@ def _told(rows: pl.DataFrame, one: Planting, before: pl.Expr, now: pl.Expr) -> p
         table=pl.lit(one.form.table),
         hospital=hospital,
         record="record",
-        key=_key(rows, one.form.table, hospital),
+        key=key_of(rows, one.form.table, hospital),
         person="person",
         column=pl.lit(one.form.column),
         **{"class": pl.lit(one.kind)},
@@ -160,7 +160,7 @@ def _told(rows: pl.DataFrame, one: Planting, before: pl.Expr, now: pl.Expr) -> p
     )
 
 
-def _key(rows: pl.DataFrame, table: str, hospital: pl.Expr) -> pl.Expr:
+def key_of(rows: pl.DataFrame, table: str, hospital: pl.Expr) -> pl.Expr:
     """Return the key of a row in its house; null where a row of the house holds several of ours."""
     own = pl.col("record").cast(pl.String)
     if table == "diagnoses":
