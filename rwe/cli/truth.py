@@ -146,7 +146,7 @@ def _linked(voice: Voice, found: Sequence[Seed]) -> bool:
     all_ = total([one.links for one in found])
     voice.say(
         "selftest.linked", precision=f"{all_.precision:.5f}", recall=f"{all_.recall:.5f}", right=all_.right,
-        wrong=all_.wrong, missed=all_.missed, apart=all_.apart, apart_right=all_.apart_right,
+        wrong=all_.wrong, missed=all_.missed, apart=all_.apart, apart_right=all_.apart_right, borrowed=all_.borrowed,
     )  # fmt: skip
     return all_.enough
 

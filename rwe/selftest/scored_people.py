@@ -24,7 +24,7 @@ def named(found: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     """
     origins = clean.persons.unique("key").select(origin="key", true_id="id")  # a key is that of one row of all sites
     found = found.join(origins, on="origin", how="left", maintain_order="left")
-    people = judged(dirty.persons).drop("person")
+    people = judged(dirty.persons, clean.persons).drop("person")
     found = found.join(people, on=["site", "key"], how="left", maintain_order="left")
     marks, more = (pl.col("before") == "") & (pl.col("now") == ""), pl.len().over(WHERE) > 1
     asked = (pl.col("table") == "patients") & (pl.col("class") == "identity") & pl.col("id").is_not_null()

@@ -135,4 +135,4 @@ def _one(folder: Path, trial: Trial, seed: int) -> Seed:
         rows = pl.concat(
             [one.rows.with_columns(records=pl.lit(name)) for name, one in ((CLEAN, clean), (DIRTY, dirty))]
         )
-        return Seed(seed, found, pl.DataFrame(lines, schema=RATIOS), links(dirty.persons), rows)
+        return Seed(seed, found, pl.DataFrame(lines, schema=RATIOS), links(dirty.persons, clean.persons), rows)
