@@ -14,6 +14,7 @@ import pytest
 from rwe.errors import DataError
 from rwe.identity import pseudonymise
 from rwe.link import Linked, link, units
+from rwe.link.joining import joined
 from rwe.spec.source import Column
 from tests.semantics.damaged import HARM, KEY, damaged, linked, scored
 
@@ -152,6 +153,25 @@ def test_slips_of_one_number_meet_through_it() -> None:
     found = pairs([ANN, other(national="9963161331"), other("C", "c1", national="9963711231")])
 
     assert found.persons["person_id"].n_unique() == 1
+
+
+@pytest.mark.parametrize(("second", "persons"), [("missing", 2), ("close", 1)])
+def test_numbers_that_one_hospital_holds_apart_are_two(second: str, persons: int) -> None:
+    people = pl.DataFrame({"national": [11, 11, 12], "site": ["north", "fund", "fund"]})
+    rows = [
+        (0, 1, "same", "missing", 1.0, "same_number", None),
+        (0, 2, "near", "missing", 0.995, "weighed", None),  # the fund knows no names
+        (1, 2, "near", second, 0.9, None, "unsure"),
+    ]
+    schema = ("i", "j", "number", "names", "probability", "rule", "reason")
+    found = pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("i", "j").cast(pl.UInt32))
+    looked_at = found.with_columns(birth=pl.lit("same"), own=pl.lit(value=False))
+
+    told, roots = joined(looked_at, people, ["a", "b", "c"], [])
+
+    assert len(set(roots)) == persons
+    reason = told.filter(pl.col("i") == 0, pl.col("j") == 2)["reason"].item()
+    assert reason == ("would_join_two_people" if persons > 1 else None)
 
 
 def test_foreigners_numbers_link_like_others() -> None:

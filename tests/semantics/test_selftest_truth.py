@@ -135,7 +135,7 @@ TRUE = [("a", 1, "A1", "n1", "ivan"), ("b", 1, "B1", "n1", "ivan"), ("c", 2, "A2
 
 def of_person(dirty: pl.DataFrame, clean: pl.DataFrame) -> tuple[str, bool | None]:
     """Return what becomes of a fault in the number of patient ``a``."""
-    fault = planted("a", "repaired", table="patients", **{"class": "identity"}, stream="patient")
+    fault = planted("a", "repaired", 1, table="patients", **{"class": "identity"}, stream="patient")
     return outcome(fault, replace(told({}), persons=clean), replace(told({}), persons=dirty))
 
 
