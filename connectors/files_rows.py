@@ -57,7 +57,7 @@ def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) 
     if contract.format == "xlsx":
         refuse_unreckoned(drop, contract, held, {*stream.columns, *key_columns(stream, contract)})
     for piece in pieces:
-        yield _rows(piece, name, stream, contract, typed)
+        yield _rows(piece, f"stream '{name}', file '{drop.name}'", stream, contract, typed)
 
 
 def header(found: Sequence[Drop], contract: Contract) -> list[str]:
@@ -108,7 +108,7 @@ def _check_header(held: list[str], name: str, stream: Stream, contract: Contract
         raise DataError(f"stream '{name}', file '{file}': {'; '.join(faults)}")
 
 
-def _rows(piece: Piece, name: str, stream: Stream, contract: Contract, typed: Any) -> pl.DataFrame:
+def _rows(piece: Piece, where: str, stream: Stream, contract: Contract, typed: Any) -> pl.DataFrame:
     made, faults = {}, []
     height = len(next(iter(piece.values())))
     for column, declared in stream.columns.items():
@@ -116,9 +116,9 @@ def _rows(piece: Piece, name: str, stream: Stream, contract: Contract, typed: An
         if wrong:
             faults.append(f"{column}: {wrong} of {height} values are not of type {declared.type}")
     if faults:
-        raise DataError(f"stream '{name}': {'; '.join(faults)}; mend the source or declare what it holds")
+        raise DataError(f"{where}: {'; '.join(faults)}; mend the source or declare what it holds")
     key = _key(piece, made, stream, contract, typed)
-    _check_key(key, name, key_columns(stream, contract))
+    _check_key(key, where, key_columns(stream, contract))
     return pl.DataFrame({"_key": key, **made})
 
 
@@ -143,7 +143,7 @@ def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
     return made
 
 
-def _check_key(key: pl.Series, name: str, of: Collection[str]) -> None:
+def _check_key(key: pl.Series, where: str, of: Collection[str]) -> None:
     missing, repeated = key.null_count(), len(key) - key.n_unique()
     if missing or repeated:
-        raise DataError(f"stream '{name}': {missing} rows have no key ({', '.join(of)}), {repeated} repeat one")
+        raise DataError(f"{where}: {missing} rows have no key ({', '.join(of)}), {repeated} repeat one")

@@ -113,6 +113,12 @@ def test_what_breaks_the_contract_is_refused_with_counts(text: str | bytes, told
     assert told in _refused(tmp_path)
 
 
+def test_values_of_another_type_are_told_with_their_file(tmp_path: Path) -> None:
+    _drop(tmp_path, GOOD.replace("1.5", "high"))
+
+    assert "file 'a.csv': dose: 1 of 2 values" in _refused(tmp_path)
+
+
 def test_utf_8_read_as_windows_1251_is_noticed(tmp_path: Path) -> None:
     _drop(tmp_path, GOOD)
 
