@@ -27,6 +27,8 @@ import polars as pl
 from benchmarks.hospital import SITE, Hospital, change, land, write_mapping
 from benchmarks.table import commit, keep, machine, show
 from benchmarks.worker import memory_mb, seconds
+from rwe.cdm import TABLES as CDM
+from rwe.chain import fsync
 from rwe.store import Store
 
 SIZES, SHARE = (1_000_000, 10_000_000), 0.01
@@ -68,8 +70,13 @@ def duckdb(home: Path) -> None:
         text = text.replace(f"{{{name}}}", str(folder))
     wall, cpu = time.perf_counter(), seconds()
     with db.connect(config={"threads": os.cpu_count() or 1, "temp_directory": str(home / "spill")}) as connection:
+        connection.execute("CREATE SCHEMA shapes")
+        for name in TABLES:
+            connection.execute(f"CREATE TABLE shapes.{name} AS FROM '{home}/maps/shapes/{name}.parquet'")
         connection.execute(text)
-    _say(wall, cpu, [pl.scan_parquet(file).select(pl.len()).collect().item() for file in out.iterdir()])
+    for place in sorted(out.rglob("*")):
+        fsync(place)
+    _say(wall, cpu, [pl.scan_parquet(one / "**/*.parquet").select(pl.len()).collect().item() for one in out.iterdir()])
 
 
 def _say(wall: float, cpu: float, rows: list[int]) -> None:
@@ -90,7 +97,12 @@ def write_maps(home: Path) -> None:
     from rwe.spec.units import units
 
     known, maps = meanings(load_mapping(home / "mapping"), {}), home / "maps"
-    maps.mkdir()
+    (maps / "shapes").mkdir(parents=True)
+    for name in TABLES:
+        marks = {"_op": pl.String, "_commit": pl.Int64, "_batch": pl.String, "_hash": pl.String}
+        CDM[name].create_empty().with_columns(
+            pl.lit(None, kind).alias(mark) for mark, kind in marks.items()
+        ).write_parquet(maps / "shapes" / f"{name}.parquet")
     known.concepts.write_parquet(maps / "concepts.parquet")
     ids = {code: unit.concept_id for code, unit in units().items()}
     pl.DataFrame({"code": list(ids), "concept": list(ids.values())}).write_parquet(maps / "units.parquet")
@@ -108,7 +120,7 @@ def differences(home: Path) -> int:
 
     found = 0
     for table in TABLES:
-        files = {"ours": f"{home}/store/{SITE}/cdm/{table}/*/*.parquet", "rival": f"{home}/rival/{table}.parquet"}
+        files = {"ours": f"{home}/store/{SITE}/cdm/{table}/*/*.parquet", "rival": f"{home}/rival/{table}/*/*.parquet"}
         scans = {who: f"read_parquet('{place}', hive_partitioning = true)" for who, place in files.items()}
         kinds = {row[0]: row[1] for row in db.execute(f"DESCRIBE FROM {scans['rival']}").fetchall()}
         names = [name for name in kinds if name not in APART and name != f"{table}_id"]

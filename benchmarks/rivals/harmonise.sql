@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The same tables of the common model from the same landing files, in SQL: same look-ups, same rules on rows and people.
 -- {landing}, {maps} and {out} are folders; ids of events are whatever hash is at hand, because nobody compares them.
+-- `shapes` holds the tables of the common model without a row, so that each is written with all its columns.
 CREATE TEMP TABLE concepts AS FROM '{maps}/concepts.parquet';
 CREATE TEMP TABLE lines AS FROM '{maps}/lines.parquet';
 CREATE TEMP TABLE units AS FROM '{maps}/units.parquet';
@@ -52,31 +53,36 @@ SELECT person_id FROM spans JOIN persons USING (person_id) WHERE year(first) < y
 UNION SELECT person_id FROM deaths JOIN spans USING (person_id) WHERE died < first;
 
 COPY (
+    FROM shapes.person UNION ALL BY NAME
     SELECT person_id, coalesce(concept, 0) AS gender_concept_id, year_of_birth, 0 AS race_concept_id,
         0 AS ethnicity_concept_id, sex AS gender_source_value, 'patient/person/' || _key AS _key, _key AS _source_key,
         person_id % 64 AS bucket
     FROM persons LEFT JOIN concepts ON vocabulary = 'sex' AND code = sex ANTI JOIN aside USING (person_id)
-) TO '{out}/person.parquet' (COMPRESSION uncompressed);
+) TO '{out}/person' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
+    FROM shapes.death UNION ALL BY NAME
     SELECT person_id, died AS death_date, 'patient/death/' || _key AS _key, _key AS _source_key, person_id % 64 AS bucket
     FROM deaths ANTI JOIN aside USING (person_id)
-) TO '{out}/death.parquet' (COMPRESSION uncompressed);
+) TO '{out}/death' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
+    FROM shapes.observation_period UNION ALL BY NAME
     SELECT person_id, least(first, died) AS observation_period_start_date, coalesce(died, last) AS observation_period_end_date,
         32817 AS period_type_concept_id, 'patient/period/' || p._key AS _key, p._key AS _source_key, person_id % 64 AS bucket
     FROM persons p LEFT JOIN spans USING (person_id) LEFT JOIN deaths d USING (person_id) ANTI JOIN aside USING (person_id)
     WHERE coalesce(first, died) IS NOT NULL
-) TO '{out}/observation_period.parquet' (COMPRESSION uncompressed);
+) TO '{out}/observation_period' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
+    FROM shapes.visit_occurrence UNION ALL BY NAME
     SELECT event_id('stay', _key) AS visit_occurrence_id, person_id, coalesce(concept, 0) AS visit_concept_id,
         admitted AS visit_start_date, "left" AS visit_end_date, 32817 AS visit_type_concept_id, kind AS visit_source_value,
         'stay/stay/' || _key AS _key, 'stay' AS _source, _key AS _source_key, _commit AS _source_commit, person_id % 64 AS bucket
     FROM stays LEFT JOIN concepts ON vocabulary = 'kind' AND code = kind AND admitted BETWEEN valid_from AND valid_to
         ANTI JOIN aside USING (person_id)
-) TO '{out}/visit_occurrence.parquet' (COMPRESSION uncompressed);
+) TO '{out}/visit_occurrence' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 CREATE TEMP TABLE spelled AS
 SELECT code, replace(replace(upper(translate(code, 'СЕК', 'CEK')), '.', ''), ' ', '') AS own FROM (SELECT DISTINCT code FROM diagnoses);
 COPY (
+    FROM shapes.condition_occurrence UNION ALL BY NAME
     SELECT event_id('diagnosis', _key) AS condition_occurrence_id, person_id, coalesce(c.concept, p.concept, 0) AS condition_concept_id,
         day AS condition_start_date, 32817 AS condition_type_concept_id, d.code AS condition_source_value,
         'diagnosis/disease/' || _key AS _key, 'diagnosis' AS _source, _key AS _source_key, _commit AS _source_commit,
@@ -85,15 +91,16 @@ COPY (
         LEFT JOIN concepts c ON c.vocabulary = 'icd10' AND c.code = own AND day BETWEEN c.valid_from AND c.valid_to
         LEFT JOIN concepts p ON p.vocabulary = 'icd10' AND p.code = left(own, 3) AND day BETWEEN p.valid_from AND p.valid_to
         ANTI JOIN aside USING (person_id)
-) TO '{out}/condition_occurrence.parquet' (COMPRESSION uncompressed);
+) TO '{out}/condition_occurrence' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
+    FROM shapes.drug_exposure UNION ALL BY NAME
     SELECT event_id('medicine', _key) AS drug_exposure_id, person_id, coalesce(concept, 0) AS drug_concept_id,
         day AS drug_exposure_start_date, day AS drug_exposure_end_date, 32817 AS drug_type_concept_id, d.code AS drug_source_value,
         'medicine/dose/' || _key AS _key, 'medicine' AS _source, _key AS _source_key, _commit AS _source_commit,
         person_id % 64 AS bucket
     FROM doses d LEFT JOIN concepts c ON vocabulary = 'atc' AND c.code = d.code AND day BETWEEN valid_from AND valid_to
         ANTI JOIN aside USING (person_id)
-) TO '{out}/drug_exposure.parquet' (COMPRESSION uncompressed);
+) TO '{out}/drug_exposure' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 -- Each different text is read once, each pair of concept and unit has one line.
 CREATE TEMP TABLE texts AS
 SELECT value, try_cast(replace(nullif(regexp_extract(value, '^(?:<=|>=|<|>|=)?\s*([+-]?[0-9]+(?:[.,][0-9]+)?)$', 1), ''), ',', '.') AS DOUBLE) AS number,
@@ -108,6 +115,7 @@ CREATE TEMP TABLE tests AS
 SELECT test, coalesce(concept, 0) AS test_id FROM (SELECT DISTINCT test FROM results)
     LEFT JOIN concepts ON vocabulary = 'laboratory' AND code = replace(upper(test), ' ', '');
 COPY (
+    FROM shapes.measurement UNION ALL BY NAME
     SELECT event_id('result', _key) AS measurement_id, person_id, test_id AS measurement_concept_id, day AS measurement_date,
         32817 AS measurement_type_concept_id, CASE WHEN moved BETWEEN low AND high THEN operator END AS operator_concept_id,
         CASE WHEN moved BETWEEN low AND high THEN moved END AS value_as_number, word AS value_as_concept_id,
@@ -122,4 +130,4 @@ COPY (
         FROM results r JOIN tests USING (test) JOIN written USING (unit) JOIN texts USING (value)
             LEFT JOIN words USING (value) JOIN lines ON lines.test = test_id AND lines.unit = unit_id
     ) ANTI JOIN aside USING (person_id)
-) TO '{out}/measurement.parquet' (COMPRESSION uncompressed);
+) TO '{out}/measurement' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));

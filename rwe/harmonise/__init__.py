@@ -6,7 +6,7 @@ from rwe.harmonise.accounting import Tally, total
 from rwe.harmonise.changed import Since, again
 from rwe.harmonise.codes import meanings
 from rwe.harmonise.landed import linked
-from rwe.harmonise.part import Work
+from rwe.harmonise.part import Part, Work
 from rwe.harmonise.people import identities
 from rwe.harmonise.remarks import shares
 from rwe.harmonise.run import Harmonised, harmonise, person_rows
@@ -14,6 +14,7 @@ from rwe.harmonise.shuffle import buckets_of, in_parts, parts_of
 
 __all__ = [
     "Harmonised",
+    "Part",
     "Since",
     "Tally",
     "Work",

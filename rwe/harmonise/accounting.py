@@ -22,6 +22,7 @@ MERGED = ("duplicate_person", "duplicate_row")
 ABSENT = ("nothing_recorded", "other_kind")
 ACCOUNT = {"stream": pl.String, "record": pl.String, "rule": pl.String, "outcome": pl.String, "n": pl.Int64}
 REJECTED = {"stream": pl.String, "record": pl.String, "_key": pl.String, "rule": pl.String}
+_COUNT = {"rule": pl.String, "n": pl.Int64}
 _RANK = {"rejected": 0, "merged": 1, "absent": 2, "accepted": 3}
 
 
@@ -127,7 +128,10 @@ def tally(ledgers: Iterable[Ledger]) -> Tally:
 def _counted(ledger: Ledger) -> pl.DataFrame:
     frames = []
     for record, lines in ledger.frames().items():
-        verdicts = lines.group_by("rule").agg(pl.len().cast(pl.Int64).alias("n")).with_columns(outcome())
+        kept_out = lines["rule"].drop_nulls()  # few: what is grouped
+        stands = pl.DataFrame({"rule": None, "n": lines.height - kept_out.len()}, schema=_COUNT)
+        counts = kept_out.to_frame().group_by("rule").agg(pl.len().cast(pl.Int64).alias("n"))
+        verdicts = pl.concat([stands, counts]).filter(pl.col("n") > 0).with_columns(outcome())
         frames += [part.with_columns(record=pl.lit(record)) for part in (verdicts, _remarked(lines))]
     return (
         pl.concat(frames, how="diagonal")
@@ -170,9 +174,14 @@ def check(account: pl.DataFrame, rows_in: Mapping[str, int]) -> None:
 
 
 def _rejected(ledger: Ledger) -> pl.DataFrame:
-    whole = ledger.whole.filter(outcome() == "rejected").select("_row", "rule")
+    whole = _refused(ledger.whole)
     frames = [ledger.named(whole, "")]
     for made in ledger.records:
-        refused = made.lines.filter(outcome() == "rejected").select("_row", "rule")
+        refused = _refused(made.lines)
         frames.append(ledger.named(refused.join(whole, on="_row", how="anti"), made.record.name))
     return pl.concat([frame.select(*REJECTED) for frame in frames])
+
+
+def _refused(lines: pl.DataFrame) -> pl.DataFrame:
+    kept_out = lines.select("_row", "rule").filter(pl.col("rule").is_not_null())
+    return kept_out.filter(outcome() == "rejected")

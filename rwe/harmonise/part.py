@@ -17,9 +17,11 @@ from rwe.harmonise.accounting import Tally
 from rwe.harmonise.codes import Meanings
 from rwe.harmonise.ids import row_ids
 from rwe.harmonise.ledger import Ledger
+from rwe.harmonise.once import Ids, in_order
 from rwe.harmonise.people import OWN, Identities, again, resolve
 from rwe.harmonise.records import Made, Record, make
 from rwe.harmonise.translate import place
+from rwe.spec.mapping import FieldRule
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.omop import omop_fields
 
@@ -28,10 +30,17 @@ PERIOD = "observation_period"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What was made of the rows of some persons: tables of the common model, and what became of the rows."""
+    """What was made of the rows of some persons: tables of the common model, and what became of the rows.
+
+    Parameters
+    ----------
+    ids
+        What must stand once in the whole hospital, by what it is, in its order (`rwe.harmonise.once`).
+    """
 
     tables: Mapping[str, pl.DataFrame]
     tally: Tally
+    ids: Mapping[str, Ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,8 @@ class Work:
             If a key or an id stands twice, or the account does not add up.
         """
         streams = {name: self._numbered(rows[name], name) for name in self.mapping.source.streams}
+        keys = {name: one["_row_id"] for name, one in streams.items()}
+        ids = _once({f"keys of stream {name}": one for name, one in keys.items()})
         stream = self.mapping.person[0]
         person = self._person(streams[stream], who)
         ledgers = [self._stream(streams[name], name, person) for name in streams]
@@ -78,7 +89,7 @@ class Work:
         ledgers = [accounting.close(one) for one in ledgers]
         tables = _linked(_tables(ledgers), self.mapping)
         _check(tables)
-        return Part(tables, accounting.tally(ledgers))
+        return Part(tables, accounting.tally(ledgers), ids | _once(self._ids(tables)))
 
     def sexes(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return ``_key`` and ``sex``, its concept, of the rows of the person stream that make a person."""
@@ -90,10 +101,22 @@ class Work:
 
     def _numbered(self, rows: pl.DataFrame, stream: str) -> pl.DataFrame:
         """Add the number of each row and its part of the ids."""
-        ids = row_ids(self.site, stream, rows["_key"])
-        if twice := rows.height - ids.n_unique():
-            raise DataError(f"stream '{stream}': {twice} keys stand twice among its current rows")
-        return rows.with_columns(ids).with_row_index("_row")
+        return rows.with_columns(row_ids(self.site, stream, rows["_key"])).with_row_index("_row")
+
+    def _ids(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.Series]:
+        """Return the ids of events of the tables where the keys of one stream do not say already that each is one."""
+        made: dict[str, list[tuple[FieldRule, ...]]] = {}
+        for records in map(self.mapping.records, self.mapping.source.streams):
+            for rules in records.values():
+                made.setdefault(rules[0].table, []).append(rules)
+        several = [name for name, records in made.items() if len(records) > 1 or any(map(self._many, records))]
+        keys = {name: TABLES[name].primary_key() for name in several}
+        return {f"ids of {name}": tables[name][key[0]] for name, key in keys.items() if key and key != ["person_id"]}
+
+    def _many(self, rules: tuple[FieldRule, ...]) -> bool:
+        """Whether a code may have several concepts, so that a source row makes several rows."""
+        vocabularies = (self.known.vocabularies.get(rule.argument) for rule in rules if rule.how == "code")
+        return any(one.many for one in vocabularies if one)
 
     def _person(self, rows: pl.DataFrame, who: Identities) -> Made:
         nameless = pl.when(~pl.col("_named")).then(pl.lit("missing_required"))
@@ -166,12 +189,16 @@ def _linked(tables: dict[str, pl.DataFrame], mapping: SourceMapping) -> dict[str
     return tables
 
 
+def _once(ids: Mapping[str, pl.Series]) -> dict[str, Ids]:
+    return {name: in_order(one, name) for name, one in ids.items()}
+
+
 def _check(tables: Mapping[str, pl.DataFrame]) -> None:
-    """Hold the tables against each other: every row belongs to a person, every id stands once."""
+    """Hold the tables against each other: each row is of a person, who stands once, and so does a death."""
     persons = tables["person"]["person_id"]
-    for name, table in tables.items():
-        ids = TABLES[name].primary_key() or ["person_id"]  # of a death there is at most one a person
-        if twice := table.height - table.select(ids).n_unique():
+    for name in ("person", "death"):
+        if twice := tables[name].height - tables[name]["person_id"].n_unique():
             raise DataError(f"{twice} ids of {name} stand twice")
+    for name, table in tables.items():
         if strays := (~table["person_id"].is_in(persons.implode())).sum():
             raise DataError(f"{strays} rows of {name} belong to nobody in person")

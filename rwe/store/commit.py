@@ -87,7 +87,15 @@ def _parts(rows: pl.DataFrame, partition_by: str | None) -> Iterable[tuple[str, 
         raise DataError(f"{homeless} rows have no {partition_by}, which says where they are kept")
     nothing = [name for name in rows.columns if rows[name].null_count() == rows.height]  # is the same in every part
     said = [pl.lit(None, rows.schema[name]).alias(name) for name in nothing]
-    groups = rows.drop(nothing).partition_by(partition_by, as_dict=True, include_key=False)
     columns = [name for name in rows.columns if name != partition_by]
-    parts = ((value, part.with_columns(said).select(columns)) for (value,), part in groups.items())
+    parts = ((value, part.with_columns(said).select(columns)) for value, part in _cut(rows.drop(nothing), partition_by))
     return ((f"{partition_by}={value}", part) for value, part in parts)
+
+
+def _cut(rows: pl.DataFrame, partition_by: str) -> Iterable[tuple[object, pl.DataFrame]]:
+    """Return the rows of each place: where they stand in its order they are only cut."""
+    if not rows[partition_by].is_sorted():
+        groups = rows.partition_by(partition_by, as_dict=True)
+        return ((value, part) for (value,), part in groups.items())
+    runs = rows[partition_by].rle().struct.unnest().with_columns(start=pl.col("len").cum_sum() - pl.col("len"))
+    return ((value, rows.slice(start, n)) for n, value, start in runs.iter_rows())

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""`Draft`: one commit whose rows come in parts, each in the memory of one; its files stand before it is sealed."""
+"""`Draft`: one commit whose rows come in parts, from one thread or several; its files stand before it is sealed."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class Draft:
     batch: str
     kind: str
     _seals: list[Seal] = field(default_factory=list)
+    _opening: threading.Lock = field(default_factory=threading.Lock)
     _files: list[SealedFile] = field(default_factory=list)
 
     def whole(self, rows: pl.DataFrame, places: Iterable[int]) -> None:
@@ -76,9 +78,11 @@ class Draft:
 
     def _open(self, rows: pl.DataFrame) -> None:
         names = type_names(rows, self.table.name)
-        if not self._seals:
-            self._seals = self.table.ready(names)
-            verify(self.table.folder, self._seals)
+        with self._opening:
+            if not self._seals:
+                seals = self.table.ready(names)
+                verify(self.table.folder, seals)
+                self._seals = seals
         check_same(self._seals[0].schema, names, self.table.name)
 
     def _write(self, rows: pl.DataFrame) -> None:
@@ -94,5 +98,9 @@ class Draft:
         if not self._files:
             return
         folder, made, rows = self.table.folder, self._seals[0], sum(file.rows for file in self._files)
-        seal = Seal(len(self._seals), self.kind, self.batch, None, rows, tuple(self._files), anew=not self._filled)
+        seal = Seal(len(self._seals), self.kind, self.batch, None, rows, self._in_order(), anew=not self._filled)
         write_seal(seal_log(folder), seal, delta_log.commit(folder, seal, made.partition_by))
+
+    def _in_order(self) -> tuple[SealedFile, ...]:
+        """Return the files by place, whichever thread wrote them first."""
+        return tuple(sorted(self._files, key=lambda file: file.path))

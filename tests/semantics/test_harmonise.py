@@ -333,7 +333,7 @@ def test_ids_depend_on_the_source_row_and_on_nothing_else(mapping: Mapping) -> N
     ("change", "message"),
     [
         ({"event": None}, "stream 'event' of the mapping has no landing table"),
-        ({"event": [SEEN, SEEN]}, "stream 'event': 1 keys stand twice"),
+        ({"event": [SEEN, SEEN]}, "1 keys of stream event stand twice"),
     ],
 )
 def test_landing_that_breaks_the_contract(mapping: Mapping, change: dict[str, Any], message: str) -> None:
