@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -102,7 +103,7 @@ def listed(codes: list[str], name: str, known: Meanings) -> list[str]:
     """Return those of some codes that the vocabulary `name` holds for whatever days."""
     vocabulary = known.vocabularies.get(name, PLAIN)
     held = set(known.concepts.filter(pl.col("vocabulary") == name)["code"])
-    return [code for code in codes if vocabulary.spelled(code) in held]
+    return [code for code in codes if _ways(vocabulary, code)[0] in held]
 
 
 def with_codes(rows: pl.DataFrame, field: str, day: str) -> pl.DataFrame:
@@ -135,6 +136,12 @@ def _spellings(codes: list[str], vocabulary: Vocabulary) -> pl.DataFrame:
     """Return each code with its own spelling and those of the parents it falls back to, by steps."""
     rows = []
     for code in codes:
-        own = vocabulary.spelled(code)
-        rows += [(code, text, steps) for steps, text in enumerate([own, *vocabulary.parents(own)])]
+        rows += [(code, text, steps) for steps, text in enumerate(_ways(vocabulary, code))]
     return pl.DataFrame(rows, schema={"code": pl.String, "spelled": pl.String, "steps": pl.Int64}, orient="row")
+
+
+@lru_cache(1 << 16)
+def _ways(vocabulary: Vocabulary, code: str) -> tuple[str, ...]:
+    """Return the spelling of a code and those of its parents; the same codes come with every part of a hospital."""
+    own = vocabulary.spelled(code)
+    return own, *vocabulary.parents(own)

@@ -69,7 +69,7 @@ class Once:
             If the disk refuses.
         """
         with on_disk(self.folder):
-            for name, ordered in ids.items():
+            for name, ordered in ((name, ordered) for name, ordered in ids.items() if ordered.size):
                 place = self.folder / name
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
                 np.save(place / f"{part}.npy", ordered)

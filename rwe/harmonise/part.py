@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -15,11 +15,13 @@ from rwe.errors import DataError
 from rwe.harmonise import accounting, vital
 from rwe.harmonise.accounting import Tally
 from rwe.harmonise.codes import Meanings
+from rwe.harmonise.fields import Record
 from rwe.harmonise.ids import row_ids
 from rwe.harmonise.ledger import Ledger
 from rwe.harmonise.once import Ids, in_order
 from rwe.harmonise.people import OWN, Identities, again, resolve
-from rwe.harmonise.records import Made, Record, make
+from rwe.harmonise.records import Made, make
+from rwe.harmonise.texts import Texts
 from rwe.harmonise.translate import place
 from rwe.spec.mapping import FieldRule
 from rwe.spec.mapping import Mapping as SourceMapping
@@ -55,12 +57,15 @@ class Work:
         What the rows mean, and what their codes and measures do.
     since
         The day on which its records begin.
+    texts
+        What texts were read as, kept from part to part.
     """
 
     site: str
     mapping: SourceMapping
     known: Meanings
     since: date | None = None
+    texts: Texts = field(default_factory=Texts)
 
     def part(self, rows: Mapping[str, pl.DataFrame], who: Identities) -> Part:
         """Harmonise all rows of some persons.
@@ -125,7 +130,8 @@ class Work:
 
     def _record(self, stream: str, name: str) -> Record:
         records = self.mapping.records(stream)
-        return Record(stream, name, records[name], self.mapping.stream(stream).columns, place(records, name))
+        columns = self.mapping.stream(stream).columns
+        return Record(stream, name, records[name], columns, place(records, name), self.texts)
 
     def _stream(self, rows: pl.DataFrame, stream: str, person: Made) -> Ledger:
         """Return the verdicts on the rows of a stream, and every record made of them but the period."""
@@ -182,10 +188,10 @@ def _linked(tables: dict[str, pl.DataFrame], mapping: SourceMapping) -> dict[str
         for rule in mapping.fields
         if rule.how == "link"
     }
-    for table, field, target in sorted(links):
+    for table, name, target in sorted(links):
         key = next(f.name for f in omop_fields()[target].values() if f.primary_key)
-        there = pl.col(field).is_in(tables[target][key].implode())
-        tables[table] = tables[table].with_columns(pl.when(there).then(field).alias(field))
+        there = pl.col(name).is_in(tables[target][key].implode())
+        tables[table] = tables[table].with_columns(pl.when(there).then(name).alias(name))
     return tables
 
 

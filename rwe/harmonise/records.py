@@ -8,7 +8,6 @@ of the common model that its schema has accepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -16,47 +15,14 @@ import polars as pl
 from rwe.cdm import ROWS
 from rwe.harmonise import measured, remarks
 from rwe.harmonise.codes import Meanings
-from rwe.harmonise.dates import in_order, supplied
+from rwe.harmonise.dates import in_order
+from rwe.harmonise.fields import Record, values, verdict
 from rwe.harmonise.ids import bucket, event_id
 from rwe.harmonise.translate import coded, translate
-from rwe.harmonise.values import Reading, held, once, reading
-from rwe.spec.mapping import FieldRule
 from rwe.spec.omop import dated_by, omop_fields
-from rwe.spec.source import Column
 
-Read = list[tuple[FieldRule, Reading]]
 _MARKS = ("_row", "_row_id", "_commit", "_part")
 _LINE = ("_row", "_commit", "person_id", "rule", "day")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One kind of record that a stream feeds: its rules, and the columns they read.
-
-    Parameters
-    ----------
-    elsewhere
-        Domains whose concepts other records of the stream make of the same codes.
-    """
-
-    stream: str
-    name: str
-    rules: tuple[FieldRule, ...]
-    columns: Mapping[str, Column]
-    elsewhere: frozenset[str] = frozenset()
-
-    @property
-    def table(self) -> str:
-        """The table of the common model that it fills."""
-        return self.rules[0].table
-
-    def read(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, Read]:
-        """Return the rules that read a source column into a field, with how they read it from these rows."""
-        found: Read = []
-        for rule in (rule for rule in self.rules if rule.column and rule.how != "when"):
-            rows, read = once(rows, rule, self.columns[rule.column], reading(rule, self.columns[rule.column]))
-            found.append((rule, read))
-        return rows, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +76,8 @@ def make(rows: pl.DataFrame, record: Record, known: Meanings) -> Made:
     drafts = rows.select(
         *("_row", "_key", "_commit", "_row_id", *landed),
         pl.col("_person").alias("person_id"),
-        pl.coalesce("_rule", _verdict(record, read)).alias("rule"),
-        *_values(record, read),
+        pl.coalesce("_rule", verdict(record, read)).alias("rule"),
+        *values(record, read),
     )
     drafts = in_order(drafts, record.table)
     drafts = translate(drafts, record.rules, known, record.elsewhere)
@@ -133,69 +99,6 @@ def _lines(drafts: pl.DataFrame) -> pl.DataFrame:
         lines = lines.sort("_row", pl.col("rule").is_not_null(), "_part")
         lines = lines.unique("_row", keep="first", maintain_order=True)
     return lines.drop("_part")
-
-
-def _verdict(record: Record, found: Read) -> pl.Expr:
-    """Return the name of the first rule that keeps a row from making this record, null if none does."""
-    tests = [pl.when(~_applies(r, record)).then(pl.lit("other_kind")) for r in record.rules if r.how == "when"]
-    tests += [pl.when(why).then(pl.lit(name)) for _, read in found for name, why in read.refused.items()]
-    for word, name in (("reject", "missing_required"), ("skip", "nothing_recorded")):
-        empty = [read.raw.is_null() for rule, read in found if rule.missing == word]
-        tests += [pl.when(pl.any_horizontal(empty)).then(pl.lit(name))] if empty else []
-    return pl.coalesce(*tests, pl.lit(None, dtype=pl.String))
-
-
-def _applies(rule: FieldRule, record: Record) -> pl.Expr:
-    code = held(rule.column, record.columns[rule.column]).cast(pl.String)
-    return code.is_in(rule.argument.split("|")).fill_null(value=False)
-
-
-def _values(record: Record, found: Read) -> list[pl.Expr]:
-    read = {rule.field: r.value for rule, r in found}
-    ends = {r.field: r for r in record.rules if r.how == "supply_end"}
-    supplies = {name: read[name] for name in ends}
-    read |= {name: supplied(read[r.argument], supplies[name]) for name, r in ends.items()}
-    beside = {name: value for _, r in found for name, value in r.beside.items()}
-    given = {r.field: _GIVEN[r.how](r, read) for r in record.rules if r.how in _GIVEN}
-    sources = {source_value(r): read[r.field] for r in record.rules if r.how in ("code", "unit")}
-    fields = omop_fields()[record.table]
-    kept = {name: value for name, value in sources.items() if name in fields and name not in read | given}
-    inferred = {f"{r.field}_inferred": pl.lit(value=True) for r in record.rules if r.how == "inferred"}
-    inferred |= {f"{name}_inferred": days.is_null() | (days < 1) for name, days in supplies.items()}
-    told = inferred | _remarks(found)
-    values = [value.alias(name) for name, value in (read | beside | given | kept).items()]
-    return [*values, *(remarks.said(name, when) for name, when in told.items())]
-
-
-def _remarks(found: Read) -> dict[str, pl.Expr]:
-    """Return the remarks of all columns; one that several columns earn is said once."""
-    told: dict[str, list[pl.Expr]] = {}
-    for _, read in found:
-        for name, when in read.remarks.items():
-            told.setdefault(name, []).append(when)
-    return {name: pl.any_horizontal(whens) for name, whens in told.items()}
-
-
-def _constant(rule: FieldRule) -> pl.Expr:
-    kind = omop_fields()[rule.table][rule.field].kind
-    return pl.lit(rule.argument).cast({"integer": pl.Int64, "float": pl.Float64}.get(kind, pl.String))
-
-
-_GIVEN: dict[str, Callable[[FieldRule, Mapping[str, pl.Expr]], pl.Expr]] = {
-    "concept": lambda rule, _: pl.lit(int(rule.argument), dtype=pl.Int64),
-    "constant": lambda rule, _: _constant(rule),
-    "first_record": lambda *_: pl.col("_first_record"),
-    "inferred": lambda rule, read: read[rule.argument],
-    "last_record": lambda *_: pl.col("_last_record"),
-    "link": lambda rule, _: event_id(rule.argument),
-}
-
-
-def source_value(rule: FieldRule) -> str:
-    """Return the field where OMOP keeps the code that `rule` looks up."""
-    if rule.field == "value_as_concept_id":
-        return "value_source_value"
-    return rule.field.removesuffix("_concept_id") + "_source_value"
 
 
 def _dated(drafts: pl.DataFrame, record: Record) -> pl.DataFrame:

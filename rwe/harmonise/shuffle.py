@@ -19,7 +19,7 @@ from rwe.harmonise.once import Once
 from rwe.harmonise.part import Part, Work
 from rwe.harmonise.people import OWN, Identities
 
-ROWS = 1_000_000  # of a part: some 300 MB while they are worked on
+ROWS = 2_000_000  # of a part: some 600 MB while they are worked on
 AT_ONCE = 2  # parts: while one waits for the disk or runs on one thread the other works
 _PLACES = 2**54  # ids have 60 bits, of which 6 are the bucket
 

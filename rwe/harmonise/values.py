@@ -21,8 +21,6 @@ from rwe.spec.mapping_check import SPARE
 from rwe.spec.omop import omop_fields
 from rwe.spec.source import Column
 
-_BY_PATTERN = ("number", "result", "supply_end", "text_date", "text_moment")
-_RETURNS = 4  # times that a text must stand on the average, so that looking it up is less work than reading it
 _NUMBER = {mark: rf"^[+-]?[0-9]+([{mark}][0-9]+)?$" for mark in (".", ",")}
 
 
@@ -70,28 +68,6 @@ def reading(rule: FieldRule, column: Column) -> Reading:
     if rule.missing == SPARE:
         read = _spared(read)
     return replace(read, remarks={**read.remarks, **_cleaned(rule.column, column)})
-
-
-def once(rows: pl.DataFrame, rule: FieldRule, column: Column, read: Reading) -> tuple[pl.DataFrame, Reading]:
-    """Read each different text of a column once, where it is read by patterns and the same texts return.
-
-    Returns
-    -------
-    tuple
-        The rows with what was read in columns of their own, and the reading that takes it from there.
-    """
-    if rule.how not in _BY_PATTERN or column.type != "text":
-        return rows, read
-    texts = rows.select(pl.col(rule.column).unique())
-    if texts.height * _RETURNS > rows.height:
-        return rows, read
-    told = {"raw": read.raw, "value": read.value, **read.refused, **read.beside, **read.remarks}
-    names = {name: f"_{rule.field}_{name}" for name in told}
-    texts = texts.with_columns(value.alias(names[name]) for name, value in told.items())
-    rows = rows.join(texts, on=rule.column, how="left", nulls_equal=True, maintain_order="left", validate="m:1")
-    parts = (read.refused, read.beside, read.remarks)
-    refused, beside, remarks = ({name: pl.col(names[name]) for name in part} for part in parts)
-    return rows, Reading(pl.col(names["raw"]), pl.col(names["value"]), refused, beside, remarks)
 
 
 def _text_of(name: str, column: Column) -> pl.Expr:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rwe.errors import DataError
 from rwe.harmonise import Harmonised, Part, Work, harmonise, identities, in_parts, meanings, shares
 from rwe.pipeline import account
 from rwe.pipeline.align import Aligned, align
@@ -169,6 +170,24 @@ ROWS: Streams = {
     "registry": {},
 }
 ONE_MORE: Streams = {"patient": {}, "event": {"9": ("p2", "03.02.2001", "B", "2")}, "registry": {}}
+
+
+def test_a_key_of_two_persons_is_refused_though_they_are_in_two_parts(tmp_path: Path, mapping: Mapping) -> None:
+    store, parts = Store(tmp_path / "store"), 8
+    land(store, ROWS, "1")
+    landing = {name: landing_table(store, "north", name).current() for name in COLUMNS}
+    work, who = Work("north", mapping, meanings(mapping, {})), identities(landing["patient"], "patient")
+    apart = who.tokens.unique(pl.col("_person") % parts)["person_token"]
+    rows = landing["event"].filter(pl.col("person_token").is_in(apart.implode()))
+    landing["event"] = rows.with_columns(_key=pl.lit("1"))
+    made: dict[int, Part] = {}
+
+    with pytest.raises(DataError, match=f"{apart.len() - 1} keys of stream event stand twice"):
+        in_parts(work, landing, who, parts, tmp_path / "way", made.__setitem__)
+
+    assert apart.len() > 1
+    assert len(made) == parts  # in none of which it stands twice
+    assert not (tmp_path / "way").exists()
 
 
 @pytest.fixture
