@@ -56,18 +56,18 @@ COPY (
     FROM shapes.person UNION ALL BY NAME
     SELECT person_id, coalesce(concept, 0) AS gender_concept_id, year_of_birth, 0 AS race_concept_id,
         0 AS ethnicity_concept_id, sex AS gender_source_value, 'patient/person/' || _key AS _key, _key AS _source_key,
-        person_id % 64 AS bucket
+        'patient' AS _source, person_id % 64 AS bucket
     FROM persons LEFT JOIN concepts ON vocabulary = 'sex' AND code = sex ANTI JOIN aside USING (person_id)
 ) TO '{out}/person' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
     FROM shapes.death UNION ALL BY NAME
-    SELECT person_id, died AS death_date, 'patient/death/' || _key AS _key, _key AS _source_key, person_id % 64 AS bucket
+    SELECT person_id, died AS death_date, 'patient/death/' || _key AS _key, _key AS _source_key, 'patient' AS _source, person_id % 64 AS bucket
     FROM deaths ANTI JOIN aside USING (person_id)
 ) TO '{out}/death' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
 COPY (
     FROM shapes.observation_period UNION ALL BY NAME
     SELECT person_id, least(first, died) AS observation_period_start_date, coalesce(died, last) AS observation_period_end_date,
-        32817 AS period_type_concept_id, 'patient/period/' || p._key AS _key, p._key AS _source_key, person_id % 64 AS bucket
+        32817 AS period_type_concept_id, 'patient/period/' || p._key AS _key, p._key AS _source_key, 'patient' AS _source, person_id % 64 AS bucket
     FROM persons p LEFT JOIN spans USING (person_id) LEFT JOIN deaths d USING (person_id) ANTI JOIN aside USING (person_id)
     WHERE coalesce(first, died) IS NOT NULL
 ) TO '{out}/observation_period' (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (bucket));
