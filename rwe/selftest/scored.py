@@ -10,7 +10,7 @@
 - ``altered``: the row says something else, and nothing marks it; ``lost``: it is nowhere and no rule says why;
 - ``mixed``: a patient is linked to somebody else; ``undecidable``: no token is left that tells who it is;
 - ``unscored``: a row of the house holds several of the network's, so that the fault cannot be looked up, or what the
-  truth did itself stands on a row with a fault.
+  truth did itself stands on a row with a fault, or a stay was set aside whose row holds diagnoses with faults.
 """
 
 from __future__ import annotations
@@ -85,7 +85,19 @@ def score(faults: pl.DataFrame, clean: Told, dirty: Told) -> pl.DataFrame:
     wanted = pl.col("expect").replace_strict(_WANTED, return_dtype=pl.List(pl.String))
     aside = (pl.col("outcome") == "set_aside") & pl.col("reason").is_in(WHOLE).fill_null(value=False)
     good = pl.when(~pl.col("outcome").is_in(APART)).then(pl.col("outcome").is_in(wanted) | aside)
-    return found.with_columns(good=good).select(*faults.columns, "outcome", "reason", "good")
+    return _cleared(found.with_columns(good=good), mine).select(*faults.columns, "outcome", "reason", "good")
+
+
+def _cleared(found: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    """Judge no stay in whose row of the house a diagnosis may have been set aside for a fault of its own."""
+    whose = ["site", "stream", "person"]
+    beside = faults.filter(pl.col("table") == "diagnoses", pl.col("key").is_null()).select(whose).unique()
+    found = found.join(beside.with_columns(beside=pl.lit(value=True)), on=whose, how="left", maintain_order="left")
+    theirs = pl.col("beside").fill_null(value=False) & (pl.col("table") == "stays") & (pl.col("outcome") == "set_aside")
+    unclear = theirs & ~pl.col("good")
+    return found.with_columns(
+        outcome=pl.when(unclear).then(pl.lit("unscored")).otherwise("outcome"), good=pl.when(~unclear).then("good")
+    )
 
 
 def summary(scored: pl.DataFrame) -> pl.DataFrame:

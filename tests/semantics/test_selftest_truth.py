@@ -120,6 +120,17 @@ def test_two_rows_that_a_fault_made_alike_are_one() -> None:
     assert found.select("outcome", "good").rows() == [("set_aside", True), ("merged", True)]
 
 
+def test_a_stay_does_not_answer_for_the_diagnoses_in_its_row() -> None:
+    clean, dirty = told({"1": MEASURED}), told({}, {"1": "date_unparseable"})
+    stay = planted("1", "kept", table="stays")
+    diagnosis = planted("1", "quarantined", 2, table="diagnoses") | {"key": None}
+
+    both = score(pl.DataFrame([stay, diagnosis]), clean, dirty)
+
+    assert outcome(stay, clean, dirty) == ("set_aside", False)
+    assert both.select("outcome", "good").row(0) == ("unscored", None)
+
+
 def test_of_a_row_and_its_copy_one_must_go() -> None:
     clean, key = told({"1": MEASURED}), str(ADDED + 16)
     copy = planted(key, "merged", ADDED + 16)
