@@ -158,16 +158,17 @@ class _Columns:
 
     The hazard of the read before is carried to the new coefficients by the mean covariates of those at risk, to first
     order. What the slope then lacks is the rest of its change, summed with S1, the covariates of those at risk; their
-    means come from the sample, so that the error is a few hundredths of a small rest.
+    means come from the sample, so that the error is a few hundredths of a small rest; where times are continuous its
+    occasions are far fewer than those of all rows, and `at` tells which of them shows each.
     """
 
     def __init__(self, data: Led, part: Cohort, shown: Point) -> None:
         self.data, self.beta, self.tail, span = data, shown.beta, _tail(data), data.n_days
         mine = data.occasions.stratum * span + data.occasions.day
         theirs = part.occasions.stratum * span + part.occasions.day
-        at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
+        self.at = at = np.minimum(np.searchsorted(theirs, mine), theirs.size - 1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = shown.at_risk[at, :-1] / shown.at_risk[at, -1:]
+            means = shown.at_risk[:, :-1] / shown.at_risk[:, -1:]
         self.means = np.where(np.isfinite(means), means, 0.0)
         self.h, self.g = (np.where(theirs[at] == mine, row[at], 0.0) for row in shown.ties[:2])
 
@@ -181,7 +182,7 @@ class _Columns:
         found = self.data.leads(beta, self.data.occasions.hazard(h, g))
         steps = steps_of(self.data.occasions, found.at_risk)
         self.beta, self.h, self.g = beta, *steps.ties[:2]
-        score = found.score - ((self.h - h) * steps.at_risk) @ self.means
+        score = found.score - np.bincount(self.at, (self.h - h) * steps.at_risk, len(self.means)) @ self.means
         failing = float(self.data.x_event @ beta) + self.data.offset_event
         return Lead(beta, failing - steps.logs, score, self.data.occasions.hazard(self.h, self.g))
 
@@ -190,7 +191,7 @@ class _Columns:
         return self.data.occasions.hazard(*self._foretold(now.beta + step))
 
     def _foretold(self, beta: F8) -> tuple[F8, F8]:
-        carried = np.exp(-self.means @ (beta - self.beta))
+        carried = np.exp(-self.means @ (beta - self.beta))[self.at]
         return self.h * carried, self.g * carried
 
 

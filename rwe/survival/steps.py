@@ -14,7 +14,8 @@ from rwe.kernels.partial_likelihood import run_back, tie_sums
 from rwe.survival.digits import score_error
 from rwe.survival.occasions import Occasions
 
-CROWD, SOME = 100_000, 64  # failures from which so many occasions at once are summed up
+CROWD = 100_000  # failures from which occasions are summed up in parts
+SOME, PARTS = 64, 16  # occasions of a part at least, and parts at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,4 +58,9 @@ def ties_of(when: Occasions, at_risk: F8, failing: F8) -> F8:
         at = slice(*bounds)
         return tie_sums(when.n_event[at], when.w_event[at], at_risk[at], failing[at], float(when.efron))
 
-    return np.concatenate(run(part, cuts(when.n, when.n if when.n_event.sum() < CROWD else SOME)), axis=1)
+    return np.concatenate(run(part, shares(when)), axis=1)
+
+
+def shares(when: Occasions) -> list[tuple[int, int]]:
+    """Return bounds of the occasions that are summed up at once: of continuous times nearly each failure is one."""
+    return cuts(when.n, when.n if when.n_event.sum() < CROWD else max(SOME, -(-when.n // PARTS)))

@@ -28,7 +28,9 @@ from rwe.survival import cox_fit, standard, survey
 from rwe.survival import rows as reading
 from rwe.survival import spread as spreading
 from rwe.survival.data import respond
+from rwe.survival.occasions import numbered
 from rwe.survival.partial import Point, evaluate
+from rwe.survival.steps import shares
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 FORMULA = "x + y + C(z)"
@@ -426,6 +428,34 @@ def test_continuous_clock_is_that_of_days_in_another_unit() -> None:
     np.testing.assert_allclose(found.baseline()["time"] * 365.25, days.baseline()["time"], rtol=1e-12)
     at = found.predict_survival(frame.head(2), [20 / 365.25, 60 / 365.25])
     assert_frame_equal(at.drop("time"), days.predict_survival(frame.head(2), [20, 60]).drop("time"))
+
+
+@pytest.mark.parametrize("n_event", [1, 300])
+def test_occasions_are_summed_up_in_few_parts_however_many_they_are(n_event: int) -> None:
+    many = np.arange(200_000)
+
+    when = numbered(np.zeros_like(many), many, np.full_like(many, n_event), np.full_like(many, n_event), efron=True)
+    parts = shares(when)
+
+    assert len(parts) <= 16
+    assert parts[0][0] == 0
+    assert parts[-1][1] == many.size
+
+
+def test_many_continuous_times_are_led_to_the_maximum_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _cohort(10_000, 6).with_columns(u=pl.col("t") + np.random.default_rng(6).uniform(size=10_000))
+    told = {"time": "u", "event": "e", "formula": "x + y", "strata": "site", "clock": "continuous"}
+    few = sv.cox(frame, **told)
+    monkeypatch.setattr(cox_fit, "MANY", 1000)
+    monkeypatch.setattr(columnar, "MANY", 1000)
+    leads: list[F8] = []
+    read = columnar.ColumnRows.leads
+    monkeypatch.setattr(columnar.ColumnRows, "leads", lambda *given: leads.append(given[1]) or read(*given))
+
+    many = sv.cox(frame, **told)
+
+    assert leads
+    np.testing.assert_allclose(_numbers(many), _numbers(few), rtol=1e-9, atol=1e-12)
 
 
 def test_a_place_may_know_one_level_only() -> None:
