@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,11 @@ from rwe.compare.people import row_weights
 from rwe.compare.propensity import Propensity
 from rwe.kernels._jit import Flags
 from rwe.result import Result, tidy
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 Denominator = Literal["pooled", "treated", "control"]
 NAMED = {
@@ -58,6 +63,12 @@ class ArmBalance:
         ]
         table = tidy(pl.concat(parts), analysis="balance", population=population)
         return Result(table, {"smd_denominator": NAMED[self.denominator]})
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the differences (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import balance_chart  # the chart library is slow to import
+
+        return balance_chart(self.table, language)
 
 
 def arm_balance(

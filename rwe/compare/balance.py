@@ -6,13 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from rwe.compare.people import check_levels, people, require, row_weights
 from rwe.result import Result, tidy
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 DENOMINATOR = "sqrt((p1(1-p1) + p0(1-p0)) / 2) of the unweighted registry and the trial (Austin 2009)"
 
@@ -46,6 +51,12 @@ class Balance:
         parts = [self._stratum(stratum) for stratum in ("before", "after")]
         table = tidy(pl.concat(parts), analysis="balance", population=population)
         return Result(table, {"smd_denominator": self.denominator})
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the differences (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import balance_chart  # the chart library is slow to import
+
+        return balance_chart(self.table, language)
 
     def _stratum(self, stratum: str) -> pl.DataFrame:
         wide = self.table.select(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,11 @@ from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import I8
 from rwe.result import Result, bind
 from rwe.survival.linear import aliased
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 MET = 1e-8  # a mean that stays further from its goal, in standard deviations, is not met
 
@@ -74,6 +79,12 @@ class Aligned:
         settings = {"gap": self.gap, "steps": self.steps}
         weighed = weights_result(self.weights, self.method, population, self.notes, settings)
         return bind([weighed, self.balance.to_result(population)])
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the weights (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import weights_chart  # the chart library is slow to import
+
+        return weights_chart(self.weights, language)
 
 
 def maic(frame: Any, targets: Mapping[Any, Any]) -> Aligned:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,11 @@ from rwe.compare.weights import effective_sample_size, marks, quantiles, weights
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8, Flags
 from rwe.result import Result, bind
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 Method = Literal["nearest", "optimal", "stratum", "coarsened"]
 METHODS = ("nearest", "optimal", "stratum", "coarsened")
@@ -75,6 +80,12 @@ class Matched:
         """Return the tidy table of weights and balance."""
         weighed = weights_result(self.weights, self.method, population, self.notes, self.settings)
         return bind([weighed, self.balance.to_result(population)])
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the weights (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import weights_chart  # the chart library is slow to import
+
+        return weights_chart(self.weights, language)
 
 
 def match(

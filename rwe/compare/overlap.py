@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,11 @@ import polars as pl
 from rwe.compare.propensity import Propensity
 from rwe.errors import DefinitionError
 from rwe.result import Result, tidy
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 EQUIPOISE = (0.3, 0.7)
 ENOUGH = 0.2  # share in equipoise from which two treatments are taken as comparable (OHDSI)
@@ -51,6 +56,12 @@ class Overlap:
                 rows.append(bin_ | {"estimate": float(count), "n": count})
         table = tidy(rows, analysis="overlap", population=population)
         return Result(table, {"notes": list(self.notes)} if self.notes else {})
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of both arms (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import overlap_chart  # the chart library is slow to import
+
+        return overlap_chart(self, language)
 
 
 def overlap(propensity: Propensity, *, bins: int = 20) -> Overlap:

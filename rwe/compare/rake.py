@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,11 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import I8
 from rwe.kernels.raking import fit_margins
 from rwe.result import Result, bind
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 Shares: TypeAlias = Mapping[str, Mapping[str, float]]
 
@@ -66,6 +71,12 @@ class Raked:
         settings = {"iterations": self.iterations, "gap": self.gap}
         weighed = weights_result(self.weights, "raked", population, self.notes, settings)
         return bind([weighed, self.balance.to_result(population)])
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the weights (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import weights_chart  # the chart library is slow to import
+
+        return weights_chart(self.weights, language)
 
 
 def rake(frame: Any, margins: Targets, weights: Any = None, *, tol: float = 1e-10, max_iter: int = 1000) -> Raked:

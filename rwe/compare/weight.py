@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,11 @@ from rwe.compare.weights import effective_sample_size, marks, quantiles, weights
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, Flags
 from rwe.result import Result, bind
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
 
 Estimand = Literal["ate", "att", "atc", "ato", "atm"]
 DENOMINATORS: dict[str, Denominator] = {"att": "treated", "atc": "control"}
@@ -65,6 +70,12 @@ class Weighted:
         """Return the tidy table of weights and balance."""
         weighed = weights_result(self.weights, self.estimand, population, self.notes, self.settings)
         return bind([weighed, self.balance.to_result(population)])
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Return a chart of the weights (``.save("x.png")``), in en or bg."""
+        from rwe.compare.plots import weights_chart  # the chart library is slow to import
+
+        return weights_chart(self.weights, language)
 
 
 def weight(
