@@ -26,6 +26,7 @@ COMMANDS = {
     "harmonise": "rwe.cli.harmonise:harmonise",
     "run": "rwe.cli.study:run",
     "report": "rwe.cli.study:report",
+    "portfolio": "rwe.cli.portfolio:portfolio",
     "synth": "rwe.cli.synth:synth",
     "doctor": "rwe.cli.doctor:doctor",
 }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from markupsafe import Markup
 
 from rwe.errors import MachineError
 from rwe.figures import FONTS
+from rwe.report.blocks import Section
 from rwe.report.cards import cards
 from rwe.report.findings import findings
 from rwe.report.page import Page, open_page
 from rwe.report.sections import ORDER
+from rwe.report.words import Words
 
 TEMPLATES = Path(__file__).parent / "templates"
 WEIGHTS = {400: "IBMPlexSans-Regular.woff2", 600: "IBMPlexSans-SemiBold.woff2"}
@@ -79,6 +82,13 @@ def html(page: Page) -> str:
             style=Markup((TEMPLATES / "dossier.css").read_text("utf-8")),
         )
     )
+
+
+def sheet(words: Words, title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """Return a page of chapters without a study of its own, in the look of a dossier."""
+    template = _environment().get_template("sheet.html.j2")
+    style = Markup((TEMPLATES / "dossier.css").read_text("utf-8"))
+    return template.render(w=words, title=title, subtitle=subtitle, sections=sections, fonts=_fonts(), style=style)
 
 
 def _subtitle(page: Page) -> str:
