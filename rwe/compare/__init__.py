@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.reconstruct import Reconstruction, reconstruct
     from rwe.compare.rubin import Combined, rubin
+    from rwe.compare.sensitivity import Sensitivity, Sites, by_site, sensitivity
     from rwe.compare.spending import boundaries
     from rwe.compare.standardise import Standardised, standardise
+    from rwe.compare.tipping import Tipping, tipping_point
     from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weight import Weighted, weight
@@ -70,8 +72,10 @@ _OFFERS = {
     "rates": ("Rates", "rate", "rate_ratio"),
     "reconstruct": ("Reconstruction", "reconstruct"),
     "rubin": ("Combined", "rubin"),
+    "sensitivity": ("Sensitivity", "Sites", "by_site", "sensitivity"),
     "spending": ("boundaries",),
     "standardise": ("Standardised", "standardise"),
+    "tipping": ("Tipping", "tipping_point"),
     "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weight": ("Weighted", "weight"),
@@ -104,7 +108,10 @@ __all__ = [
     "Raked",
     "Rates",
     "Reconstruction",
+    "Sensitivity",
+    "Sites",
     "Standardised",
+    "Tipping",
     "TrialBaseline",
     "TwoByTwo",
     "Verdict",
@@ -115,6 +122,7 @@ __all__ = [
     "balance",
     "boundaries",
     "bucher",
+    "by_site",
     "calibrate",
     "classes",
     "contrast",
@@ -140,7 +148,9 @@ __all__ = [
     "rate_ratio",
     "reconstruct",
     "rubin",
+    "sensitivity",
     "standardise",
+    "tipping_point",
     "two_by_two",
     "weight",
     "win",

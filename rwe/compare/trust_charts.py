@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from rwe.compare.e_value import EValue
     from rwe.compare.looks import Looks
     from rwe.compare.pool import Pooled
+    from rwe.compare.sensitivity import Sensitivity
 
 EDGE = (1 / 40, 40.0)  # ratios beyond these are drawn at the edge; their figures tell the truth
 STEPS = 200
+LONGEST = 44  # letters of a reason in a forest; the table holds all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,22 @@ def looks_plot(found: Looks, language: Language) -> Chart:
     x = Axis(say("days"), day[0] - 0.02 * span, day[-1] + 0.02 * span, say.short, ticks)
     y = Axis(say("p_axis"), least, 1.2, say.short, [1e-4, 1e-3, 0.01, 0.05, 0.2, 1.0], "log")
     return _drawn(drawn, (x, y), (say("looks_title"), say("looks_note", alpha=say.short(found.alpha))))
+
+
+def runs_forest(found: Sensitivity, language: Language) -> Chart:
+    """Draw runs with their ratios, failed ones with their reason; see `Sensitivity.plot`."""
+    say = Tongue(language)
+    rows = [
+        Ratio(r["run"], r["ratio"], r["conf_low"], r["conf_high"], words=_short(r["reason"]))
+        for r in found.table.iter_rows(named=True)
+    ]
+    failed = sum(bool(reason) for reason in found.table["reason"])
+    note = say("runs_note", n=found.table.height, failed=failed)
+    return ratios(rows, (say("runs_title"), note), found.conf_level, language)
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 
 def _drawn(drawn: Sequence[Line], axes: tuple[Axis, Axis], heading: tuple[str, str]) -> Chart:
