@@ -145,7 +145,7 @@ def rows(scenario: Scenario, n: int, rng: np.random.Generator) -> pl.DataFrame:
 def arms(scenario: Scenario, rng: np.random.Generator) -> pl.DataFrame:
     """Draw who is treated: 92 in a thousand, by the covariates, or with a log odds of treatment alone."""
     if scenario.work == "matching":
-        treated = np.arange(scenario.n) < 92 * scenario.n // 1000
+        treated = np.arange(scenario.n) % 250 < 23
         return pl.DataFrame({"treated": treated, "logit": rng.normal(np.where(treated, 0.3, -0.3), 1.0)})
     x = rng.normal(size=(scenario.n, scenario.p))
     odds = x @ np.linspace(-0.2, 0.2, scenario.p) - 2.5
