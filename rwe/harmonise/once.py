@@ -94,4 +94,4 @@ def _hold(parts: list[Ids], name: str) -> None:
     cuts = [np.concatenate(([0], np.searchsorted(part, bounds), [part.size])) for part in parts]
     for stretch in range(bounds.size + 1):
         some = [part[cut[stretch] : cut[stretch + 1]] for part, cut in zip(parts, cuts, strict=True)]
-        _refuse(np.sort(np.concatenate(some)), name)
+        _refuse(np.sort(np.concatenate(some), kind="stable"), name)  # which merges what is in order
