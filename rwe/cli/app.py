@@ -40,6 +40,7 @@ LINK = {name: f"rwe.cli.link:{name}" for name in ("show", "decide", "undo", "dec
 SELFTEST = {name: f"rwe.cli.selftest:{name}" for name in ("kill", "bits", "faults")}
 SELFTEST |= {name: f"rwe.cli.{name}:{name}" for name in ("canary", "truth")}
 SERVE = {name: f"rwe.cli.serve:{name}" for name in ("intake", "token", "tokens", "revoke")}
+TRIAL = {"check": "rwe.cli.trial:check", "list": "rwe.cli.trial:show"}
 COHORT = {"import": "rwe.cli.cohort:import_definition"}
 SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
@@ -49,6 +50,7 @@ def build() -> App:
     app = _group("rwe", COMMANDS)
     app.command(_group("schedule", SCHEDULE, prefix="schedule."))
     app.command(_group("cohort", COHORT, prefix="cohort."))
+    app.command(_group("trial", TRIAL, prefix="trial."))
     app.command(_group("serve", SERVE, prefix="serve."))
     app.command(_group("store", STORE, prefix="store."))
     app.command(_group("link", LINK, prefix="link."))

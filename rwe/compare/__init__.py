@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rwe.compare.looks import Looks, looks
     from rwe.compare.maic import Aligned, entropy, maic
     from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
+    from rwe.compare.margin import Margin, classes
     from rwe.compare.match import Matched, match
     from rwe.compare.overlap import Overlap, overlap
     from rwe.compare.pool import Pooled, pool
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from rwe.compare.spending import boundaries
     from rwe.compare.standardise import Standardised, standardise
     from rwe.compare.tipping import Tipping, tipping_point
-    from rwe.compare.trial import Margin, TrialBaseline, classes, load_trial
+    from rwe.compare.trial import TrialBaseline, load_trial
     from rwe.compare.two_by_two import TwoByTwo, two_by_two
     from rwe.compare.weight import Weighted, weight
     from rwe.compare.weights import effective_sample_size
@@ -62,6 +63,7 @@ _OFFERS = {
     "looks": ("Looks", "looks"),
     "maic": ("Aligned", "entropy", "maic"),
     "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
+    "margin": ("Margin", "classes"),
     "match": ("Matched", "match"),
     "overlap": ("Overlap", "overlap"),
     "pool": ("Pooled", "pool"),
@@ -76,7 +78,7 @@ _OFFERS = {
     "spending": ("boundaries",),
     "standardise": ("Standardised", "standardise"),
     "tipping": ("Tipping", "tipping_point"),
-    "trial": ("Margin", "TrialBaseline", "classes", "load_trial"),
+    "trial": ("TrialBaseline", "load_trial"),
     "two_by_two": ("TwoByTwo", "two_by_two"),
     "weight": ("Weighted", "weight"),
     "weights": ("effective_sample_size",),

@@ -5,61 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import polars as pl
 
-from rwe.compare.people import people, require
+from rwe.compare.margin import Margin, cut, margin_of
+from rwe.compare.reconstruct import Reconstruction
+from rwe.compare.trial_curves import Drawing, drawing
 from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.spec import population
 from rwe.spec.base import Text, locate
 from rwe.spec.trial import Column, Criterion, Endpoint, Individual, load_trial_file
-
-
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """The published distribution of one baseline variable.
-
-    Parameters
-    ----------
-    variable
-        Name of the variable.
-    classes
-        For each class as published the level it belongs to: itself, or what it was merged into.
-    cuts
-        Inclusive upper bounds that class a number; empty for a variable that comes in levels.
-    n
-        For each arm one count a level; None where unknown.
-    """
-
-    variable: str
-    classes: Mapping[str, str]
-    cuts: tuple[float, ...]
-    n: Mapping[str, tuple[int, ...] | None]
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Levels in order."""
-        return tuple(dict.fromkeys(self.classes.values()))
-
-    def merge(self, groups: Mapping[str, Sequence[str]]) -> Margin:
-        """Return the margin with some levels merged, for example ``{"1-2": ["1", "2"]}``."""
-        into = {old: new for new, olds in groups.items() for old in olds}
-        if unknown := sorted(set(into) - set(self.levels)):
-            raise DefinitionError(f"'{self.variable}' has no levels {unknown} to merge; it has {list(self.levels)}")
-        merged = [into.get(level, level) for level in self.levels]
-        classes = {published: into.get(level, level) for published, level in self.classes.items()}
-        return replace(self, classes=classes, n={arm: n and _sums(merged, n) for arm, n in self.n.items()})
-
-    def expression(self, dtype: pl.DataType) -> pl.Expr:
-        """Return the variable's level: numbers are cut, published classes stand or merge."""
-        value = pl.col(self.variable)
-        if dtype == pl.Boolean:
-            value = pl.when(value).then(pl.lit("yes")).when(value.not_()).then(pl.lit("no"))
-        elif dtype.is_numeric() and self.cuts:
-            value = _cut(value.cast(pl.Float64), self.cuts, list(self.classes))
-        return value.cast(pl.String).replace(dict(self.classes)).alias(self.variable)
+from rwe.spec.trial_published import Joint, Numbers, Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +40,14 @@ class TrialBaseline:
         names and levels of the registry, ``<endpoint>_days`` and ``<endpoint>_event``.
     criteria
         Criteria of the trial; some cannot be expressed in records.
+    drawings
+        By endpoint and arm the published curve, of which patients are reconstructed where there are none.
+    numbers, joint, rates
+        Published means and medians, joint tables, and response rates.
+    eligibility
+        Criteria that the cohort code can run; None where unknown.
+    version, checked_by, source
+        Of the file: its version, who held it against the publication, where its figures came from if not from there.
     """
 
     name: str
@@ -91,8 +58,22 @@ class TrialBaseline:
     endpoints: Mapping[str, Endpoint]
     individual: pl.DataFrame | None
     criteria: tuple[Criterion, ...]
+    drawings: Mapping[tuple[str, str], Drawing] = field(default_factory=dict)
+    numbers: tuple[Numbers, ...] = ()
+    joint: tuple[Joint, ...] = ()
+    rates: Mapping[str, Rate | None] = field(default_factory=dict)
+    eligibility: tuple[population.Criterion, ...] | None = None
+    version: str = ""
+    checked_by: str = ""
+    source: str = ""
 
-    def targets(self, variables: Iterable[str] | None = None, arm: str = "all") -> dict[str, dict[str, int]]:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of a result made with this trial must know of its file."""
+        unchecked = () if self.checked_by else (f"trial file '{self.name}' not checked by a person",)
+        return (*unchecked, *((self.source,) if self.source else ()))
+
+    def targets(self, variables: Iterable[str] | None = None, arm: str = "all") -> dict[str, dict[str, float]]:
         """Return the margins of an arm, as `rake` and `balance` take them.
 
         Raises
@@ -113,29 +94,71 @@ class TrialBaseline:
         self.targets([variable], next(iter(self.arms)))
         return replace(self, margins={**self.margins, variable: self.margins[variable].merge(groups)})
 
-    def patients(self, endpoint: str, arm: str = "all") -> pl.DataFrame:
-        """Return the trial's own patients of an arm, with the endpoint as ``days`` and ``event``.
+    def origin(self, endpoint: str, arm: str = "all") -> Literal["individual", "reconstructed"]:
+        """Return where the patients of an arm come from.
 
         Raises
         ------
         NoValidAnswer
-            If the trial does not have the endpoint, or its individual data are not public.
+            If the trial has neither patients of the endpoint nor its curve.
         """
-        self._arm(arm)
+        if arm != "all":
+            self._arm(arm)
         found = self.endpoints.get(endpoint)
         if found is None or not found.available:
             why = f": {found.reason.en}" if found is not None and found.reason else ""
             raise NoValidAnswer(f"trial '{self.name}' has no endpoint '{endpoint}'{why}")
-        if self.individual is None or f"{endpoint}_days" not in self.individual.columns:
-            raise NoValidAnswer(f"trial '{self.name}' has no individual data of '{endpoint}' to compare with")
+        if self.individual is not None and f"{endpoint}_days" in self.individual.columns:
+            return "individual"
+        if not all((endpoint, one) in self.drawings for one in self._parts(endpoint, arm)):
+            raise NoValidAnswer(f"trial '{self.name}' has no individual data and no curve of '{endpoint}' in '{arm}'")
+        return "reconstructed"
+
+    def patients(self, endpoint: str, arm: str = "all") -> pl.DataFrame:
+        """Return patients of an arm, with the endpoint as ``days`` and ``event``: the trial's own or reconstructed.
+
+        Reconstructed rows hold ``arm``, ``days`` and ``event`` only; see `origin`.
+
+        Raises
+        ------
+        NoValidAnswer
+            If the trial has neither patients of the endpoint nor its curve, or a reconstruction fails its gate.
+        """
+        if self.origin(endpoint, arm) == "reconstructed":
+            return pl.concat(self._rebuilt(endpoint, one) for one in self._parts(endpoint, arm))
+        assert self.individual is not None, "what `origin` found"
         rows = self.individual if arm == "all" else self.individual.filter(pl.col("arm") == arm)
         return rows.rename({f"{endpoint}_days": "days", f"{endpoint}_event": "event"})
+
+    def reconstruction(self, endpoint: str, arm: str) -> Reconstruction:
+        """Return the reconstruction of one arm's curve, with its quality and gate.
+
+        Raises
+        ------
+        NoValidAnswer
+            If no curve of the arm is published.
+        """
+        if (endpoint, arm) not in self.drawings:
+            raise NoValidAnswer(f"trial '{self.name}' has no curve of '{endpoint}' in arm '{arm}'")
+        return self.drawings[endpoint, arm].reconstruct()
+
+    def _rebuilt(self, endpoint: str, arm: str) -> pl.DataFrame:
+        try:
+            rows = self.reconstruction(endpoint, arm).patients
+        except NoValidAnswer as exc:
+            raise NoValidAnswer(f"trial '{self.name}', '{endpoint}' of arm '{arm}': {exc}") from None
+        return self.drawings[endpoint, arm].days(rows).select(pl.lit(arm).alias("arm"), "days", "event")
+
+    def _parts(self, endpoint: str, arm: str) -> list[str]:
+        """Return the arms that make up an arm: the whole trial is its arms where it has no curve of its own."""
+        whole = arm == "all" and (endpoint, arm) not in self.drawings
+        return [one for one in self.arms if one != "all"] if whole else [arm]
 
     def _arm(self, arm: str) -> None:
         if arm not in self.arms:
             raise DefinitionError(f"trial '{self.name}' has no arm '{arm}'; it has {sorted(self.arms)}")
 
-    def _target(self, margin: Margin, arm: str) -> dict[str, int]:
+    def _target(self, margin: Margin, arm: str) -> dict[str, float]:
         counts = margin.n.get(arm)
         if counts is None:
             raise NoValidAnswer(f"trial '{self.name}': the margin of '{margin.variable}' is unknown in arm '{arm}'")
@@ -152,44 +175,26 @@ def load_trial(path: str | Path) -> TrialBaseline:
     """
     path = Path(path)
     file = load_trial_file(path)
-    margins = {m.variable: Margin(m.variable, {level: level for level in m.levels}, m.cuts, m.n) for m in file.margins}
     individual = _patients(locate(file.individual.file, path), file.individual) if file.individual else None
     arms = {arm: size.n for arm, size in file.arms.items()}
     return TrialBaseline(
-        file.trial, file.title, file.citation, arms, margins, file.endpoints, individual, file.criteria
+        file.trial,
+        file.title,
+        file.citation,
+        arms,
+        {margin.variable: margin_of(margin, arms) for margin in file.margins},
+        file.endpoints,
+        individual,
+        file.criteria or (),
+        {(n, arm): drawing(curve, path) for n, e in file.endpoints.items() for arm, curve in e.arms.items()},
+        file.numbers,
+        file.joint,
+        file.rates,
+        file.eligibility,
+        file.version,
+        file.checked_by,
+        file.origin,
     )
-
-
-def classes(frame: Any, margins: Mapping[str, Margin]) -> pl.DataFrame:
-    """Return a frame whose variables hold the classes of `margins`; other columns stand.
-
-    Raises
-    ------
-    DataError
-        If a variable is missing.
-
-    Examples
-    --------
-    >>> age = Margin("age", {"<=45": "<=45", ">45": ">45"}, (45.0,), {})
-    >>> classes(pl.DataFrame({"age": [45, 46]}), {"age": age})["age"].to_list()
-    ['<=45', '>45']
-    """
-    rows = people(frame)
-    require(rows, list(margins))
-    return rows.with_columns(margin.expression(rows.schema[name]) for name, margin in margins.items())
-
-
-def _cut(value: pl.Expr, cuts: Sequence[float], labels: Sequence[str]) -> pl.Expr:
-    """Return the class of a number; `cuts` are inclusive upper bounds, what is missing stays so."""
-    label = pl.lit(labels[-1])
-    for bound, name in reversed(list(zip(cuts, labels, strict=False))):
-        label = pl.when(value <= bound).then(pl.lit(name)).otherwise(label)
-    return pl.when(value.is_not_null() & value.is_not_nan()).then(label)
-
-
-def _sums(levels: Sequence[str], counts: Sequence[int]) -> tuple[int, ...]:
-    """Return the counts of equal levels together, in the order of their first."""
-    return tuple(sum(n for name, n in zip(levels, counts, strict=True) if name == one) for one in dict.fromkeys(levels))
 
 
 def _patients(path: Path, spec: Individual) -> pl.DataFrame:
@@ -209,5 +214,5 @@ def _recoded(name: str, column: Column) -> pl.Expr:
         return value.replace_strict({code: level for level, code in column.levels.items()}).alias(name)
     number = value.cast(pl.Float64)
     if column.cuts:
-        return _cut(number, column.cuts, column.labels).alias(name)
+        return cut(number, column.cuts, column.labels).alias(name)
     return number.alias(name)

@@ -5,23 +5,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rwe.errors import DefinitionError
+from rwe.spec import population
 from rwe.spec.base import Flag, Int, Name, Part, Real, Text, placed, read
 from rwe.spec.trial_checks import faults
+from rwe.spec.trial_published import Count, Digitised, HazardRatio, Interval, Joint, Known, Numbers, Rate, Share
 
-
-def _known(value: Any) -> Any:
-    """Read the word `unknown` as None; an empty value is a slip, not a statement."""
-    if value is None:
-        raise ValueError("empty; write the word unknown if the source does not say")
-    return None if value == "unknown" else value
-
-
-Count = Annotated[Int, Field(ge=0)]
 Day = Annotated[Int, Field(ge=0)]
 Steps = tuple[tuple[Day, Count], ...]
 
@@ -82,36 +75,52 @@ class Size(Part):
 
 
 class Margin(Part):
-    """The distribution of one baseline variable, by arm: one count a level, None where unknown.
+    """The distribution of one baseline variable by arm, None where unknown: counts `n`, or `proportions`.
 
+    One figure a level. `of` says in how many patients of an arm the variable is known, where not in all.
     `cuts` are inclusive upper bounds: with cuts 45 and 60 the levels are <=45, 46-60, >60.
     """
 
     variable: Name
     levels: tuple[str, ...] = Field(min_length=2)
     cuts: tuple[Real, ...] = ()
-    n: dict[Name, Annotated[tuple[Count, ...] | None, BeforeValidator(_known)]]
+    n: dict[Name, Known[tuple[Count, ...]]] = Field(default_factory=dict)
+    proportions: dict[Name, Known[tuple[Share, ...]]] = Field(default_factory=dict)
+    of: dict[Name, Count] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_more(self) -> Margin:
         if self.cuts and len(self.levels) != len(self.cuts) + 1:
             raise ValueError("needs one level more than it has cuts")
+        if bool(self.n) == bool(self.proportions):
+            raise ValueError("needs n or proportions by arm, not both")
         return self
 
 
 class Curve(Part):
-    """One arm's Kaplan-Meier curve of one endpoint.
+    """One arm's Kaplan-Meier curve of one endpoint: as its steps by day, or as clicked on the figure.
 
     `curve` holds (day, survival from that day on); `at_risk` (day, patients observed to that day
-    or longer); `events` (day, events up to and on that day); `median` days, None where unknown.
+    or longer); `events` (day, events up to and on that day); `median` and its interval days, None
+    where unknown.
     """
 
     n: Count
-    n_event: Count
-    median: Annotated[Real | None, BeforeValidator(_known)]
-    curve: tuple[tuple[Day, Annotated[Real, Field(ge=0, le=1)]], ...] = Field(min_length=1)
+    n_event: Known[Count]
+    median: Known[Real]
+    median_interval: Known[Interval] = None
+    curve: tuple[tuple[Day, Annotated[Real, Field(ge=0, le=1)]], ...] = ()
     at_risk: Steps = ()
     events: Steps = ()
+    digitised: Digitised | None = None
+
+    @model_validator(mode="after")
+    def _drawn(self) -> Curve:
+        if bool(self.curve) == (self.digitised is not None):
+            raise ValueError("needs a curve by day or a digitised one, not both")
+        if self.digitised and (self.at_risk or self.events):
+            raise ValueError("what is printed under a digitised curve stands in digitised, in its unit")
+        return self
 
 
 class Endpoint(Part):
@@ -121,7 +130,9 @@ class Endpoint(Part):
     title: Text
     definition: Text | None = None
     reason: Text | None = None
+    assessment: Known[Text] = None
     arms: dict[Name, Curve] = Field(default_factory=dict)
+    hazard_ratios: tuple[HazardRatio, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Endpoint:
@@ -148,18 +159,32 @@ class Criterion(Part):
 
 
 class TrialFile(Part):
-    """The whole trial file."""
+    """The whole trial file.
+
+    `origin` says where the figures were taken from if not from the publication cited; `checked_by` stays empty
+    until a person has held them against it. `eligibility` are criteria that the cohort code can run.
+    """
 
     trial: Name
     title: Text
     citation: str
+    origin: str = ""
     version: str
     checked_by: str
     individual: Individual | None = None
     arms: dict[Name, Size] = Field(min_length=1)
     margins: tuple[Margin, ...]
+    numbers: tuple[Numbers, ...] = ()
+    joint: tuple[Joint, ...] = ()
     endpoints: dict[Name, Endpoint] = Field(min_length=1)
-    criteria: tuple[Criterion, ...]
+    rates: dict[Name, Known[Rate]] = Field(default_factory=dict)
+    criteria: Known[tuple[Criterion, ...]]
+    eligibility: Known[tuple[population.Criterion, ...]] = None
+
+    @field_validator("eligibility")
+    @classmethod
+    def _names_once(cls, value: tuple[population.Criterion, ...] | None) -> tuple[population.Criterion, ...] | None:
+        return value and population.once(value)
 
 
 def load_trial_file(path: Path) -> TrialFile:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rwe.errors import DefinitionError
 from rwe.spec.base import Where, locate
+from rwe.spec.trial_published_checks import published
 
 if TYPE_CHECKING:
     from rwe.spec.trial import Column, Curve, Individual, Margin, TrialFile
@@ -28,6 +29,7 @@ def faults(trial: TrialFile, path: Path) -> Iterator[Fault]:
     yield from _arms(sizes)
     for i, margin in enumerate(trial.margins):
         yield from _margin(("margins", i), margin, sizes, trial.individual)
+    yield from published(trial, sizes, path)
     for name, endpoint in trial.endpoints.items():
         for arm, curve in endpoint.arms.items():
             yield from _curve(("endpoints", name, "arms", arm), curve, sizes.get(arm))
@@ -48,8 +50,8 @@ def _margin(where: Where, margin: Margin, sizes: Mapping[str, int], data: Indivi
             yield place, f"no arm of this name; known: {', '.join(sizes)}"
         elif counts is not None and len(counts) != len(margin.levels):
             yield place, f"{len(counts)} counts for {len(margin.levels)} levels"
-        elif counts is not None and sum(counts) != sizes[arm]:
-            yield place, f"counts add up to {sum(counts)}, the arm has {sizes[arm]} patients"
+        elif counts is not None and sum(counts) != (n := margin.of.get(arm, sizes[arm])):
+            yield place, f"counts add up to {sum(counts)}, the arm has {n} patients"
     if data and margin.variable not in data.columns:
         yield (*where, "variable"), f"individual.columns has no '{margin.variable}'"
     elif data and (names := data.columns[margin.variable].names()) and names != margin.levels:
@@ -61,16 +63,16 @@ def _curve(where: Where, arm: Curve, n: int | None) -> Iterator[Fault]:
         yield where, "no arm of this name under arms"
     elif arm.n != n:
         yield (*where, "n"), f"says {arm.n} patients, the arm has {n}"
-    if arm.n_event > arm.n:
+    if arm.n_event is not None and arm.n_event > arm.n:
         yield (*where, "n_event"), f"{arm.n_event} events among {arm.n} patients"
     yield from _steps((*where, "curve"), arm.curve, "survival", rising=False)
     yield from _steps((*where, "at_risk"), arm.at_risk, "the number at risk", rising=False)
     yield from _steps((*where, "events"), arm.events, "the number of events", rising=True)
     if arm.at_risk and arm.at_risk[0][1] > arm.n:
         yield (*where, "at_risk", 0), f"{arm.at_risk[0][1]} at risk among {arm.n} patients"
-    if arm.events and arm.events[-1][1] > arm.n_event:
+    if arm.events and arm.n_event is not None and arm.events[-1][1] > arm.n_event:
         yield (*where, "events", len(arm.events) - 1), f"{arm.events[-1][1]} events, n_event says {arm.n_event}"
-    if arm.median is not None and _at(arm.curve, arm.median) > 0.5:
+    if arm.median is not None and arm.curve and _at(arm.curve, arm.median) > 0.5:
         yield (*where, "median"), "the curve is still above one half on this day"
 
 

@@ -94,17 +94,19 @@ COUNTS = st.lists(st.integers(0, 500), min_size=1, max_size=8).map(lambda found:
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True, "database": None}
 
 
-def _hold(examples: int) -> None:
-    how = settings(max_examples=examples, **QUIET)
-    how(given(trials())(there_and_back))()
-    how(given(trials())(scaled))()
-    how(given(CLICKS, COUNTS, st.none() | st.integers(0, 500))(anything))()
+LAWS = {
+    "there and back": given(trials())(there_and_back),
+    "other units": given(trials())(scaled),
+    "anything ends": given(CLICKS, COUNTS, st.none() | st.integers(0, 500))(anything),
+}
 
 
-def test_laws_of_reconstruction() -> None:
-    _hold(FEW)
+@pytest.mark.parametrize("law", LAWS)
+def test_laws_of_reconstruction(law: str) -> None:
+    settings(max_examples=FEW, **QUIET)(LAWS[law])()
 
 
 @pytest.mark.ci
-def test_laws_of_reconstruction_on_many_trials() -> None:
-    _hold(MANY)
+@pytest.mark.parametrize("law", LAWS)
+def test_laws_of_reconstruction_on_many_trials(law: str) -> None:
+    settings(max_examples=MANY, **QUIET)(LAWS[law])()
