@@ -96,7 +96,8 @@ def _clicks(figure: Row, rows: Sequence[Row]) -> Iterator[str]:
 def _trial(
     name: str, figures: Sequence[Row], baseline: Sequence[Row], of: Mapping[str, Sequence[Row]], digest: str
 ) -> dict[str, Any]:
-    first, sizes = figures[0], {}
+    first = figures[0]
+    sizes: dict[str, int] = {}
     for figure in figures:
         for arm, times in _arms(of[figure["name"]]).items():
             sizes[arm] = max(sizes.get(arm, 0), len(times))
