@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 ALL = Common()
 FOLDER = Path("configs/trials")
+ORIGINS = {
+    "individual": "trial.individual",
+    "reconstructed": "trial.reconstructed",
+    "curve_missing": "trial.curve_missing",
+}
 File = Annotated[Path, Parameter(name="FILE", help=word("help.trial_file"))]
 Folder = Annotated[Path, Parameter(help=word("help.trial_folder"))]
 
@@ -93,7 +98,7 @@ def _row(path: Path, trial: TrialBaseline, voice: Talk) -> list[str]:
     n = trial.arms.get("all", sum(trial.arms.values()))
     facts = {"version": trial.version, "checked_by": trial.checked_by, "arms": trial.arms, "endpoints": origins}
     voice.event("trial", trial=trial.name, file=str(path), title=trial.title.model_dump(), **facts)
-    told = ", ".join(f"{name} ({word(f'trial.{origin}')})" for name, origin in origins.items())
+    told = ", ".join(f"{name} ({word(ORIGINS[origin])})" for name, origin in origins.items())
     return [trial.name, str(n), told, title, trial.version, trial.checked_by or word("trial.nobody")]
 
 
