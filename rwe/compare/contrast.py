@@ -118,7 +118,7 @@ def contrast(
         source = Contrasts(TwoArms.of(practice, theirs), (_weighing(weights, practice),), Ask(tuple(milestones), tau))
         between, lost = resampled(pl.concat(between, how="diagonal_relaxed"), source, replicates, seed, conf_level)
         notes = [*notes, *lost]
-    if weights is None and published:
+    if weights is None and published and published.curve:
         between.append(rows.one_sample(practice, published.curve, conf_level))
     sides = [
         rows.group(ours, "registry", milestones, days, tau),
@@ -128,7 +128,7 @@ def contrast(
     label = stratum or ("unadjusted" if weights is None else "raked")
     labels = {"analysis": "trial_comparison", "population": population, "stratum": label, "outcome": endpoint}
     settings = {"trial": trial.name, "arm": arm, "tau": tau, "conf_level": conf_level, "milestones": [*milestones]}
-    settings |= {"trial_endpoint": name, "errors": errors, "leads": _leads(ratio), "notes": [*notes]}
+    settings |= {"trial_endpoint": name, "errors": errors, "leads": _leads(ratio), "notes": [*trial.notes, *notes]}
     settings |= (
         {"method": METHOD} if errors == "robust" else {"method": BOOTSTRAP, "seed": seed, "replicates": replicates}
     )
