@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rwe.compare.error_model import ErrorModel
     from rwe.compare.gap import Gap, gap
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
+    from rwe.compare.impute import Imputed, impute
     from rwe.compare.indirect import Indirect, bucher
     from rwe.compare.logistic import Logistic, logistic
     from rwe.compare.looks import Looks, looks
@@ -58,6 +59,7 @@ _OFFERS = {
     "error_model": ("ErrorModel",),
     "gap": ("Gap", "gap"),
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
+    "impute": ("Imputed", "impute"),
     "indirect": ("Indirect", "bucher"),
     "logistic": ("Logistic", "logistic"),
     "looks": ("Looks", "looks"),
@@ -97,6 +99,7 @@ __all__ = [
     "ErrorModel",
     "Gap",
     "Hypothesis",
+    "Imputed",
     "Indirect",
     "Logistic",
     "Looks",
@@ -133,6 +136,7 @@ __all__ = [
     "entropy",
     "gap",
     "hold",
+    "impute",
     "judge",
     "load_trial",
     "logistic",
