@@ -91,12 +91,13 @@ def run_one(path: Path, *, home: Path, synthetic: bool, lang: tuple[str, ...]) -
     from rwe import pipeline
 
     try:
+        name = pipeline.load_plan(path).study.study
         summary = _patiently(lambda: pipeline.run(path, home=home, lang=lang, synthetic=synthetic))
     except RweError as exc:
         return Outcome(path, path.stem, None, exc.exit_code, str(exc))
     except Exception as exc:  # a fault of the engine: the others go on, and its name is told
         return _broken(path, exc)
-    return Outcome(path, pipeline.load_plan(path).study.study, summary.folder, summary.exit_code)
+    return Outcome(path, name, summary.folder, summary.exit_code)
 
 
 def _patiently(run: Callable[[], RunSummary]) -> RunSummary:
