@@ -82,6 +82,37 @@ def comparison_rows() -> Iterator[Row]:
         yield labels | {"group": "registry", "estimand": "effective_sample_size", "estimate": float(ess)}
 
 
+def reading_rows(p: float) -> Iterator[Row]:
+    """Yield what says how the comparison is to be read."""
+    labels = {"outcome": "rfs", "population": "node_positive"}
+    ratio = labels | {"group": "difference", "stratum": "raked"}
+    yield ratio | {"estimand": "proportional_hazards", "statistic": 4.2, "p_value": p}
+    plain = labels | {"group": "difference", "stratum": "unadjusted", "time": 2455}
+    yield estimate(1.06, 0.07, **plain, estimand="one_sample_log_rank")
+
+
+def claim_rows(estimand: str, time: int | None, value: float) -> Iterator[Row]:
+    """Yield a claim held against its margin."""
+    labels = {"outcome": "rfs", "population": "node_positive", "stratum": "raked", "group": "hypothesis", "time": time}
+    yield estimate(value, 0.03, **labels, estimand=estimand, n=600, p_value=0.001)
+
+
+def gap_rows() -> Iterator[Row]:
+    """Yield a gap split into its parts."""
+    labels = {"outcome": "rfs", "population": "registry"}
+    sides = {"all": (2980, 0.567), "eligible": (1545, 0.44), "ineligible": (1435, 0.707), "aligned": (1545, 0.476)}
+    for measure, time, scale in (("milestone", 1826, 1.0), ("rmst", 1826, 2400.0)):
+        of = {"estimand": measure, "time": time}
+        for side, (n, value) in sides.items():
+            yield estimate(scale * value, scale * 0.03, **labels, **of, group="registry", stratum=side, n=n)
+            yield estimate(scale * 0.492, scale * 0.04, **labels, **of, group="trial", stratum=side)
+        for side, value in (("all", 0.075), ("aligned", -0.016)):
+            yield estimate(scale * value, scale * 0.05, **labels, **of, group="difference", stratum=side)
+        for part, value in (("ineligible", 0.127), ("case_mix", -0.036)):
+            inner = {"estimand": f"gap_{measure}", "time": time, "group": part, "stratum": "part"}
+            yield estimate(scale * value, scale * 0.02, **labels, **inner)
+
+
 MARGINS = {
     "age": {"<=45": (0.23, 0.22), "46-60": (0.41, 0.50), ">60": (0.36, 0.28)},
     "menopause": {"pre": (0.42, 0.42), "post": (0.58, 0.58)},
@@ -369,6 +400,33 @@ def write_run(folder: Path, **changed: Any) -> Path:
 def make_run(tmp_path: Path) -> Make:
     """Return a function that writes the run; keywords replace parts of its context."""
     return partial(write_run, tmp_path)
+
+
+CLAIMS = (("non_inferiority", "milestone", 1826, -0.016), ("equivalence", "rmst", 1826, -20.0),
+          ("superiority", "hazard_ratio", None, 0.8))  # fmt: skip
+JUDGED = ("within_margin", "beyond_margin", "interval_holds_margin", "too_few_at_risk", "no_interval")
+
+
+@pytest.fixture
+def make_reading(tmp_path: Path, base: Row) -> Make:
+    """Return a function that writes the run with a gap, and with claims against a margin judged for `reason`."""
+
+    def make(reason: str = "within_margin", p: float = 0.4, **changed: Any) -> Path:
+        folder = tmp_path / f"{reason}-{p}"
+        folder.mkdir()
+        settings = dict(base["settings"])
+        for kind, estimand, time, _ in CLAIMS:
+            told = {"kind": kind, "estimand": estimand, "time": time, "margin": 1.2 if time is None else 0.1}
+            settings[kind] = {"hypothesis": told | {"verdict": "met", "reason": reason}}
+        run = write_run(folder, settings=settings, **changed)
+        released(reading_rows(p), "trial_comparison").write_json(run / "release" / "09-reading.json")
+        released(gap_rows(), "gap").write_json(run / "release" / "10-gap.json")
+        for place, (kind, estimand, time, value) in enumerate(CLAIMS, 11):
+            rows = claim_rows(estimand, time, value)
+            released(rows, "trial_comparison").write_json(run / "release" / f"{place}-{kind}.json")
+        return run
+
+    return make
 
 
 @pytest.fixture

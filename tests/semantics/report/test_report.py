@@ -20,6 +20,7 @@ from rwe.report.numbers import Numbers
 from rwe.report.page import open_page
 from rwe.report.render import TEMPLATES, html
 from rwe.report.words import load_words
+from tests.semantics.report.conftest import JUDGED
 from tests.semantics.report.gates import gate
 
 Make = Callable[..., Path]
@@ -312,7 +313,12 @@ def test_catalogues_have_the_same_keys_and_places() -> None:
 
 
 def test_every_key_of_the_catalogue_is_used(
-    make_run: Make, make_causes: Make, make_outcomes: Make, base: dict[str, Any], all_figures: list[Any]
+    make_run: Make,
+    make_causes: Make,
+    make_outcomes: Make,
+    make_reading: Make,
+    base: dict[str, Any],
+    all_figures: list[Any],
 ) -> None:
     asked: set[str] = set()
 
@@ -332,6 +338,8 @@ def test_every_key_of_the_catalogue_is_used(
     ask(focus=base["focus"] | {"milestone": 200}, verdicts={}, methods=base["methods"] | {"raked": []})
     ask(make=make_outcomes)
     ask(make=make_causes)
+    for reason, p in zip(JUDGED, (0.4, 0.01, 0.5, 0.6, 0.7), strict=True):
+        ask(make=make_reading, reason=reason, p=p)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
 
@@ -347,6 +355,8 @@ FAMILIES = (
     "reason.",
     "step.",
     "group.",
+    "portfolio.",  # of a page of its own, `test_portfolio`
+    "stratum.",
     "term_short.",
     "ties.",
     "verdict.",
