@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
     from rwe.survival.one_sample import OneSample, one_sample_log_rank
-    from rwe.survival.penalised import Penalised, ridge
+    from rwe.survival.penalised import Penalised
     from rwe.survival.pseudo_observations import pseudo_observations
+    from rwe.survival.ridge import ridge
     from rwe.survival.rmst_regression import RmstRegression, rmst_regression
     from rwe.survival.scenario import Scenario
     from rwe.survival.shrunk_estimators import CoxNet, CoxRidge
@@ -69,8 +70,9 @@ _OFFERS = {
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
     "one_sample": ("OneSample", "one_sample_log_rank"),
-    "penalised": ("Penalised", "ridge"),
+    "penalised": ("Penalised",),
     "pseudo_observations": ("pseudo_observations",),
+    "ridge": ("ridge",),
     "rmst_regression": ("RmstRegression", "rmst_regression"),
     "turnbull": ("Turnbull", "turnbull"),
     "scenario": ("Scenario",),

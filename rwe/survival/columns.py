@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.encode import days_of_floats, days_of_integers, flags_of_floats, flags_of_integers
 
 LARGEST_WEIGHT = 1e50  # sums of cubes of weights, and their inverse, must be numbers
+ALONE = 1e12  # times the sum of all other weights: a weight above it leaves them four digits
 APART = "weights lie so far apart that rows at risk are lost in rounding beside others: trim or leave out the largest"
 CENSORED = "censored"  # what a column of causes in words says of a row that did not fail
 SMALL = 1024  # causes numbered below are coded by a table
@@ -170,3 +171,15 @@ def weights_of(column: pl.Series) -> F8:
     odd = (number > 0) & ~number.is_between(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
     refuse(int(odd.sum()), number.len(), column.name, "have a weight beyond 1e50 or below 1e-50", "scale the weights")
     return np.ascontiguousarray(number.to_numpy())
+
+
+def refuse_alone(column: str, n: int, total: float, square: float) -> None:
+    """Refuse weights of `n` rows one of which hides all the others in rounding; a few may be as tiny as they are.
+
+    From the sum of the weights and that of their squares, which add up over parts: Kish's effective number of rows,
+    total^2 / square, is then 1 but for twice the others' share of the largest.
+    """
+    alone = n > 1 and total**2 < (1 + 2 / ALONE) * square
+    refuse(
+        int(alone), n, column, "have a weight beside which all others are lost in rounding", "trim it or leave it out"
+    )

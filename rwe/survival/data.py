@@ -21,7 +21,7 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I4, I8, Flags
 from rwe.kernels.days import DayTable, fold
 from rwe.survival.clock import CLOCKS, Clock, continuous
-from rwe.survival.columns import apart, causes_of, days_of, events_of, moments_of, refuse, weights_of
+from rwe.survival.columns import apart, causes_of, days_of, events_of, moments_of, refuse, refuse_alone, weights_of
 from rwe.survival.frames import no_frame, reading
 from rwe.survival.levels import Levels, levels
 
@@ -145,6 +145,7 @@ def respond(
     weights: str | None = None,
     cluster: str | None = None,
     clock: str = "days",
+    part: bool = False,
 ) -> Response:
     """Validate the response columns of a frame.
 
@@ -156,6 +157,8 @@ def respond(
     clock
         ``days``: times are whole days. ``continuous``: times are any finite numbers from 0, tied where
         they are equal to rounding.
+    part
+        The rows are some of a cohort; who adds up the parts looks at their weights together.
 
     Raises
     ------
@@ -173,6 +176,8 @@ def respond(
     kept = np.ones(frame.height, np.bool_) if weight is None else weight > 0
     if not kept.any():
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if frame.height else ""))
+    if weight is not None and not part:
+        refuse_alone(str(weights), int(kept.sum()), float(weight.sum()), float(weight @ weight))
     frame = frame.filter(kept) if not kept.all() else frame
     ticking, leave, enter = _ticks(frame, time, entry, clock)
     code, causes = (None, ()) if cause is None else causes_of(frame[cause])

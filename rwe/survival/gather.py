@@ -20,6 +20,7 @@ from rwe.execute import Parts, merge, run
 from rwe.kernels.days import unweighted
 from rwe.survival.broken import Whole, attempt, looked_through
 from rwe.survival.clock import Clock, ClockName
+from rwe.survival.columns import refuse_alone
 from rwe.survival.counting import count
 from rwe.survival.counts import EMPTY, Tally
 from rwe.survival.data import Response, names, read, respond
@@ -69,12 +70,24 @@ def tally(
     >>> sv.kaplan_meier(Parts([north, south]), time="t", event="e").table["survival"].to_list()
     [0.75, 0.5, 0.25]
     """
-    return gather(frame, Roles(time, event, cause, entry, names(by), names(strata), weights, clock))
+    return _some(_gather(frame, Roles(time, event, cause, entry, names(by), names(strata), weights, clock)))
 
 
 def gather(frame: Any, roles: Roles) -> Tally:
-    """Count rows wherever they are; see `tally`."""
-    found = _gather(frame, roles)
+    """Count all rows of a cohort wherever they are; see `tally`, whose rows may be a part of one."""
+    found = _some(_gather(frame, roles))
+    refuse_weights(found)
+    return found
+
+
+def refuse_weights(found: Tally) -> None:
+    """Refuse a cohort in which the weight of one row hides all the others."""
+    if found.roles.weights is not None:
+        n, total, square = (float(t[:2].sum()) for t in (found.days.persons, found.days.weights, found.days.squares))
+        refuse_alone(found.roles.weights, int(n), total, square)
+
+
+def _some(found: Tally) -> Tally:
     if not found.days.persons[:2].any():
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if found.dropped else ""))
     return found
@@ -150,7 +163,7 @@ def _fold(frame: pl.DataFrame, roles: Roles) -> Tally:
         clock = Clock(persons.shape[2])
         return Tally(roles, clock, unweighted(persons), group, strata, found.causes, whole=True, dropped=0)
     try:
-        return from_response(respond(frame, **asdict(roles)), roles)
+        return from_response(respond(frame, **asdict(roles), part=True), roles)
     except NoValidAnswer:
         return nothing(frame, roles)
 

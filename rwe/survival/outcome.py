@@ -42,8 +42,8 @@ class Outcome:
         """How the faults of parts are told of the whole."""
         return looked_through(self.time, self.event, entry=self.entry, weights=self.weights, levels=self.strata)
 
-    def read(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Response]:
-        """Return the rows that count, and their validated response."""
+    def read(self, frame: pl.DataFrame, *, part: bool = False) -> tuple[pl.DataFrame, Response]:
+        """Return the rows that count, and their validated response; they may be a `part` of the cohort."""
         response = respond(
             frame,
             time=self.time,
@@ -54,6 +54,7 @@ class Outcome:
             weights=self.weights,
             cluster=self.cluster,
             clock=self.clock,
+            part=part,
         )
         if response.cause is not None:  # a part of a cohort may know fewer causes than the whole
             failed = response.cause == 1 + response.causes.index(self.of) if self.of in response.causes else False

@@ -14,7 +14,8 @@ from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.elastic_net import elastic_net
 from rwe.survival.learner import SurvivalEstimator
-from rwe.survival.penalised import Penalised, ridge
+from rwe.survival.penalised import Penalised
+from rwe.survival.ridge import ridge
 
 Names = str | Sequence[str] | None
 

@@ -25,6 +25,7 @@ from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.broken import attempt
 from rwe.survival.column_rows import ColumnRows, Leads
+from rwe.survival.columns import refuse_alone
 from rwe.survival.design import Design
 from rwe.survival.levels import Levels
 from rwe.survival.occasions import Occasions, numbered
@@ -75,7 +76,7 @@ class Model:
 
     def rows(self, batch: pl.DataFrame, *, bare: bool = False) -> ColumnRows:
         """Return the rows of a batch, its covariates on the scale of the whole; none of them where `bare`."""
-        frame, response = self.outcome.read(batch)
+        frame, response = self.outcome.read(batch, part=True)
         response = placed(response, frame, self.strata, self.n_days)
         weight = NONE if response.weight is None else response.weight
         columns = () if bare else tuple(self.plan.values(frame))
@@ -173,6 +174,7 @@ def spread(frames: Sequence[Any], executor: Executor | None, outcome: Outcome, p
     found = joined(outcome.whole.sound(everywhere(look, frames, executor), rows_of))
     if isinstance(found, int):
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if found else ""))
+    refuse_alone(outcome.weights or "", found.n, found.moments.weight, found.square)
     if not found.failures.height:
         raise NoValidAnswer("there are no events: a Cox model has no answer")
     strata = strata_levels(found, outcome.strata)

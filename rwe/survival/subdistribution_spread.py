@@ -28,7 +28,7 @@ from rwe.survival.cells import CHANGED, NO_CAUSE, Cells, cells_of_counts, places
 from rwe.survival.counts import Tally
 from rwe.survival.data import Response, respond
 from rwe.survival.design import Design
-from rwe.survival.gather import from_response, nothing, whole
+from rwe.survival.gather import from_response, nothing, refuse_weights, whole
 from rwe.survival.gray_test import number_of
 from rwe.survival.levels import Levels
 from rwe.survival.occasions import PART
@@ -167,6 +167,7 @@ def spread_risks(
     if found is None or found.moments is None:
         raise NoValidAnswer("no rows are left to analyse" + (": all weights are 0" if found else ""))
     tally, moments = found.tally, found.moments
+    refuse_weights(tally)
     by_cause = cells_of_counts(tally, number_of(tally, of))
     when = grid(by_cause, tally.clock, efron=efron, failures_first=failures_first)
     place = Place(roles, of, plan, tally.strata, by_cause, moments.mean, moments.scale)
@@ -181,7 +182,7 @@ def _responses(frame: Any, roles: Roles, plan: Design) -> Iterator[tuple[pl.Data
 
 def _response(batch: pl.DataFrame, roles: Roles) -> tuple[pl.DataFrame, Response | None]:
     try:
-        response = respond(batch, **asdict(roles))
+        response = respond(batch, **asdict(roles), part=True)
     except NoValidAnswer:
         return batch, None
     return batch.filter(response.kept) if response.dropped else batch, response

@@ -86,6 +86,8 @@ class Survey:
         Of the covariates.
     offset_event
         Weighted sum of the offsets of those who fail.
+    square
+        Sum of the squared weights.
     n, dropped
         Rows used, and left out for their weight of 0.
     whole
@@ -98,6 +100,7 @@ class Survey:
     last: pl.DataFrame
     moments: Moments
     offset_event: float
+    square: float
     n: int
     dropped: int
     whole: bool
@@ -110,6 +113,7 @@ class Survey:
             _latest(pl.concat([self.last, other.last])),
             self.moments + other.moments,
             self.offset_event + other.offset_event,
+            self.square + other.square,
             self.n + other.n,
             self.dropped + other.dropped,
             self.whole and other.whole,
@@ -149,7 +153,7 @@ def joined(parts: Iterable[Survey | int]) -> Survey | int:
 
 def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bool) -> Survey | int:
     try:
-        frame, response = outcome.read(batch)
+        frame, response = outcome.read(batch, part=True)
     except NoValidAnswer:
         return batch.height
     w, fails = response.weights, response.event
@@ -161,6 +165,7 @@ def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bo
         _latest(days.drop(EVENTS, WEIGHT)),
         moments_in(response, plan.values(frame)),
         float(w[fails] @ known[fails]) if known.size else 0.0,
+        float(w @ w),
         frame.height,
         response.dropped,
         response.whole,

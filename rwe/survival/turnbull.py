@@ -14,7 +14,7 @@ import polars as pl
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
-from rwe.survival.columns import numeric, refuse, weights_of
+from rwe.survival.columns import numeric, refuse, refuse_alone, weights_of
 from rwe.survival.data import names, read
 from rwe.survival.door import door
 from rwe.survival.levels import Levels, levels
@@ -155,6 +155,7 @@ def turnbull(
     low, high = _ends(cells, left, right)
     groups = levels(cells, names(by))
     weight = np.ascontiguousarray(weight[weight > 0])
+    refuse_alone(weights or "", weight.size, float(weight.sum()), float(weight @ weight))
     members = [groups.code == g for g in range(groups.n)]
     masses = tuple(most_likely(low[m], high[m], weight[m]) for m in members)
     ends = tuple((low[m], high[m]) for m in members)

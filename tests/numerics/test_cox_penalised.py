@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
+from rwe.execute import Parts
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_reference"
 FILES = [json.loads((FOLDER / name).read_text("utf-8")) for name in ("cox_variants.json", "penalised.json")]
@@ -248,3 +249,50 @@ def test_a_value_far_from_all_others_is_refused_where_no_number_holds_its_risk(
     with pytest.raises(NoValidAnswer, match=says) as error:
         sv.elastic_net(far, time="t", event="e", covariates=["x"], penalties=5, folds=folds)
     assert "77123" not in str(error.value)
+
+
+@pytest.mark.parametrize("more", [{}, {"weights": "w", "strata": "meno"}, {"entry": "from"}])
+def test_rows_in_parts_or_a_file_give_the_same_answer(gbsg: pl.DataFrame, more: Any, tmp_path: Path) -> None:
+    rng, model = np.random.default_rng(8), GBSG | {"covariates": ["hormon", "age", "size", "nodes"]} | more
+    late = pl.Series("from", rng.integers(0, 8, gbsg.height))
+    frame = gbsg.with_columns(late, w=pl.Series(rng.integers(0, 4, gbsg.height) / 2)).filter(
+        pl.col("from") < pl.col("rfstime")
+    )
+    place = rng.integers(0, 4, frame.height)
+    parts = Parts([frame.filter(pl.Series(place == k)) for k in range(5)])  # the last is empty
+    frame.write_parquet(tmp_path / "rows.parquet")
+    new, scaled = frame[:5], "weights" not in more
+
+    for rows in (parts, tmp_path / "rows.parquet"):
+        ridge, net = sv.ridge(rows, theta=2.0, scale=scaled, **model), sv.elastic_net(rows, penalties=5, **model)
+        held, whole = sv.ridge(frame, theta=2.0, scale=scaled, **model), sv.elastic_net(frame, penalties=5, **model)
+
+        assert_frame_equal(ridge.coefficients, held.coefficients, rel_tol=1e-10, abs_tol=1e-12)
+        assert (ridge.loglik, ridge.df, ridge.n, ridge.n_event) == pytest.approx(
+            (held.loglik, held.df, held.n, held.n_event), rel=1e-10
+        )
+        assert ridge.concordance is None
+        assert_frame_equal(ridge.predict_survival(new, [400, 2000]), held.predict_survival(new, [400, 2000]))
+        assert_frame_equal(net.table, whole.table, rel_tol=1e-10, abs_tol=1e-10)
+        assert_frame_equal(net.path, whole.path, rel_tol=1e-10)
+        at, wanted = net.at(0.05), whole.at(0.05)
+        assert_frame_equal(at.coefficients, wanted.coefficients, rel_tol=1e-10, abs_tol=1e-10)
+        assert at.concordance is None
+        assert ridge.to_result().table.height == len(model["covariates"])
+
+
+def test_what_needs_all_rows_is_refused_where_they_lie_in_parts(gbsg: pl.DataFrame) -> None:
+    parts, model = Parts([gbsg[:300], gbsg[300:]]), GBSG | {"covariates": ["age", "size"]}
+
+    with pytest.raises(DefinitionError, match="folds need rows held in memory"):
+        sv.elastic_net(parts, **model, folds=5)
+    with pytest.raises(DefinitionError, match="continuous clock need rows held in memory"):
+        sv.ridge(parts, **model, theta=1.0, clock="continuous")
+    with pytest.raises(DefinitionError, match="scale=True with weights"):
+        sv.ridge(parts, **model, theta=1.0, scale=True, weights="grade")
+    with pytest.raises(NoValidAnswer, match=r"'one'.* are constant"):
+        sv.elastic_net(
+            Parts([f.with_columns(one=pl.lit(3.0)) for f in parts.frames]), **GBSG, covariates=["age", "one"]
+        )
+    with pytest.raises(NoValidAnswer, match="no rows are left"):
+        sv.ridge(Parts([gbsg.clear()]), **model, theta=1.0)

@@ -115,6 +115,38 @@ def test_what_has_no_number_or_no_order(change: dict[str, Any], says: str, estim
     assert str(error.value).startswith(says)
 
 
+def _weighed(heaviest: float, others: float = 1.0) -> pl.DataFrame:
+    columns = {"t": [3, 7, 9, 4], "e": [1, 0, 1, 1], "c": [1, 0, 2, 1], "g": ["x", "y", "x", "y"]}
+    return pl.DataFrame(columns | {"x": [0.1, 0.7, 0.2, -1.0], "w": [others, heaviest, others, others]})
+
+
+ASKED: dict[str, Callable[[Any], Any]] = {
+    "Kaplan-Meier": lambda f: sv.kaplan_meier(f, time="t", event="e", weights="w"),
+    "log-rank": lambda f: sv.log_rank(f, time="t", event="e", by="g", weights="w", variance="xie_liu"),
+    "incidence": lambda f: sv.cumulative_incidence(f, time="t", cause="c", weights="w"),
+    "Cox": lambda f: sv.cox(f, time="t", event="e", covariates=["x"], weights="w"),
+    "Fine-Gray": lambda f: sv.fine_gray(f, time="t", cause="c", of=1, covariates=["x"], weights="w"),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_a_weight_that_hides_all_others_is_refused_wherever_its_row_lies(what: str) -> None:
+    frame, says = _weighed(1e20), "column 'w': 1 of 4 rows have a weight beside which all others are lost in rounding"
+
+    for rows in (frame, Parts([frame[:2], frame[2:]]), Parts([frame[:1], frame[1:2], frame[2:]])):
+        with pytest.raises(DataError) as error:
+            ASKED[what](rows)
+        assert str(error.value).startswith(says)
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_weights_may_be_tiny_and_one_may_be_large(what: str) -> None:
+    few = _weighed(1.0).with_columns(w=pl.Series([1.0, 2.0, 1.0, 1e-30]))
+
+    ASKED[what](_weighed(1e6))
+    ASKED[what](Parts([few[:1], few[1:2], few[2:]]))
+
+
 def test_a_covariate_that_cannot_count_is_named_not_dropped() -> None:
     frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [1, 1, 1, 0], "z": [0.1, 0.4, -1.0, 0.2], "x": ["only"] * 4})
 
