@@ -49,6 +49,20 @@ def csv_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
         raise SourceUnreachable(f"file '{drop.name}' changed while it was read; it is read again next time") from None
 
 
+def csv_line(drop: Drop, contract: Contract, row: int) -> str:
+    """Return the line that a row of data begins in, as a message names it; the first row is 0."""
+    with drop.open() as file, _lines(file, contract) as text:
+        split = _split(text, contract)
+        if not contract.names:
+            _header(split, contract, drop.name)
+        began = split.line_num + 1
+        for fields in split:
+            if fields and not row:
+                break
+            row, began = row - bool(fields), split.line_num + 1
+    return f"line {began}"
+
+
 def csv_typed(values: Any, kind: Kind, contract: Contract) -> tuple[pl.Series, int]:
     """Return a column of text in its type, and how many values do not fit it."""
     return from_text(without_null_words(pl.Series(values, dtype=pl.String), contract), kind, contract)

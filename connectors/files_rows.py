@@ -5,29 +5,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from connectors.files_contract import Contract
-from connectors.files_csv import Piece, csv_pieces, csv_typed
+from connectors.files_csv import Piece, csv_line, csv_pieces, csv_typed
 from connectors.files_folder import Drop
-from connectors.files_frames import frame_typed, parquet_pieces, statistical_pieces
-from connectors.files_xlsx import refuse_unreckoned, xlsx_pieces, xlsx_typed
+from connectors.files_frames import frame_line, frame_typed, parquet_pieces, statistical_pieces
+from connectors.files_xlsx import refuse_unreckoned, xlsx_line, xlsx_pieces, xlsx_typed
 from connectors.sql_catalogue import near
 from connectors.typed import DTYPES
 from rwe.errors import DataError
 from rwe.spec.source import Kind, Stream
 
+_Typed = Callable[[Any, Kind, Contract], tuple[pl.Series, int]]
 _FORMATS: dict[
-    str, tuple[Callable[[Drop, Contract, int], Iterator[Piece]], Callable[[Any, Kind, Contract], tuple[pl.Series, int]]]
+    str, tuple[Callable[[Drop, Contract, int], Iterator[Piece]], _Typed, Callable[[Drop, Contract, int], str]]
 ] = {
-    "csv": (csv_pieces, csv_typed),
-    "xlsx": (xlsx_pieces, xlsx_typed),
-    "parquet": (parquet_pieces, frame_typed),
-    "sas": (statistical_pieces, frame_typed),
-    "xport": (statistical_pieces, frame_typed),
-    "stata": (statistical_pieces, frame_typed),
+    "csv": (csv_pieces, csv_typed, csv_line),
+    "xlsx": (xlsx_pieces, xlsx_typed, xlsx_line),
+    "parquet": (parquet_pieces, frame_typed, frame_line),
+    "sas": (statistical_pieces, frame_typed, frame_line),
+    "xport": (statistical_pieces, frame_typed, frame_line),
+    "stata": (statistical_pieces, frame_typed, frame_line),
 }
 _JOIN = "\x1f"  # the unit separator: no key holds it
 
@@ -47,17 +49,26 @@ def parts(drop: Drop, name: str, stream: Stream, contract: Contract, rows: int) 
     Raises
     ------
     DataError
-        If its columns are not the declared ones, values do not fit their type (counted by column), or keys are
-        missing or repeat within a part.
+        If its columns are not the declared ones, values do not fit their type (counted by column, with
+        the line of the first), or keys are missing or repeat within a part.
     """
-    typed = _FORMATS[contract.format][1]
+    _, typed, line = _FORMATS[contract.format]
     pieces = _pieces(drop, contract, rows)
     held = list(next(pieces))
     _check_header(held, name, stream, contract, drop.name)
     if contract.format == "xlsx":
         refuse_unreckoned(drop, contract, held, {*stream.columns, *key_columns(stream, contract)})
+    before = 0
     for piece in pieces:
-        yield _rows(piece, f"stream '{name}', file '{drop.name}'", stream, contract, typed)
+        place = partial(_place, drop, contract, line, before)
+        made = _rows(piece, f"stream '{name}', file '{drop.name}'", stream, contract, typed, place)
+        before += made.height
+        yield made
+
+
+def _place(drop: Drop, contract: Contract, line: Callable[[Drop, Contract, int], str], before: int, row: int) -> str:
+    """Return where a row of a piece stands in its file; the file is read again for it."""
+    return line(drop, contract, before + row)
 
 
 def header(found: Sequence[Drop], contract: Contract) -> list[str]:
@@ -108,21 +119,37 @@ def _check_header(held: list[str], name: str, stream: Stream, contract: Contract
         raise DataError(f"stream '{name}', file '{file}': {'; '.join(faults)}")
 
 
-def _rows(piece: Piece, where: str, stream: Stream, contract: Contract, typed: Any) -> pl.DataFrame:
+def _rows(
+    piece: Piece, where: str, stream: Stream, contract: Contract, typed: _Typed, place: Callable[[int], str]
+) -> pl.DataFrame:
     made, faults = {}, []
     height = len(next(iter(piece.values())))
     for column, declared in stream.columns.items():
-        made[column], wrong = typed(piece.get(column, [None] * height), declared.type, contract)
+        values = piece.get(column, [None] * height)
+        made[column], wrong = typed(values, declared.type, contract)
         if wrong:
-            faults.append(f"{column}: {wrong} of {height} values are not of type {declared.type}")
+            first = place(_first_wrong(values, declared.type, contract, typed))
+            faults.append(f"{column}: {wrong} of {height} values are not of type {declared.type} (the first: {first})")
     if faults:
         raise DataError(f"{where}: {'; '.join(faults)}; mend the source or declare what it holds")
     key = _key(piece, made, stream, contract, typed)
-    _check_key(key, where, key_columns(stream, contract))
+    _check_key(key, where, key_columns(stream, contract), place)
     return pl.DataFrame({"_key": key, **made})
 
 
-def _key(piece: Piece, made: dict[str, pl.Series], stream: Stream, contract: Contract, typed: Any) -> pl.Series:
+def _first_wrong(values: Any, kind: Kind, contract: Contract, typed: _Typed) -> int:
+    """Return the place of the first value that does not fit a type; one does not."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if typed(values[low : middle + 1], kind, contract)[1]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _key(piece: Piece, made: dict[str, pl.Series], stream: Stream, contract: Contract, typed: _Typed) -> pl.Series:
     texts = []
     for column in key_columns(stream, contract):
         exact = column in made and stream.columns[column].type != "number"
@@ -130,7 +157,7 @@ def _key(piece: Piece, made: dict[str, pl.Series], stream: Stream, contract: Con
     return pl.select(pl.concat_str(texts, separator=_JOIN)).to_series()
 
 
-def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
+def _as_text(values: Any, contract: Contract, typed: _Typed) -> pl.Series:
     """Return a part of a key of no declared type as text, value by value, whatever others stand beside it.
 
     A time has one spelling, a whole number no point; all else is as it is written.
@@ -143,7 +170,11 @@ def _as_text(values: Any, contract: Contract, typed: Any) -> pl.Series:
     return made
 
 
-def _check_key(key: pl.Series, where: str, of: Collection[str]) -> None:
-    missing, repeated = key.null_count(), len(key) - key.n_unique()
-    if missing or repeated:
-        raise DataError(f"{where}: {missing} rows have no key ({', '.join(of)}), {repeated} repeat one")
+def _check_key(key: pl.Series, where: str, of: Collection[str], place: Callable[[int], str]) -> None:
+    bad = key.is_null() | ~key.is_first_distinct()
+    if bad.any():
+        missing, repeated = key.null_count(), len(key) - key.n_unique()
+        first = place(bad.arg_true()[0])
+        raise DataError(
+            f"{where}: {missing} rows have no key ({', '.join(of)}), {repeated} repeat one (the first: {first})"
+        )

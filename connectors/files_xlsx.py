@@ -49,6 +49,15 @@ def xlsx_pieces(drop: Drop, contract: Contract, rows: int) -> Iterator[Piece]:
             yield dict(zip(columns, map(list, zip(*part, strict=True)), strict=True))
 
 
+def xlsx_line(drop: Drop, contract: Contract, row: int) -> str:
+    """Return the line of the sheet that a row of data stands in, as a message names it; the first row is 0."""
+    with drop.seekable() as file, _told(drop), closing(_workbook(file, drop)) as book:
+        lines = enumerate(_sheet(book, contract, drop.name), 1)
+        below = islice(lines, 0 if contract.names else contract.header_row, None)
+        kept = (number for number, line in below if any(cell is not None for cell in line))
+        return f"line {next(islice(kept, row, None))}"
+
+
 def refuse_unreckoned(drop: Drop, contract: Contract, columns: Sequence[str], wanted: Collection[str]) -> None:
     """Refuse a sheet with formulas whose last value was not stored: they would be read as empty.
 

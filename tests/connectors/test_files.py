@@ -119,6 +119,27 @@ def test_values_of_another_type_are_told_with_their_file(tmp_path: Path) -> None
     assert "file 'a.csv': dose: 1 of 2 values" in _refused(tmp_path)
 
 
+def test_the_first_value_and_key_that_break_the_contract_are_told_with_their_line(tmp_path: Path) -> None:
+    lines = [f'{n},{CARD},2024-03-01,{n},"m\ng"\n\n' for n in range(1, 8)]  # three lines each, one of them blank
+    text = GOOD.partition("\n")[0] + "\n" + "".join(lines)
+
+    _drop(tmp_path, text.replace(",6,", ",high,").replace(",7,", ",7x,"))
+    assert "(the first: line 17)" in _refused(tmp_path, page_rows=3)
+    assert "dose: 2 of 7 values are not of type number (the first: line 17)" in _refused(tmp_path)
+
+    _drop(tmp_path, text.replace("\n5,", "\n4,"))
+    assert "0 rows have no key (id), 1 repeat one (the first: line 14)" in _refused(tmp_path)
+
+
+def test_a_wrong_cell_is_told_with_its_line_and_a_wrong_value_of_parquet_with_its_row(tmp_path: Path) -> None:
+    _book(tmp_path, ["Отчет"], *CELLS, [None], ["3", CARD, datetime(2024, 3, 1), "high"])
+    assert "(the first: line 6)" in _refused(tmp_path, format="xlsx", header_row=2)
+    (tmp_path / "a.xlsx").unlink()
+
+    pl.read_csv(GOOD.encode()).with_columns(seen=pl.lit("x")).write_parquet(tmp_path / "a.parquet")
+    assert "(the first: row 1)" in _refused(tmp_path, format="parquet")
+
+
 def test_utf_8_read_as_windows_1251_is_noticed(tmp_path: Path) -> None:
     _drop(tmp_path, GOOD)
 
