@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import polars as pl
 
@@ -22,6 +22,11 @@ from rwe.survival.levels import Levels
 from rwe.survival.resampling import Draws
 from rwe.survival.roles import Roles
 from rwe.survival.show import Shown, Story
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.plots import Labels
 
 Statistic: TypeAlias = Literal["rmst", "survival", "median", "cumulative_incidence"]
 Contrast: TypeAlias = Literal["difference", "ratio"]
@@ -62,6 +67,21 @@ class Bootstrap(Shown):
         refuse_other("interval", interval, INTERVALS)
         limits = dict(zip(("conf_low", "conf_high"), self._frame.limits(interval, self.conf_level), strict=True))
         return self.table.with_columns(pl.DataFrame(limits, nan_to_null=True))
+
+    def plot(
+        self, *, title: str | None = None, subtitle: str | None = None, labels: Labels = None,
+        language: Language = "en",
+    ) -> Chart:  # fmt: skip
+        """Draw the replicates as bars, with the estimate and its limits, a panel a group (or the contrast).
+
+        Parameters
+        ----------
+        title, subtitle, labels, language
+            As in `KaplanMeier.plot`.
+        """
+        from rwe.survival.plot_choices import bootstrap_chart  # the chart library is slow to import
+
+        return bootstrap_chart(self, title=title, subtitle=subtitle, labels=labels, language=language)
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return the estimates in the long tidy form."""

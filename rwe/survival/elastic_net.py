@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from rwe.kernels._jit import F8
 from rwe.survival.clock import ClockName
 from rwe.survival.data import names, read
 from rwe.survival.design import design
+from rwe.survival.distribution import refuse_other
 from rwe.survival.door import door
 from rwe.survival.folds import cross_validate, dealt, sparsest
 from rwe.survival.outcome import Outcome
@@ -25,6 +26,10 @@ from rwe.survival.show import Shown, Story
 from rwe.survival.shrinkable import Shrinkable, standard, unheld
 from rwe.survival.shrinkage import Problem, path
 from rwe.survival.terms import columns_of, model_of
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
 
 NET = 1e-4  # smallest penalty of the path as a share of the largest; 0.01 where terms outnumber rows
 
@@ -76,6 +81,36 @@ class ElasticNet(Shown):
         table = pl.DataFrame({"term": list(of.plan.names)} | columns)
         at, df = evaluate(data, beta), float(np.count_nonzero(beta))
         return penalised(of, at, table, penalty=float(penalty), df=df)
+
+    def plot(
+        self, what: Literal["coefficients", "deviance"] = "coefficients", *, title: str | None = None,
+        subtitle: str | None = None, labels: Mapping[str, str] | None = None, language: Language = "en",
+    ) -> Chart:  # fmt: skip
+        """Draw coefficients, or the deviance of the folds, along the penalty.
+
+        Parameters
+        ----------
+        what
+            ``coefficients``: log hazard ratios in units of the covariates' standard deviations; of many terms the
+            eight largest at the smallest penalty are named. ``deviance``: that of the folds, with its error.
+        title, subtitle
+            Words in place of those chosen.
+        labels
+            Names of terms.
+        language
+            en or bg.
+
+        Raises
+        ------
+        DefinitionError
+            If fewer than two penalties are positive, or there were no folds.
+        """
+        from rwe.survival.plot_choices import deviance_chart, path_chart  # the chart library is slow to import
+
+        refuse_other("what", what, ("coefficients", "deviance"))
+        if what == "deviance":
+            return deviance_chart(self, title=title, subtitle=subtitle, language=language)
+        return path_chart(self, title=title, subtitle=subtitle, labels=labels or {}, language=language)
 
     def _story(self) -> Story:
         chosen = "" if self.best is None else f", best penalty {self.best:.4g}, sparsest as good {self.sparsest:.4g}"

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 import rwe.survival as sv
-from rwe.errors import DefinitionError
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.figures.chart import Chart
 from rwe.figures.scales import MONTH
 from rwe.survival.axis import Unit, axis
@@ -301,3 +301,55 @@ def test_a_chart_of_interval_censored_survival_tells_what_is_known_at_each_tick(
     assert words[-30:] == ["Failed", "Not failed", "Not known", *f"{failed} {free} {unknown}".split()]
     assert {"Days", "100%"} <= set(words)
     assert {"Weeks", "Survival between visits"} <= set(plain)
+
+
+def test_replicates_are_drawn_with_their_estimate_and_limits() -> None:
+    frame = cohort()
+    asked = {"time": "days", "event": "died", "statistic": "survival", "at": 365, "replicates": 200}
+    by_arm = sv.bootstrap(frame, **asked, by="arm")
+    apart = sv.bootstrap(frame, **asked, by="arm", contrast="difference")
+
+    shown, plain = texts(by_arm.plot(labels={"<new>": "New drug"})), texts(sv.bootstrap(frame, **asked).plot())
+
+    row = by_arm.table.row(0, named=True)
+    figures = " ({conf_low:.4g}–{conf_high:.4g})".format(**row)
+    assert any(text.startswith("New drug: ") and text.endswith(figures) for text in shown)
+    assert "200 bootstrap replicates; line: the estimate, dashed: its 95% limits (percentile)" in " ".join(shown)
+    assert any(text.startswith("All: ") for text in plain)
+    assert any(text.startswith("arm=old − arm=<new>: ") for text in texts(apart.plot()))
+    assert "Преживяемост: разлика" in texts(apart.plot(language="bg"))
+
+
+def test_an_estimate_without_an_answer_has_no_distribution_to_draw() -> None:
+    frame = pl.DataFrame({"t": [1, 2, 3, 4], "e": [1, 0, 0, 0]})
+    found = sv.bootstrap(frame, time="t", event="e", statistic="median", replicates=10)
+
+    with pytest.raises(NoValidAnswer, match="no distribution to draw"):
+        found.plot()
+
+
+def test_coefficients_and_deviance_are_drawn_along_the_penalty() -> None:
+    rng = np.random.default_rng(2)
+    frame = pl.DataFrame({f"x{j}": rng.normal(size=200) for j in range(10)} | {"e": np.ones(200, np.int64)})
+    frame = frame.with_columns(
+        t=pl.Series(1 + (300 * rng.exponential(size=200) * np.exp(-frame["x3"].to_numpy())).astype(np.int64))
+    )
+    model = {"time": "t", "event": "e", "covariates": [f"x{j}" for j in range(10)]}
+    found, bare = (sv.elastic_net(frame, **model, folds=folds, penalties=12) for folds in (4, None))
+
+    terms, judged = texts(found.plot(labels={"x3": "Third"})), texts(found.plot("deviance"))
+
+    assert "Third" in terms
+    assert sum(text in model["covariates"] for text in terms) == 7  # eight have names, the others are quiet
+    assert "sparsest penalty and the best" in " ".join(terms)
+    assert f"deviance: best at {found.best:.4g}, sparsest as good at {found.sparsest:.4g}" in judged
+    assert "sparsest" not in " ".join(texts(bare.plot()))
+    assert "Наказание (логаритмична скала)" in texts(found.plot(language="bg"))
+    for ask, says in (
+        (lambda: bare.plot("deviance"), "there are no folds"),
+        (lambda: found.plot("other"), "what 'other' is not one of"),
+        (lambda: found.plot(labels={"y": "Y"}), "are no terms of the model"),
+        (lambda: sv.elastic_net(frame, **model, penalties=[1.0]).plot(), "two positive penalties"),
+    ):
+        with pytest.raises(DefinitionError, match=says):
+            ask()
