@@ -22,7 +22,7 @@ ROW: dict[str, pl.DataType] = {
     "hr_high": pl.Float64(), "log_error": pl.Float64(), "rmst": pl.Float64(), "rmst_low": pl.Float64(),
     "rmst_high": pl.Float64(), "milestone": pl.Float64(), "milestone_low": pl.Float64(),
     "milestone_high": pl.Float64(), "day": pl.Int64(), "proportional_p": pl.Float64(), "verdict": pl.String(),
-    "status": pl.String(), "exit_code": pl.Int64(), "run": pl.String(),
+    "status": pl.String(), "exit_code": pl.Int64(), "run": pl.String(), "synthetic": pl.Boolean(),
 }  # fmt: skip
 MAIN, PLAIN = "raked", "unadjusted"
 
@@ -64,7 +64,7 @@ def gaps(outcomes: Sequence[Outcome], lang: str = "en", conf_level: float = 0.95
     found = pool(
         usable["hazard_ratio"].log().to_list(),
         usable["log_error"].to_list(),
-        labels=usable["study"].to_list(),
+        labels=usable["medicine"].fill_null(usable["study"]).to_list(),
         conf_level=conf_level,
     )
     return Gaps(table, found, tuple(notes))
@@ -83,8 +83,9 @@ def _row(outcome: Outcome, lang: str) -> dict[str, Any]:
 
 
 def _figures(told: Context, table: pl.DataFrame, lang: str) -> dict[str, Any]:
-    words = {name: str(getattr(getattr(told.study, name), lang)) for name in ("medicine", "indication")}
     endpoint = told.focus.endpoint
+    words: dict[str, Any] = {"synthetic": told.synthetic}
+    words |= {name: str(getattr(getattr(told.study, name), lang)) for name in ("medicine", "indication")}
     words["endpoint"] = str(getattr(told.endpoints[endpoint].title, lang)) if endpoint in told.endpoints else endpoint
     rows = table.filter(analysis="trial_comparison", outcome=endpoint)
     weights = MAIN if MAIN in rows["stratum"] else PLAIN
@@ -103,7 +104,7 @@ def _figures(told: Context, table: pl.DataFrame, lang: str) -> dict[str, Any]:
         **_limits(between, "milestone", day),
     }
     found["proportional_p"] = _one(between, "proportional_hazards", None)["p_value"]
-    found["verdict"] = ", ".join(f"{term}: {card.verdict}" for term, card in told.verdicts.items())
+    found["verdict"] = ",".join(card.verdict for card in told.verdicts.values())
     return (
         found if ratio["estimate"] is not None else found | {"status": "the hazard ratio is masked or does not exist"}
     )

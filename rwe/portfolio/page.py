@@ -53,7 +53,8 @@ def _json(found: Gaps) -> str:
 def _html(found: Gaps, lang: str) -> str:
     words, numbers = load_words(lang), Numbers(lang)
     sections = [_gaps(found, words, numbers), *([_pooled(found, words, numbers)] if found.pooled else [])]
-    return sheet(words, words("portfolio.title"), words("portfolio.lead", n=found.table.height), sections)
+    mark = words("page.synthetic") if found.table["synthetic"].any() else ""
+    return sheet(words, words("portfolio.title"), words("portfolio.lead", n=found.table.height), sections, mark)
 
 
 def _gaps(found: Gaps, words: Words, numbers: Numbers) -> Section:
@@ -77,7 +78,19 @@ def _cells(row: dict[str, Any], words: Words, numbers: Numbers) -> tuple[str, ..
     rmst = _estimate(row, ("rmst", "rmst_low", "rmst_high"), numbers.months_more, words, "range.signed")
     survival = _estimate(row, ("milestone", "milestone_low", "milestone_high"), numbers.points, words, "range.signed")
     p = DASH if row["proportional_p"] is None else numbers.p_value(row["proportional_p"])
-    return name, n, ratio, rmst, survival, p, row["verdict"] or DASH
+    return (
+        name,
+        n,
+        ratio,
+        rmst,
+        survival,
+        p,
+        _verdict(row["verdict"], words),
+    )
+
+
+def _verdict(told: str | None, words: Words) -> str:
+    return ", ".join(words(f"verdict.{one}") for one in told.split(",")) if told else DASH
 
 
 def _estimate(row: dict[str, Any], names: tuple[str, str, str], form: Any, words: Words, shape: str) -> str:

@@ -84,11 +84,13 @@ def html(page: Page) -> str:
     )
 
 
-def sheet(words: Words, title: str, subtitle: str, sections: Sequence[Section]) -> str:
-    """Return a page of chapters without a study of its own, in the look of a dossier."""
+def sheet(words: Words, title: str, subtitle: str, sections: Sequence[Section], mark: str = "") -> str:
+    """Return a page of chapters without a study of its own, in the look of a dossier; `mark` stands over all."""
     template = _environment().get_template("sheet.html.j2")
     style = Markup((TEMPLATES / "dossier.css").read_text("utf-8"))
-    return template.render(w=words, title=title, subtitle=subtitle, sections=sections, fonts=_fonts(), style=style)
+    return template.render(
+        w=words, title=title, subtitle=subtitle, sections=sections, mark=mark, fonts=_fonts(), style=style
+    )
 
 
 def _subtitle(page: Page) -> str:
