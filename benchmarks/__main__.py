@@ -9,7 +9,7 @@ import sys
 
 PARTS = ("survival", "extraction", "harmonise")
 TABLES = tuple([f"benchmarks.{part}", "--table"] for part in PARTS)
-MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo", "synth"))
+MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo", "synth", "portfolio"))
 
 for module in (*MEASURED, *TABLES):
     subprocess.run([sys.executable, "-m", *module], check=True)
