@@ -9,7 +9,6 @@ continuous clock the days are the distinct times, counted from 0 (`rwe.survival.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +126,8 @@ def choose(frame: Any, columns: Sequence[str], *, why: str = "") -> Any:
     with reading(columns):
         there = lazy.collect_schema().names()
     if missing := [c for c in columns if c not in there]:
+        import difflib  # a first curve does without
+
         near = {c: difflib.get_close_matches(c, there, n=1) for c in missing}
         hints = [f"'{c}'" + (f" (did you mean '{near[c][0]}'?)" if near[c] else "") for c in missing]
         raise DefinitionError(f"the frame has no column {', '.join(hints)}")
