@@ -17,6 +17,7 @@ from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
 from rwe.report.sections.provenance import glossary, provenance
 from rwe.report.sections.quality import quality
+from rwe.report.sections.robustness import robustness
 from rwe.report.sections.sensitivity import sensitivity
 from rwe.report.sections.settlement import settlement
 from rwe.report.sections.survival import survival
@@ -31,6 +32,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     outcomes,
     cox,
     sensitivity,
+    robustness,
     settlement,
     follow_up,
     quality,

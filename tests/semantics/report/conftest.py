@@ -232,6 +232,38 @@ def _causes_compared(base: Row) -> Iterator[Row]:
             yield labels | rows | {"estimand": "subdistribution_hazard_ratio", "estimate": ratio + 0.02}
 
 
+def robustness_rows() -> Iterator[Row]:
+    base: Row = {"population": "node_positive", "outcome": "rfs"}
+    size: Row = {"n": 1545, "n_event": 850}
+    yield estimate(0.8, 0.1, **base, **size, stratum="main", estimand="hazard_ratio")
+    yield estimate(31.0, 44, **base, **size, stratum="main", estimand="rmst", time=1826)
+    yield base | size | {"stratum": "e_value", "estimand": "e_value", "estimate": 1.81}
+    yield base | size | {"stratum": "e_value", "estimand": "e_value_limit", "estimate": 1.46}
+    yield estimate(0.82, 0.1, **base, **size, stratum="grid", group="no_grade", estimand="hazard_ratio")
+    yield base | {"stratum": "grid", "group": "far", "estimand": "hazard_ratio"}
+    for stratum in ("without", "alone"):
+        labels = base | {"stratum": stratum, "estimand": "hazard_ratio"}
+        yield estimate(0.85, 0.2, **labels, group="rotterdam", n=900, n_event=500)
+        yield labels | {"group": "sofia", "masked": "n,n_event,estimate"}
+    pooled = base | size | {"stratum": "pooled"}
+    yield estimate(0.83, 0.2, **pooled, estimand="hazard_ratio")
+    yield estimate(0.83, 0.4, **pooled, estimand="prediction")
+    yield pooled | {"estimand": "i2", "estimate": 31.3, "p_value": 0.228}
+    for strength, ratio in (("2.0", 0.7), ("0.5", 0.9)):
+        labels = base | size | {"stratum": "confounder", "estimand": "hazard_ratio"}
+        yield estimate(ratio, 0.15, **labels, group=f"0.4:0.2:{strength}")
+    labels = base | size | {"stratum": "confounder", "estimand": "tipping_strength"}
+    yield labels | {"group": "0.4:0.2", "estimate": 0.55}
+
+
+TRUSTED = {
+    "failed": {"grid:far": "no common horizon"},
+    "runs": [
+        {"name": "no_grade", "title": text("Grade left out", "Без степен")},
+        {"name": "far", "title": text("Ten years", "Десет години")},
+    ],
+}
+
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "attrition": attrition_rows,
     "balance": balance_rows,
@@ -502,6 +534,20 @@ def told_ahead() -> Row:
         "time_zero": [look | {"rule": rule, "why": why if i else None} for i, rule in enumerate(RULES)],
         "by_group": groups,
     }
+
+
+@pytest.fixture
+def make_trusted(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
+    """Return a function that writes the run with other choices, hospitals and unmeasured confounders."""
+
+    def make(*, limit: float = 1.46, **changed: Any) -> Path:
+        settings = base["settings"] | {"robustness": TRUSTED}
+        run = write_run(tmp_path_factory.mktemp("trusted"), settings=settings, **changed)
+        rows = [row | ({"estimate": limit} if row["estimand"] == "e_value_limit" else {}) for row in robustness_rows()]
+        released(iter(rows), "robustness").write_json(run / "release" / "08-robustness.json")
+        return run
+
+    return make
 
 
 @pytest.fixture

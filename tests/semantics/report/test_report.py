@@ -317,6 +317,7 @@ def test_every_key_of_the_catalogue_is_used(
     make_causes: Make,
     make_outcomes: Make,
     make_reading: Make,
+    make_trusted: Make,
     base: dict[str, Any],
     all_figures: list[Any],
 ) -> None:
@@ -340,6 +341,8 @@ def test_every_key_of_the_catalogue_is_used(
     ask(make=make_causes)
     for reason, p in zip(JUDGED, (0.4, 0.01, 0.5, 0.6, 0.7), strict=True):
         ask(make=make_reading, reason=reason, p=p)
+    ask(make=make_trusted)
+    ask(make=make_trusted, limit=1.0)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
 
