@@ -29,8 +29,9 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
     runs = [row for kind in KINDS for row in own if row["stratum"] == kind and row["estimand"] in POOLED]
     main = _found(own, "main", "hazard_ratio")
     yield Prose([*_lead(page, own, main), *_hospitals(page, own)])
-    if runs:
+    if any(row["estimate"] is not None for row in runs):
         yield _figure(page, own, main, runs)
+    if runs:
         yield _table(page, own, runs)
     if failed := _settings(page, own).get("failed", {}):
         items = [Item(_name(page, own, *key.split(":", 1)), str(why)) for key, why in failed.items()]
