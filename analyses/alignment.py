@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 import rwe
+from rwe.compare.trial_figures import joint_tables, moments
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.spec.base import Name, Part
@@ -29,13 +30,16 @@ class Alignment(Part):
     `method`: ``raking`` (iterative proportional fitting), ``maic`` or ``entropy`` (method of moments on the same
     margins; with margins alone all three agree but for rounding, which is worth showing).
 
-    `optional_margins` are used where every level of the trial has people here; a margin with a level that nobody
-    here has is refused by name and reported. `merge` puts levels of a margin together.
+    `moments` are numbers of which the trial prints the mean and SD, or the median; `joint` are tables of several
+    variables together. `optional_margins` are used where every level of the trial has people here; a margin with a
+    level that nobody here has is refused by name and reported. `merge` puts levels of a margin together.
     """
 
     arm: ArmName = "all"
     method: Literal["raking", "maic", "entropy"] = "raking"
-    margins: tuple[VariableName, ...] = Field(min_length=1)
+    margins: tuple[VariableName, ...] = ()
+    moments: tuple[VariableName, ...] = ()
+    joint: tuple[Annotated[tuple[VariableName, ...], Field(min_length=2)], ...] = ()
     optional_margins: tuple[VariableName, ...] = ()
     merge: dict[Name, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
 
@@ -43,6 +47,21 @@ class Alignment(Part):
     def asked(self) -> list[str]:
         """All margins, the optional ones last."""
         return [*self.margins, *self.optional_margins]
+
+    @property
+    def classed(self) -> list[str]:
+        """All variables that are compared by level, within joint tables too."""
+        return list(dict.fromkeys([*self.asked, *(name for table in self.joint for name in table)]))
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not (self.margins or self.moments or self.joint):
+            raise ValueError("name at least one of margins, moments and joint")
+        if self.moments and self.method == "raking":
+            raise ValueError("moments need method maic or entropy: raking knows levels only")
+        if both := [name for name in self.moments if name in self.classed]:
+            raise ValueError(f"{', '.join(both)}: asked as a number and by levels; keep one")
+        return self
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +90,7 @@ def trial_of(inputs: Inputs, options: Alignment, analysis: str) -> TrialBaseline
     trial = inputs.trial
     for variable, groups in options.merge.items():
         trial = trial.merge(variable, groups)
-    trial.targets(options.asked, options.arm)
+    _targets(trial, options.asked, options)
     return trial
 
 
@@ -83,7 +102,7 @@ def align(people: pl.DataFrame, trial: TrialBaseline, options: Alignment) -> Ali
     DataError, NoValidAnswer
         As `rwe.compare.rake` does.
     """
-    people = rwe.compare.classes(people, {name: trial.margins[name] for name in options.asked})
+    people = rwe.compare.classes(people, {name: trial.margins[name] for name in options.classed})
     refused = {name: _absent(people, trial, name, options.arm) for name in options.optional_margins}
     margins = [*options.margins, *(name for name, gone in refused.items() if not gone)]
     how: Mapping[str, Callable[..., Raked | Tilted]] = {
@@ -91,15 +110,22 @@ def align(people: pl.DataFrame, trial: TrialBaseline, options: Alignment) -> Ali
         "maic": rwe.compare.maic,
         "entropy": rwe.compare.entropy,
     }
-    raked = how[options.method](people, trial.targets(margins, options.arm))
+    raked = how[options.method](people, _targets(trial, margins, options))
     settings: dict[str, Any] = {
         "method_of_weights": options.method,
         "weights_notes": list(raked.notes),
         "margins": margins,
+        "moments": list(options.moments),
+        "joint": [list(table) for table in options.joint],
         "refused": [gone for level in refused.values() for gone in level],
         "merged": {name: {new: list(old) for new, old in groups.items()} for name, groups in options.merge.items()},
     }
     return Aligned(people, raked, settings)
+
+
+def _targets(trial: TrialBaseline, margins: list[str], options: Alignment) -> dict[Any, Mapping[Any, float]]:
+    joint = joint_tables(trial, options.joint, options.arm)
+    return {**trial.targets(margins, options.arm), **joint, **moments(trial, options.moments, options.arm)}
 
 
 def _absent(people: pl.DataFrame, trial: TrialBaseline, name: str, arm: str) -> list[dict[str, Any]]:

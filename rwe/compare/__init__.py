@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rwe.compare.rake import Raked, rake
     from rwe.compare.rates import Rates, rate, rate_ratio
     from rwe.compare.reconstruct import Reconstruction, reconstruct
+    from rwe.compare.response import response
     from rwe.compare.rubin import Combined, rubin
     from rwe.compare.sensitivity import Sensitivity, Sites, by_site, sensitivity
     from rwe.compare.spending import boundaries
@@ -75,6 +76,7 @@ _OFFERS = {
     "rake": ("Raked", "rake"),
     "rates": ("Rates", "rate", "rate_ratio"),
     "reconstruct": ("Reconstruction", "reconstruct"),
+    "response": ("response",),
     "rubin": ("Combined", "rubin"),
     "sensitivity": ("Sensitivity", "Sites", "by_site", "sensitivity"),
     "spending": ("boundaries",),
@@ -153,6 +155,7 @@ __all__ = [
     "rate",
     "rate_ratio",
     "reconstruct",
+    "response",
     "rubin",
     "sensitivity",
     "standardise",

@@ -102,7 +102,7 @@ def proportion(
     return Proportion(n_event, n, n_event / n, low, high, p_value, method, conf_level, against)
 
 
-def wilson(x: int, n: int, conf_level: float) -> Limits:
+def wilson(x: float, n: int, conf_level: float) -> Limits:
     """Return the score limits of a share."""
     z2 = normal_quantile(conf_level) ** 2
     p = x / n

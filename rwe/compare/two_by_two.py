@@ -87,21 +87,22 @@ def two_by_two(n_event: int, n: int, n_event_0: int, n_0: int, *, conf_level: fl
     if not (0 <= n_event <= n and 0 <= n_event_0 <= n_0):
         raise DataError("more events than persons in a group: count each person once")
     counts = (n_event, n, n_event_0, n_0)
-    rows = [*_ratios(counts, normal_quantile(conf_level)), _conditional(counts, conf_level)]
-    rows += _differences(counts, conf_level)
+    rows = [*ratios(counts, normal_quantile(conf_level)), _conditional(counts, conf_level)]
+    rows += differences(counts, conf_level)
     none = "no event, or nothing but events, in a group: a ratio with an interval does not exist, differences do"
     notes = (none,) if 0 in (n_event, n - n_event, n_event_0, n_0 - n_event_0) else ()
     tests = pl.DataFrame(_tests(counts), schema={"test": pl.String, "statistic": pl.Float64, "p_value": pl.Float64})
     return TwoByTwo(pl.DataFrame(rows, schema=_SCHEMA), tests, conf_level, notes, n + n_0, n_event + n_event_0)
 
 
-Counts = tuple[int, int, int, int]
+Counts = tuple[float, int, float, int]  # a printed proportion times its patients is no whole number
 _SCHEMA = {"estimand": pl.String(), "conf_type": pl.String()} | {
     name: pl.Float64() for name in ("estimate", "std_error", "conf_low", "conf_high")
 }
 
 
-def _ratios(counts: Counts, z: float) -> list[dict[str, Any]]:
+def ratios(counts: Counts, z: float) -> list[dict[str, Any]]:
+    """Return risk and odds ratio with Wald limits of their logs; `z` is the normal quantile."""
     a, n1, c, n0 = counts
     b, d = n1 - a, n0 - c
     risk = (a * n0 / (n1 * c), 1 / a - 1 / n1 + 1 / c - 1 / n0) if a and c else None
@@ -130,7 +131,8 @@ def _conditional(counts: Counts, conf_level: float) -> dict[str, Any]:
     return row | {name: float(v) if math.isfinite(v) else None for name, v in values.items()}
 
 
-def _differences(counts: Counts, conf_level: float) -> list[dict[str, Any]]:
+def differences(counts: Counts, conf_level: float) -> list[dict[str, Any]]:
+    """Return the risk difference with each kind of limits, and the number needed."""
     a, n1, c, n0 = counts
     p1, p0, z = a / n1, c / n0, normal_quantile(conf_level)
     gap, error = p1 - p0, math.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)

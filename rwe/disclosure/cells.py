@@ -9,6 +9,8 @@ import polars as pl
 from rwe.disclosure.policy import ADDITIVE, CURVES, ESTIMATES, Policy, few, round_counts, rounded
 from rwe.result import LABELS
 
+OF_BALANCE = ("mean_registry", "sd_registry", "median_registry")
+
 
 def protected(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Return the cells as they may be shown."""
@@ -60,7 +62,9 @@ def _lone(policy: Policy) -> pl.Expr:
 
 def _moments(frame: pl.DataFrame) -> pl.DataFrame:
     """Shorten means, spreads, shares of time: a long mean of whole numbers is a fraction that tells the exact count."""
-    moment = pl.col("estimand").is_in(("mean", "sd", "mean_change", "completeness", "completeness_simplified"))
+    moment = pl.col("estimand").is_in(
+        ("mean", "sd", "mean_change", "completeness", "completeness_simplified", *OF_BALANCE)
+    )
 
     def shortened(value: pl.Expr) -> pl.Expr:
         short = pl.when(value.abs() < 10).then(value.round_sig_figs(3)).otherwise(value.round(1))

@@ -15,8 +15,11 @@ def sized(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     same = ["analysis", "population", "stratum", "outcome"]
     size = rounded(pl.col("n").max().over(*same, whose), policy)
     trial = pl.col("estimate").filter(pl.col("group") == "trial").first().over(*same, "estimand", "time")
+    # a ratio of rates times the trial's rate is the rate itself
+    over = pl.col("estimate").filter((pl.col("group") == "trial") & (pl.col("estimand") == "response")).first()
+    per = pl.when(pl.col("estimand") == "risk_ratio").then(over.over(*same)).fill_null(1.0)
     offset = pl.when(pl.col("group").is_in(["difference", "hypothesis"])).then(trial).otherwise(0.0)
-    return frame.with_columns(size.alias("_size"), offset.fill_null(0.0).alias("_offset"))
+    return frame.with_columns(size.alias("_size"), offset.fill_null(0.0).alias("_offset"), per.alias("_per"))
 
 
 def in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -28,7 +31,7 @@ def in_persons(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     # what a sum owed rests on stays as exact as the sum, from which it can be computed
     of_persons = pl.col("estimand").is_in(OF_PERSONS) & (pl.col("analysis") != "settlement")
     of_persons &= pl.col("_size") > 0
-    unit = policy.rounding / pl.col("_size")
+    unit = policy.rounding / pl.col("_size") / pl.col("_per")
 
     def in_fives(column: str, offset: pl.Expr | float) -> pl.Expr:
         value = ((pl.col(column) + offset) / unit).round() * unit - offset

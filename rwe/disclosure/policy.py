@@ -15,7 +15,7 @@ from rwe.result import SCHEMA
 ESTIMATES = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "p_value")
 CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
 # shares of the persons that a curve began with, or of those asked
-OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "gap_milestone", "response")
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "gap_milestone", "response", "risk_ratio")
 # estimands whose cells add up to a total that is shown: the label that tells the cells apart
 ADDITIVE = {
     "count": "stratum",

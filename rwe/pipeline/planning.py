@@ -21,7 +21,7 @@ from rwe.spec.base import Part, locate, nearest, parse, part, placed, read
 from rwe.spec.examples import Examples
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
-from rwe.spec.names import ARM, ENDPOINT, INTERVAL, OUTCOME, POPULATION, TRIAL_ENDPOINT, VARIABLE, Context
+from rwe.spec.names import ARM, ENDPOINT, INTERVAL, OUTCOME, POPULATION, TRIAL_ENDPOINT, TRIAL_RATE, VARIABLE, Context
 from rwe.spec.site import Site, load_site
 from rwe.spec.study import AnalysisSpec, Study, load_study
 from rwe.spec.trial import TrialFile, load_trial_file
@@ -169,7 +169,8 @@ def _names(study: Study, trial: TrialFile | None) -> Context:
     """Return what the names of agreement and analyses may be; nothing of a trial that could not be read."""
     known = {VARIABLE: [*study.baseline], POPULATION: [*study.populations], ENDPOINT: [*study.endpoints]}
     known |= {OUTCOME: [*study.outcomes], INTERVAL: [*study.intervals]}
-    return known | ({TRIAL_ENDPOINT: [*trial.endpoints], ARM: [*trial.arms]} if trial else {})
+    theirs = {TRIAL_ENDPOINT: [*trial.endpoints], TRIAL_RATE: [*trial.rates], ARM: [*trial.arms]} if trial else {}
+    return known | theirs
 
 
 def _tried(file: Path, study: Study) -> Examples:

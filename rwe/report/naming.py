@@ -20,16 +20,18 @@ COUNTS = ("n", "n_event")
 AT_RISK = ("survival", "cumulative_incidence", "milestone", "at_risk", "baseline_hazard")
 FORMS = {
     **dict.fromkeys(("survival", "cumulative_incidence", "milestone", "threshold", "payback_rate"), "percent"),
-    **dict.fromkeys(("proportion", "proportion_registry", "proportion_trial"), "percent"),
+    "proportion": "percent",
     **dict.fromkeys(("completeness", "completeness_simplified"), "percent"),
     **dict.fromkeys(("median", "follow_up_median", "rmst", "time_lost"), "months"),
     **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
     **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),
     **dict.fromkeys(("spend", "payback"), "money"),
     **dict.fromkeys(("smd", "mean_change"), "signed"),
+    **dict.fromkeys(("proportion_registry", "proportion_trial", "median_registry", "median_trial"), "percent"),
+    **dict.fromkeys(("mean_registry", "mean_trial", "sd_registry", "sd_trial"), "one"),
     "response": "percent",
 }
-DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more"}
+DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more", "response": "points"}
 
 
 def figure_name(page: Page, row: Row, column: str = "estimate") -> str:
@@ -72,7 +74,7 @@ def _whom(page: Page, row: Row) -> Iterator[str]:
         yield page.group(group)
     elif of_cause(page, row):
         yield page.endpoint(group)
-    elif row["analysis"] == "trial_comparison":
+    elif row["analysis"] in ("trial_comparison", "response_comparison"):
         yield _word(page, f"figure.{group}", group)
     elif row["analysis"] != "balance" and (group, row["estimand"]) != ("difference", "smd"):
         yield _word(page, f"group.{group}", group)

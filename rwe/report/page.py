@@ -26,6 +26,8 @@ Row = dict[str, Any]
 NONE = "—"
 USUAL_LEVEL = 0.95  # of an analysis that names none
 PLAIN_LEVELS = ("yes", "no", "unknown")
+BETWEEN = " & "  # the variables of a joint table, and one level of each
+OF_NUMBERS = ("mean", "sd", "median")
 BARE = {"percent": "hundredths"}  # the sign stands once, at the estimate
 SIGNED = ("points", "months_more", "signed")
 
@@ -128,6 +130,8 @@ class Page:
 
     def variable(self, name: str) -> str:
         """Return the title of a baseline variable with its unit."""
+        if BETWEEN in name:
+            return " × ".join(self.variable(one) for one in name.split(BETWEEN))
         card = self.context.variables.get(name)
         if card is None:
             raise DataError(f"release/context.json has no variable '{name}', which a released table names")
@@ -135,9 +139,14 @@ class Page:
 
     def level_name(self, variable: str, level: str) -> str:
         """Return the name of a level, with typographic signs where it has no words."""
+        if BETWEEN in variable:
+            pairs = zip(variable.split(BETWEEN), level.split(BETWEEN), strict=True)
+            return " × ".join(self.level_name(*pair) for pair in pairs)
         card = self.context.variables.get(variable)
         if card and level in card.levels:
             return self.say(card.levels[level])
+        if level in OF_NUMBERS:
+            return self.words(f"balance.{level}")
         return self.words(f"level.{level}") if level in PLAIN_LEVELS else _signs(level)
 
     def level_order(self, variable: str, level: str) -> tuple[float, str]:

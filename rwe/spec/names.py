@@ -39,7 +39,7 @@ def _defined(what: str) -> AfterValidator:
 
 VARIABLE, POPULATION, ENDPOINT = "baseline variable of the study", "population of the study", "endpoint of the study"
 OUTCOME, INTERVAL = "outcome of the study", "interval of the study"
-TRIAL_ENDPOINT, ARM = "endpoint of the trial", "arm of the trial"
+TRIAL_ENDPOINT, TRIAL_RATE, ARM = "endpoint of the trial", "rate of the trial", "arm of the trial"
 
 VariableName = Annotated[Name, _defined(VARIABLE)]
 PopulationName = Annotated[Name, _defined(POPULATION)]
@@ -47,4 +47,5 @@ EndpointName = Annotated[Name, _defined(ENDPOINT)]
 OutcomeName = Annotated[Name, _defined(OUTCOME)]
 IntervalName = Annotated[Name, _defined(INTERVAL)]
 TrialEndpointName = Annotated[Name, _defined(TRIAL_ENDPOINT)]
+TrialRateName = Annotated[Name, _defined(TRIAL_RATE)]
 ArmName = Annotated[Name, _defined(ARM)]

@@ -112,6 +112,7 @@ def trial_file(margin: Margin, file: Path, people: pl.DataFrame) -> str:
         "margins": [_margin(name, arms) for name in ("age", "stage", "ecog")],
         "endpoints": {"os": _endpoint(arms)},
         "criteria": _criteria(en, bg),
+        "eligibility": _eligibility(),
     }
     head = "# Written by `python -m synthetic.network.trial`: change the script, not this file. SYNTHETIC.\n"
     return head + yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=118)
@@ -180,6 +181,22 @@ def _criteria(en: str, bg: str) -> list[dict[str, Any]]:
             "name": "untreated",
             "text": {"en": "No medicine of the trial before", "bg": "Без лекарство от изпитването преди това"},
             "expressible": True,
+        },
+    ]
+
+
+def _eligibility() -> list[dict[str, Any]]:
+    """Return the criteria as the cohort code runs them, in the names of the network's studies."""
+    return [
+        {
+            "name": "diagnosed",
+            "title": {"en": "Diagnosed by the first dose", "bg": "С диагноза до първата доза"},
+            "records": {"of": ["cancer"], "window": _Row([None, 0]), "at_least": 1},
+        },
+        {
+            "name": "untreated",
+            "title": {"en": "No medicine of the trial before", "bg": "Без лекарство от изпитването преди това"},
+            "records": {"of": ["begun"], "window": _Row([None, -1]), "at_most": 0},
         },
     ]
 

@@ -1,24 +1,33 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""The invented trials are what their script makes, find their own hazard ratio, and set the agreements' thresholds."""
+"""The invented trials are what their script makes, find their hazard ratio, choose people and set the thresholds."""
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from math import log
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from rwe import survival as sv
+from rwe.cohort import differences
+from rwe.compare import load_trial
 from rwe.spec.agreement import OutcomeGuarantee, load_agreement
+from rwe.spec.base import Text
+from rwe.spec.examples import Examples
+from rwe.spec.population import Population
+from rwe.spec.study import load_study
 from synthetic.network.planted import Margin
 from synthetic.network.trial import kept, patients, trial_file
 from synthetic.network.world import PLANTED
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "synthetic" / "data" / "network"
+EVERYONE = Population(title=Text(en="all", bg="all"))
 
 
 @pytest.mark.parametrize("margin", PLANTED.margins, ids=lambda one: one.disease)
@@ -49,3 +58,26 @@ def test_the_threshold_of_an_agreement_is_where_the_benefit_is_just_kept(margin:
 
     assert isinstance(term, OutcomeGuarantee)
     assert term.threshold == Decimal(f"{kept(margin, term.at_day):.2f}")
+
+
+@pytest.mark.parametrize("disease", ["breast", "lung"])
+def test_the_eligibility_of_a_trial_is_run_by_the_cohort_code(disease: str) -> None:
+    trial = load_trial(ROOT / f"configs/trials/network_{disease}.yaml")
+    study = load_study(ROOT / f"configs/studies/network_{disease}.yaml")
+    asked = study.model_copy(update={"eligibility": trial.eligibility, "populations": {"all": EVERYONE}})
+    first, cancer = ["new", date(2020, 5, 1)], ["cancer", date(2020, 5, 1)]
+
+    patients = {
+        "eligible": _patient(first, cancer),
+        "diagnosed_later": _patient(first, ["cancer", date(2020, 5, 2)], member=False),
+        "treated_before": _patient(first, cancer, ["begun", date(2019, 2, 28)], member=False),
+    }
+
+    assert trial.eligibility is not None
+    assert differences(asked, Examples.model_validate({"patients": patients})) == []
+
+
+def _patient(*records: list[Any], member: bool = True) -> dict[str, Any]:
+    expect = {"index_date": date(2020, 5, 1), "populations": ["all"] if member else []}
+    observed = [[date(2015, 1, 1), date(2024, 1, 1)]]
+    return {"born": 1960, "observed": observed, "records": list(records), "expect": expect}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rwe.figures import Caption, LoveRow, LoveWords, love
 from rwe.report.blocks import Block, Figure, Item, Items, Line, Section, Table
 from rwe.report.context import Refused
-from rwe.report.page import Page, Row
+from rwe.report.page import OF_NUMBERS, Page, Row
 
 STRATA = ("before", "after")
 
@@ -57,8 +57,10 @@ def _lines(page: Page, levels: dict[str, list[str]]) -> Iterator[Line]:
     for variable, names in levels.items():
         yield Line((page.variable(variable), *[""] * 5), "head")
         for name in names:
-            cells = [page.value(_found(page, "before", variable, name, "proportion_trial"), "percent")]
-            cells += [page.value(_found(page, s, variable, name, "proportion_registry"), "percent") for s in STRATA]
+            what = name if name in OF_NUMBERS else "proportion"
+            form = "one" if what in ("mean", "sd") else "percent"
+            cells = [page.value(_found(page, "before", variable, name, f"{what}_trial"), form)]
+            cells += [page.value(_found(page, s, variable, name, f"{what}_registry"), form) for s in STRATA]
             cells += [page.value(_found(page, s, variable, name, "smd"), "signed") for s in STRATA]
             yield Line((page.level_name(variable, name), *cells), "level")
 

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured once a person: responses with their rate, and changes of numbers."""
+"""What was measured once a person: responses with their rate, also against the trial's, and changes of numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from rwe.report.blocks import Line, Section, Table
+from rwe.report.blocks import Block, Line, Prose, Section, Table
 from rwe.report.page import Page, Row
+from rwe.spec.base import Text
 
-NAME, UNASSESSED = "outcomes", "not_assessed"
+NAME, AGAINST, UNASSESSED = "outcomes", "response_comparison", "not_assessed"
 
 
 def outcomes(page: Page) -> Section | None:
@@ -17,12 +19,61 @@ def outcomes(page: Page) -> Section | None:
     rows = page.rows(NAME)
     told = dict.fromkeys((row["id"], row["outcome"]) for row in rows)
     tables = [_table(page, [row for row in rows if (row["id"], row["outcome"]) == key]) for key in told]
-    return Section("outcomes", page.words("outcomes.title"), tables) if tables else None
+    blocks: list[Block] = [*tables, *_against(page)]
+    return Section("outcomes", page.words("outcomes.title"), blocks) if blocks else None
 
 
-def groups_of(rows: Iterable[Row]) -> list[str]:
-    """Return the groups that rows tell apart, in their order."""
-    return list(dict.fromkeys(row["group"] for row in rows))
+def _against(page: Page) -> Iterator[Block]:
+    """Yield each response beside the trial's published rate, and whether both mean the same by it."""
+    rows = page.rows(AGAINST)
+    for name in dict.fromkeys(row["id"] for row in rows):
+        own = [row for row in rows if row["id"] == name]
+        titles = {"outcome": page.outcome(own[0]["outcome"]), "population": page.population(own[0]["population"])}
+        heads = ("way", "n", "practice", "trial", "difference", "risk_ratio", "effective")
+        yield Table(
+            page.words("outcomes.against", **titles, level=page.level(AGAINST)),
+            [page.words(f"outcomes.{head}") for head in heads],
+            [_beside(page, [row for row in own if row["stratum"] == way]) for way in groups_of(own, "stratum")],
+            page.words("outcomes.against_note"),
+        )
+        yield Prose([*_definitions(page, page.context.settings.get(name, {}))], small=True)
+
+
+def _beside(page: Page, rows: list[Row]) -> Line:
+    cells = {(row["group"], row["estimand"]): row for row in rows}
+    ours = cells.get(("registry", "response"))
+    way = rows[0]["stratum"]
+    known = f"stratum.{way}" in page.words.entries
+    return Line(
+        (
+            page.words(f"stratum.{way}") if known else way,
+            page.value(ours, "count", "n"),
+            page.estimate(ours, "percent"),
+            page.estimate(cells.get(("trial", "response")), "percent"),
+            page.estimate(cells.get(("difference", "response")), "points"),
+            page.estimate(cells.get(("difference", "risk_ratio")), "ratio"),
+            page.value(cells.get(("registry", "effective_sample_size")), "count"),
+        )
+    )
+
+
+def _definitions(page: Page, said: dict[str, Any]) -> Iterator[str]:
+    told, apart = said.get("trial_definition"), said.get("definition_differs")
+    yield (
+        page.words("outcomes.defined", definition=page.say(Text(**told)))
+        if told
+        else page.words("outcomes.definition_unknown")
+    )
+    if apart:
+        yield page.words("outcomes.definition_differs", apart=page.say(Text(**apart)))
+    else:
+        same = said.get("definition") == "same"
+        yield page.words("outcomes.definition_same" if same else "outcomes.definition_unstated")
+
+
+def groups_of(rows: Iterable[Row], label: str = "group") -> list[str]:
+    """Return the groups, or another label, that rows tell apart, in their order."""
+    return list(dict.fromkeys(row[label] for row in rows))
 
 
 def counted(page: Page, row: Row | None) -> str:

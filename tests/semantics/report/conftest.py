@@ -505,6 +505,40 @@ def outcomes_rows() -> Iterator[Row]:
         yield labels | {"outcome": "change", "estimand": "proportion"} | without
 
 
+def against_rows() -> Iterator[Row]:
+    """Yield a response beside the trial's, as it is and weighted, the latter without limits."""
+    for way in ("unadjusted", "raked", "orr_of_all"):
+        labels = {"population": "node_positive", "outcome": "answer", "stratum": way}
+        yield estimate(0.5, 0.07, **labels, group="registry", estimand="response", n=200, n_event=100)
+        yield estimate(0.42, 0.05, **labels, group="trial", estimand="response", n=400, n_event=168)
+        yield estimate(0.08, 0.08, **labels, group="difference", estimand="response", n=200, n_event=100)
+        yield estimate(1.19, 0.2, **labels, group="difference", estimand="risk_ratio", n=200, n_event=100)
+        yield labels | {"group": "registry", "estimand": "effective_sample_size", "n": 200, "estimate": 155.0}
+
+
+def moment_rows() -> Iterator[Row]:
+    """Yield the balance of a number and of a joint table."""
+    cells = (("age", "mean", 55.3), ("age", "sd", 11.2), ("age", "median", 0.46), ("size & nodes", "<=20 & 1-3", 0.21))
+    for name, level, value in cells:
+        for stratum in ("before", "after"):
+            labels = {"outcome": name, "group": level, "stratum": stratum}
+            what = "proportion" if "&" in name else level
+            yield labels | {"estimand": f"{what}_registry", "estimate": value, "n": 500}
+            yield labels | {"estimand": f"{what}_trial", "estimate": value}
+            yield labels | {"estimand": "smd", "estimate": 0.01, "n": 500}
+
+
+def definitions() -> dict[str, Row]:
+    """Return what comparisons of responses may say of how practice and trial define them."""
+    told = {"en": "CR or PR, confirmed.", "bg": "Пълен или частичен, потвърден."}
+    apart = {"en": "not confirmed here.", "bg": "тук не се потвърждава."}
+    return {
+        "orr": {"definition": "differs", "trial_definition": told, "definition_differs": apart},
+        "same": {"definition": "same", "trial_definition": told, "definition_differs": None},
+        "unstated": {"definition": "unstated", "trial_definition": None, "definition_differs": None},
+    }
+
+
 def left_rows() -> Iterator[Row]:
     labels = {"population": "node_positive", "group": "overall"}
     for reason in REASONS:
@@ -557,9 +591,16 @@ def make_outcomes(tmp_path: Path) -> Make:
     def make(**changed: Any) -> Path:
         folder = tmp_path / "answers"
         folder.mkdir()
-        run = write_run(folder, **told_ahead(), **changed)
+        settings = {"settings": context()["settings"] | definitions()}
+        run = write_run(folder, **told_ahead(), **(settings | changed))
         released(outcomes_rows(), "outcomes").write_json(run / "release" / "09-answers.json")
         released(left_rows(), "follow_up").write_json(run / "release" / "10-left.json")
+        for name in definitions():
+            released(against_rows(), "response_comparison").write_json(run / "release" / f"11-{name}.json")
+        # a run has one balance: that of the numbers and joint tables stands in its place
+        (balanced,) = (run / "release").glob("*-balance.json")
+        both = pl.concat([released(balance_rows(), "balance"), released(moment_rows(), "balance")])
+        both.write_json(balanced)
         return run
 
     return make
