@@ -152,7 +152,7 @@ def hold(
         else judge(hypothesis, found["conf_low"], found["conf_high"])
     )
     told: dict[str, Any] = {"kind": hypothesis.kind, "estimand": hypothesis.estimand, "margin": hypothesis.margin}
-    told |= {"time": hypothesis.time, "min_at_risk": hypothesis.min_at_risk, "last_day": last}
+    told |= {"time": hypothesis.time, "min_at_risk": hypothesis.min_at_risk}
     told |= {"verdict": verdict.verdict, "reason": verdict.reason}
     labels = {"analysis": "trial_comparison", "population": population, "outcome": endpoint, "group": "hypothesis"}
     labels |= {"stratum": stratum or ("unadjusted" if weights is None else "raked")}

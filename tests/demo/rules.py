@@ -22,7 +22,8 @@ ALONG = {
     **dict.fromkeys(("excluded", "patients", "spend", "payback"), "outcome"),
 }
 CURVES = ("survival", "cumulative_incidence", "at_risk", "baseline_hazard")
-OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "response")
+OF_PERSONS = ("survival", "cumulative_incidence", "milestone", "gap_milestone", "response")
+BETWEEN = ("difference", "hypothesis")  # practice less trial
 GRID, STEP, AT_RISK, SMALLEST = 30, 13, 11, 13
 
 
@@ -42,15 +43,19 @@ def _in_persons(row: Row, rows: list[Row]) -> Row:
     if row["estimand"] == "smd" and row["estimate"] is not None:
         return {**row, "estimate": round(row["estimate"], 2)}
     same = [r for r in rows if all(r[k] == row[k] for k in ("analysis", "population", "stratum", "outcome"))]
-    whose = "registry" if row["group"] == "difference" else row["group"]
-    size = rounded(max((r["n"] for r in same if r["group"] == whose and r["n"] is not None), default=None))
+    whose = _whose(row)
+    size = rounded(max((r["n"] for r in same if _whose(r) == whose and r["n"] is not None), default=None))
     if row["estimand"] not in OF_PERSONS or row["analysis"] == "settlement" or not size:
         return row
     like = [r for r in same if r["group"] == "trial" and (r["estimand"], r["time"]) == (row["estimand"], row["time"])]
-    trial = like[0]["estimate"] or 0.0 if like and row["group"] == "difference" else 0.0
+    trial = like[0]["estimate"] or 0.0 if like and row["group"] in BETWEEN else 0.0
     shown = {c: _fives(row[c], size, trial if c == "estimate" else 0.0) for c in ("estimate", "conf_low", "conf_high")}
     p_value = None if row["p_value"] is None else round(row["p_value"], 3)
     return {**row, **shown, "std_error": None, "statistic": None, "p_value": p_value}
+
+
+def _whose(row: Row) -> str:
+    return "registry" if row["group"] in BETWEEN else str(row["group"])
 
 
 def _fives(value: float | None, size: int, offset: float) -> float | None:

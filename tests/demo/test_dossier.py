@@ -72,6 +72,27 @@ def comparison(book: Any, w: Any) -> Cells:
     return [*cells, ["", "", "", *ratios], [*sizes, trial, "", ""]]
 
 
+SIDES_OF_GAP = ("aligned", "eligible", "ineligible", "all")
+
+
+def sides(book: Any, w: Any) -> Cells:
+    cells = []
+    for estimand, form in (("milestone", "percent"), ("rmst", "months")):
+        trial = book.one("gap", group="trial", stratum="all", estimand=estimand)
+        ours = [book.one("gap", group="registry", stratum=side, estimand=estimand) for side in SIDES_OF_GAP]
+        cells.append([w.cell(row, form) for row in (trial, *ours)])
+    return cells
+
+
+def parts(book: Any, w: Any) -> Cells:
+    cells = []
+    for estimand, form in (("milestone", "points"), ("rmst", "months_more")):
+        whole, rest = (book.one("gap", group="difference", stratum=s, estimand=estimand) for s in ("all", "aligned"))
+        inner = [book.one("gap", group=g, estimand=f"gap_{estimand}") for g in ("ineligible", "case_mix")]
+        cells.append([w.estimate(row, form) for row in (whole, *inner, rest)])
+    return cells
+
+
 def balance(book: Any, w: Any) -> Cells:
     cells = []
     for row in book.all("balance", estimand="smd", stratum="before"):
@@ -189,6 +210,8 @@ def data_read(book: Any, w: Any) -> Cells:
 # the tables in their order on the page, and whether the order of their rows is the study's rather than the release's
 TABLES: list[tuple[Callable[[Any, Any], Cells], bool]] = [
     (comparison, True),
+    (sides, True),
+    (parts, True),
     (balance, True),
     (lambda book, w: flow(book, w, "registry", 0), True),
     (lambda book, w: flow(book, w, "node_positive", 4), True),
@@ -243,7 +266,7 @@ def test_survival_charts_print_released_counts_and_medians(book: Any, dossiers: 
         *(("survival", [labels | {"outcome": endpoint} for labels in therapies]) for endpoint in ("os", "rfs")),
     ]
 
-    for (analysis, series), at in zip(charts, (0, 2, 3), strict=True):
+    for (analysis, series), at in zip(charts, (0, 3, 4), strict=True):
         figure = dossiers[lang].figures[at]
         ticks = [int(text) for text in takewhile(str.isdigit, figure.texts)]
         assert ticks == list(range(0, ticks[-1] + 1, 12))
@@ -271,7 +294,7 @@ def _percent(lang: str) -> str:
 
 
 def test_curves_are_drawn_through_released_points_only(book: Any, dossiers: dict[str, Any]) -> None:
-    for at, analysis, endpoint in ((0, "trial_comparison", "rfs"), (2, "survival", "os"), (3, "survival", "rfs")):
+    for at, analysis, endpoint in ((0, "trial_comparison", "rfs"), (3, "survival", "os"), (4, "survival", "rfs")):
         figure = dossiers["en"].figures[at]
         rows = book.all(analysis, outcome=endpoint, estimand="survival")
         end = int([*takewhile(str.isdigit, figure.texts)][-1]) * page.MONTH  # the last tick of the time axis
@@ -291,7 +314,7 @@ def test_curves_are_drawn_through_released_points_only(book: Any, dossiers: dict
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_forest_prints_released_ratios(book: Any, dossiers: dict[str, Any], lang: str) -> None:
     w = page.Writer(lang)
-    figure = dossiers[lang].figures[4]
+    figure = dossiers[lang].figures[5]
 
     printed = [text for text in figure.texts if re.match(r"[\d.,]+ \(", text)]
     axis = [float(text.replace(",", ".")) for text in figure.texts if re.fullmatch(r"[\d.,]+", text)]
@@ -376,6 +399,7 @@ def test_no_other_number_stands_in_the_text(
     known |= {w.count(concordance["n"]), w.count(concordance["n_event"]), w.ratio(concordance["estimate"])}
     slopes = book.all("cox", estimand="proportional_hazards")
     known |= {w.number(row["statistic"], 1) for row in slopes} | tokens(" ".join(w.p(row["p_value"]) for row in slopes))
+    known |= _read(book, w)
     shown = {text for table in found.tables for line in table.lines for text in line}
     started = tokens(" ".join(re.findall(r"\d{1,2} \w+ \d{4}, \d\d:\d\d UTC", texts[lang])))
 
@@ -388,6 +412,21 @@ def test_no_other_number_stands_in_the_text(
     assert others - limits <= {"84", "96"}  # how many months the charts reach, as their axes say
     levels = tokens(" ".join(row["stratum"] + row["group"] for row in book.rows)) | known | tokens(" ".join(book.names))
     assert {token for table in found.tables for line in table.lines for token in tokens(line[0])} <= levels
+
+
+def _read(book: Any, w: Any) -> set[str]:
+    """Return the numbers of the sentences that say how the comparison and the gap are to be read."""
+    own = {"outcome": "rfs"}
+    test = book.one("trial_comparison", **own, stratum="raked", estimand="proportional_hazards")
+    expected = book.one("trial_comparison", **own, estimand="one_sample_log_rank")
+    held = book.one("trial_comparison", **own, group="hypothesis")
+    whom = ("all", "ineligible", "eligible")
+    treated = [book.one("gap", group="registry", stratum=s, estimand="milestone") for s in whom]
+    claim = book.context["settings"]["against_trial"]["hypothesis"]
+    said = [w.p(test["p_value"]), w.estimate(expected, "ratio"), w.number(expected["time"] / page.MONTH, 1)]
+    said += [w.estimate(held, "points"), w.p(held["p_value"]), w.number(100 * claim["margin"], 1)]
+    said += [w.cell(row, "count", "n") for row in treated]
+    return tokens(" ".join(said))
 
 
 def test_both_languages_print_the_same_numbers(dossiers: dict[str, Any]) -> None:
@@ -445,7 +484,7 @@ def test_the_page_speaks_to_those_who_do_not_see_it(dossiers: dict[str, Any], la
     assert all(table.caption for table in found.tables)
     charts = [facts for tag, facts in tags if tag == "svg"]
     ids = {facts["id"] for _, facts in tags if facts.get("id")}
-    assert len(charts) == len(found.figures) == 5
+    assert len(charts) == len(found.figures) == 6
     for facts, figure in zip(charts, found.figures, strict=True):
         assert facts["role"] == "img"
         assert set(str(facts["aria-labelledby"]).split()) <= ids

@@ -253,6 +253,8 @@ KNOWN = {
     r"policy\.|settings\.\w+\.policy\.": "the release rules",
     r"(methods|settings\.\w+)\.conf_level|settings\.\w+\.(rho|gamma|terms\.\d+\.scale)": "how it was estimated",
     r"settings\.cox_rfs\.loglik(_null)?": "fit of the model",
+    r"settings\.\w+\.(replicates|seed)": "how it was resampled",
+    r"settings\.\w+\.hypothesis\.(margin|time|min_at_risk)": "what the study claims",
     r"provenance\.data\.[\w/]+\.commit": "how often a stream was landed",
     r"scorecard\.checks\.\d+\.(passed|failed|not_applicable)": "how many checks there are",
     r"scorecard\.(failed|coded)\.\d+\.(share|rows|codes|threshold)": "shares of released counts, and thresholds",
