@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alignments and the anytime-valid test where the truth is known: bias, coverage, false alarms, why not nominal.
 
-``python -m tests.numerics.test_truth REPLICATES`` makes the committed table (`tests/simulations.csv`), a process a
-scenario.
+``python -m tests.numerics.test_truth REPLICATES [SCENARIO ...]`` makes the committed table (`tests/simulations.csv`),
+or its rows of these scenarios, a process each.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def test_the_committed_table_is_nominal_or_says_why() -> None:
 def test_the_committed_table_is_what_is_found_again() -> None:
     committed = pl.read_csv(TABLE)
 
-    found = table_of(int(committed["replicates"][0]))
+    found = table_of(dict(committed.select("scenario", "replicates").unique(maintain_order=True).iter_rows()))
 
     numbers = ["truth", "value", "mcse"]
     assert found.drop(*numbers, "why").equals(committed.drop(*numbers, "why"))
@@ -229,11 +229,20 @@ def test_the_committed_table_is_what_is_found_again() -> None:
     )
 
 
-def table_of(replicates: int) -> pl.DataFrame:
-    """Return all scenarios, a process each."""
+def table_of(replicates: dict[str, int]) -> pl.DataFrame:
+    """Return the scenarios, each with as many replicates, a process each."""
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # a fork would copy locks of threads
-        return pl.concat(pool.map(simulated, SCENARIOS, [replicates] * len(SCENARIOS)))
+        return pl.concat(pool.map(simulated, replicates, replicates.values()))
+
+
+def _write(replicates: int, names: list[str]) -> None:
+    fresh = table_of(dict.fromkeys(names or SCENARIOS, replicates)).with_columns(
+        pl.col("truth", "value", "mcse").round(6)
+    )
+    kept = pl.read_csv(TABLE).filter(~pl.col("scenario").is_in(names)) if names else fresh.clear()
+    both = pl.concat([kept.with_columns(pl.col("why").fill_null("")), fresh], how="vertical_relaxed")
+    both.sort(pl.col("scenario").cast(pl.Enum(list(SCENARIOS))), maintain_order=True).write_csv(TABLE)
 
 
 if __name__ == "__main__":
-    table_of(int(sys.argv[1])).with_columns(pl.col("truth", "value", "mcse").round(6)).write_csv(TABLE)
+    _write(int(sys.argv[1]), sys.argv[2:])
