@@ -22,6 +22,7 @@ from connectors.sql_session import Database, Session
 from rwe.pipeline.ahead import ahead
 
 _FIRST = 10_000  # rows of the first page, which tells how wide they are
+_FEW = 1_000  # where more from the very beginning make the database sort its whole table, and not walk along its index
 _BYTES = 8_000_000  # of the pages after it, as they come
 
 
@@ -46,7 +47,7 @@ def _fetched(
     database: Database, opened: Session, fetcher: Fetcher, pages: Pages, after: Place | None, floor: str | None
 ) -> Iterator[tuple[Found, sa.Select[Any]]]:
     """Yield pages and what was asked for them; the last holds fewer rows than were asked for."""
-    rows, place = min(_FIRST, pages.rows), after
+    rows, place = min(_FEW if pages.kind == "mariadb" else _FIRST, pages.rows), after
     while True:
         asked = pages.page(place, floor, rows)
         found = database.run(opened, partial(fetcher.fetch, asked, pages.plan))

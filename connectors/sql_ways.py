@@ -20,7 +20,7 @@ from connectors.sql_catalogue import Plan
 from connectors.sql_manners import MANNERS
 from connectors.sql_session import Session
 
-_BYTES = 1 << 25  # of an ODBC driver's buffer
+_BYTES = 1 << 23  # of an ODBC driver's buffer: one four times as large reads no sooner and is held twice
 _LONGEST = 1 << 14  # bytes of a text in that buffer; a longer one is an error of the driver, and read row by row
 
 

@@ -147,3 +147,18 @@ def test_the_second_session_cannot_write(any_clinic: Any, statement: str) -> Non
             assert fetcher._way is not None
             with pytest.raises(Exception, match=r"(?i)read.?only|denied|permission"):
                 fetcher._way.tell(statement)
+
+
+@pytest.mark.parametrize("any_clinic", databases("mariadb"), indirect=True)
+def test_the_first_page_of_mariadb_is_small_and_those_after_it_walk_along_the_index(any_clinic: Any) -> None:
+    """From the very beginning it would sort the whole table for a large page."""
+    moment = "TIMESTAMP '2024-01-01 00:00:00' + INTERVAL seq MINUTE"
+    any_clinic.run(
+        "CREATE INDEX place ON visit (modified_at, row_id)",
+        f"INSERT INTO visit (row_id, modified_at, patient_no) SELECT seq, {moment}, 'P' FROM seq_1_to_2500",
+    )
+
+    with closing(any_clinic.open(2_000)) as connector:
+        sizes = [batch.rows.height for batch in connector.read("visit", None)]
+
+    assert sizes == [1_000, 1_500]
