@@ -19,7 +19,8 @@ from rwe.survival.distribution import refuse_draws, refuse_other
 
 PROPORTIONAL = 0.05  # p-value of the test of proportional hazards below which the restricted mean leads
 METHOD = {
-    "weights": "taken as fixed: that raking estimated them is left out of the errors, which makes these conservative",
+    "weights": "taken as fixed: that they were estimated is left out of the errors, which makes them a little large, "
+    "or too small where few carry the weight or have events",
     "groups": "independent; the variance of a difference is the sum of both",
     "difference": "registry minus trial; normal limits on the plain scale",
     "hazard_ratio": "registry to trial, Cox model with Efron ties, sandwich error (Lin & Wei 1989), trial weight 1",
