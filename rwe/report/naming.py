@@ -29,8 +29,11 @@ FORMS = {
     **dict.fromkeys(("smd", "mean_change"), "signed"),
     **dict.fromkeys(("proportion_registry", "proportion_trial", "median_registry", "median_trial"), "percent"),
     **dict.fromkeys(("mean_registry", "mean_trial", "sd_registry", "sd_trial"), "one"),
-    "response": "percent",
+    **dict.fromkeys(("response", "pairs"), "percent"),
+    "gap_milestone": "points",
+    "gap_rmst": "months_more",
 }
+AGAINST = ("trial_comparison", "gap", "win", "response_comparison")  # their groups are sides, or parts of a difference
 DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more", "response": "points"}
 
 
@@ -58,7 +61,7 @@ def figure_text(page: Page, row: Row | None, column: str = "estimate") -> str:
 
 def _form(row: Row) -> str:
     estimand = row["estimand"]
-    if row["group"] == "difference" and estimand in DIFFERENCES:
+    if row["group"] in ("difference", "hypothesis") and estimand in DIFFERENCES:
         return DIFFERENCES[estimand]
     # the same word stands for days in a survival analysis and for any unit among the characteristics
     return "one" if (row["analysis"], estimand) == ("characteristics", "median") else FORMS.get(estimand, "ratio")
@@ -74,7 +77,7 @@ def _whom(page: Page, row: Row) -> Iterator[str]:
         yield page.group(group)
     elif of_cause(page, row):
         yield page.endpoint(group)
-    elif row["analysis"] in ("trial_comparison", "response_comparison"):
+    elif row["analysis"] in AGAINST:
         yield _word(page, f"figure.{group}", group)
     elif row["analysis"] != "balance" and (group, row["estimand"]) != ("difference", "smd"):
         yield _word(page, f"group.{group}", group)
@@ -121,6 +124,8 @@ def _outcome(page: Page, row: Row) -> str:
 
 def _stratum(page: Page, row: Row) -> str:
     name, agreement = row["stratum"], page.context.agreement
+    if row["analysis"] == "gap":
+        return _word(page, f"gap.{name}", "")
     if row["analysis"] == "follow_up":
         return _word(page, f"left.{name}", name.replace("_", " "))
     if name and (row["analysis"] == "cox" or of_cause(page, row)):

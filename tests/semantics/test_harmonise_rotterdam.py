@@ -77,6 +77,7 @@ def test_tables_hold_what_the_registry_holds(done: Harmonised, registry: pl.Data
         "observation": n + (n - recurred) + n,
         "death": died,
         "episode": n + recurred,
+        "payer_plan_period": 0,
     }
 
 
