@@ -22,7 +22,7 @@ GATES = """gates:
   - check: plausibleValueLow
     table: person
     action: withhold
-    analyses: [against_trial, against_trial_check, against_trial_grade, treated]
+    analyses: [against_trial, against_trial_check, against_trial_grade, against_trial_maic, gap, treated]
     reason: {en: Years of birth are not plausible., bg: Години на раждане не са правдоподобни.}
   - check: plausibleValueLow
     table: person

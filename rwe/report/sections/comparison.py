@@ -25,7 +25,7 @@ def comparison(page: Page) -> Section | None:
     trial = page.context.trial
     if trial is None:
         return None
-    if not page.rows("trial_comparison"):
+    if not any(row["stratum"] in STRATA for row in page.rows("trial_comparison")):
         return _withheld(page)
     missing = [_missing(page, name, reason) for name, reason in trial.missing.items()]
     blocks: list[Block] = [
