@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 import rwe
 from analyses.alignment import Aligned, Alignment, align, trial_of
 from rwe.plugins import Inputs
 from rwe.result import Result
 from rwe.spec.base import Day, Int, Name, Part, Real
+from rwe.spec.claim import margin_fault
 from rwe.spec.names import EndpointName, TrialEndpointName
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class Claim(Part):
     margin: Real
     time: Day | None = None
     min_at_risk: Int = Field(default=11, ge=1)
+
+    @model_validator(mode="after")
+    def _margin_on_its_scale(self) -> Claim:
+        if fault := margin_fault(self.estimand, self.margin, self.time):
+            raise ValueError(fault)
+        return self
 
 
 class Options(Alignment):

@@ -17,6 +17,7 @@ from rwe.compare.people import people
 from rwe.compare.trial import TrialBaseline
 from rwe.errors import DefinitionError
 from rwe.result import Result, tidy
+from rwe.spec.claim import margin_fault
 
 Kind = Literal["non_inferiority", "equivalence", "superiority"]
 Estimand = Literal["milestone", "rmst", "hazard_ratio"]
@@ -49,12 +50,8 @@ class Hypothesis:
     min_at_risk: int = 11
 
     def __post_init__(self) -> None:
-        if self.estimand == "hazard_ratio" and (self.margin < 1 or self.time is not None):
-            raise DefinitionError("the margin of a hazard ratio is a ratio from 1 without a day, for example 1.25")
-        if self.estimand != "hazard_ratio" and (self.margin < 0 or self.time is None):
-            raise DefinitionError(
-                f"the margin of {self.estimand} is a difference from 0 on a day, for example 0.05 on 365"
-            )
+        if fault := margin_fault(self.estimand, self.margin, self.time):
+            raise DefinitionError(fault)
 
     @property
     def ratio(self) -> bool:

@@ -8,7 +8,9 @@ from statistics import NormalDist
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from analyses.trial_comparison import Claim
 from rwe import compare as cp
 from rwe.errors import DefinitionError
 from tests.numerics.test_replicates import arm, people_of, trial_of
@@ -80,3 +82,5 @@ def test_follow_up_ends_where_few_are_left() -> None:
 def test_margins_on_the_wrong_scale_are_refused(estimand: str, margin: float, time: int | None) -> None:
     with pytest.raises(DefinitionError, match=r"the margin of"):
         cp.Hypothesis(NI, estimand, margin, time)
+    with pytest.raises(ValidationError, match=r"the margin of"):  # a study that says so is refused when it is read
+        Claim(kind=NI, estimand=estimand, margin=margin, time=time)
