@@ -7,10 +7,9 @@ Each function is loaded when it is first named.
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rwe.lazy import lazily
 
 if TYPE_CHECKING:
     from rwe.compare.anytime import AnytimeLogRank, anytime_log_rank
@@ -88,8 +87,6 @@ _OFFERS = {
     "weights": ("effective_sample_size",),
     "win": ("Wins", "win"),
 }
-_HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
-
 __all__ = [
     "Aligned",
     "AnytimeLogRank",
@@ -165,25 +162,4 @@ __all__ = [
     "win",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-class _Package(ModuleType):
-    """A package in which ``rake`` is the function, although a module of that name was imported into it."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        same = isinstance(value, ModuleType) and _HOME.get(name) == name
-        super().__setattr__(name, getattr(value, name) if same else value)
-
-
-sys.modules[__name__].__class__ = _Package
+__getattr__, __dir__ = lazily(__name__, _OFFERS)

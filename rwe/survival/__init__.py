@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rwe.lazy import lazily
 
 if TYPE_CHECKING:
     from rwe.survival.auc import TimeDependentAuc, time_dependent_auc
@@ -79,8 +78,6 @@ _OFFERS = {
     "shrunk_estimators": ("CoxNet", "CoxRidge"),
     "simulation": ("Simulation", "simulate"),
 }
-_HOME = {name: module for module, offered in _OFFERS.items() for name in offered}
-
 __all__ = [
     "Bootstrap",
     "BrierScore",
@@ -146,25 +143,4 @@ __all__ = [
     "turnbull",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-class _Package(ModuleType):
-    """A package in which ``cox`` is the function, although a module of that name was imported into it."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        same = isinstance(value, ModuleType) and _HOME.get(name) == name
-        super().__setattr__(name, getattr(value, name) if same else value)
-
-
-sys.modules[__name__].__class__ = _Package
+__getattr__, __dir__ = lazily(__name__, _OFFERS)

@@ -8,9 +8,11 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from rwe import compare as cp
 from rwe import survival as sv
 
 
@@ -21,15 +23,24 @@ def _loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_every_name_is_listed_typed_and_there() -> None:
-    tree = ast.parse(Path(sv.__file__).read_text("utf-8"))
-    imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and str(n.module).startswith("rwe.")]
+@pytest.mark.parametrize("package", [sv, cp], ids=["survival", "compare"])
+def test_every_name_is_listed_typed_and_there(package: ModuleType) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text("utf-8"))
+    imports = [
+        n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and str(n.module).startswith(f"{package.__name__}.")
+    ]
     typed = {(str(n.module).rpartition(".")[2], name.name) for n in imports for name in n.names}
 
-    assert typed == {(module, name) for name, module in sv._HOME.items()}
-    assert set(sv.__all__) == set(sv._HOME)
-    assert all(callable(getattr(sv, name)) for name in sv.__all__)
-    assert sv.__all__ == sorted(sv.__all__) == dir(sv)
+    assert typed == {(module, name) for module, names in package._OFFERS.items() for name in names}
+    assert all(callable(getattr(package, name)) for name in package.__all__)
+    assert package.__all__ == sorted(name for _, name in typed) == dir(package)
+
+
+def test_what_is_loaded_is_set_aside_from_the_collector() -> None:
+    _loaded(
+        "import gc\nimport rwe.survival as sv\nbefore = gc.get_freeze_count()\nsv.kaplan_meier\n"
+        "assert gc.isenabled()\nassert gc.get_freeze_count() > before + 10_000"
+    )
 
 
 def test_a_name_loads_its_module_only() -> None:
