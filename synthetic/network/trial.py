@@ -53,10 +53,7 @@ _Dumper.add_representer(
 
 def patients(margin: Margin) -> pl.DataFrame:
     """Return the patients of a trial: patient, arm, age, stage, ecog, days, died, synthetic."""
-    course = truth(SEED, 0, _PERSONS)["courses"].filter(
-        pl.col("disease") == margin.disease, pl.col("arm") == NEW, pl.col("index_day") >= _FROM, _indicated(margin)
-    )
-    people = course.head(2 * PER_ARM).with_columns(new=pl.int_range(pl.len()) % 2, new_null=pl.lit(0))
+    people = entered(margin).with_columns(new=pl.int_range(pl.len()) % 2, new_null=pl.lit(0))
     chance = Chance(SEED, people["person"].to_numpy())
     hazard = _of_trial(PLANTED.hazard(margin.disease, margin.outcome), margin)
     days = pl.Series(latent_days(hazard, people, chance.exponential("trial")))
@@ -71,6 +68,14 @@ def patients(margin: Margin) -> pl.DataFrame:
         died=(days <= end).cast(pl.Int64),
         synthetic=pl.lit(1),
     )
+
+
+def entered(margin: Margin) -> pl.DataFrame:
+    """Return the truth about those who entered a trial, in the order of its patients."""
+    course = truth(SEED, 0, _PERSONS)["courses"].filter(
+        pl.col("disease") == margin.disease, pl.col("arm") == NEW, pl.col("index_day") >= _FROM, _indicated(margin)
+    )
+    return course.head(2 * PER_ARM)
 
 
 def _indicated(margin: Margin) -> pl.Expr:
