@@ -17,6 +17,7 @@ from rwe.compare.people import people, require
 from rwe.errors import DataError
 from rwe.reimbursement.money import half_up, net_price
 from rwe.spec.agreement import Agreement
+from rwe.spec.agreement_checks import last_paid_day
 
 REASONS = ("after_as_of", "before_contract", "after_contract", "not_a_new_patient")
 
@@ -122,7 +123,7 @@ def _sort_out(agreement: Agreement, frame: pl.DataFrame, as_of: date) -> pl.Data
         .then(pl.lit("after_as_of"))
         .when(day < contract.start)
         .then(pl.lit("before_contract"))
-        .when(day > contract.end)
+        .when(day > last_paid_day(contract))
         .then(pl.lit("after_contract"))
         .otherwise(pl.lit(""))
     )
@@ -135,10 +136,13 @@ def _sort_out(agreement: Agreement, frame: pl.DataFrame, as_of: date) -> pl.Data
         day.filter(pl.col("reason") == "before_contract").max().over("person_id").alias("earlier"),
     )
     first = day.filter(inside).min().over("person_id", "course")
+    # the run-off pays for treatments begun under the contract, for no new ones
+    run_off = inside & (first > contract.end).fill_null(value=False)
     since = (first - pl.col("earlier")).dt.total_days()
     old = pl.col("earlier").is_not_null() if index.washout_days is None else since <= index.washout_days
     not_new = inside & old.fill_null(value=False) & index.first_dose_in_window
-    return frame.with_columns(pl.when(not_new).then(pl.lit("not_a_new_patient")).otherwise("reason").alias("reason"))
+    excluded = pl.when(run_off).then(pl.lit("after_contract")).when(not_new).then(pl.lit("not_a_new_patient"))
+    return frame.with_columns(excluded.otherwise("reason").alias("reason"))
 
 
 def _excluded(frame: pl.DataFrame) -> pl.DataFrame:

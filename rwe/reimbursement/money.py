@@ -12,14 +12,23 @@ from decimal import Decimal
 from fractions import Fraction
 
 from rwe.spec.agreement import Agreement
+from rwe.spec.agreement_parts import Vat
 
 
 def net_price(agreement: Agreement, day: date) -> Fraction:
-    """Return the price of one unit on `day`, in the currency of the contract."""
+    """Return the price of one unit on `day`, in the currency of the contract, with or without VAT as it is settled."""
     contract = agreement.contract
     price = agreement.price[bisect_right([p.start for p in agreement.price], day) - 1]
     rate = contract.fx[price.currency] if price.currency and price.currency != contract.currency else Decimal(1)
-    return Fraction(price.net) / Fraction(rate)
+    return Fraction(price.net) / Fraction(rate) * _tax(agreement.vat, price.vat)
+
+
+def _tax(vat: Vat | None, priced: str) -> Fraction:
+    """Return what a price is multiplied by, so that VAT is in it or not as it is settled."""
+    if vat is None or vat.settled == priced:
+        return Fraction(1)
+    whole = 1 + Fraction(vat.rate)
+    return whole if vat.settled == "included" else 1 / whole
 
 
 def half_up(amount: Fraction, quantum: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ import polars as pl
 
 from rwe.compare.people import require
 from rwe.errors import DataError, DefinitionError
-from rwe.spec.agreement import Agreement, OutcomeGuarantee, PatientTerm, Records
+from rwe.spec.agreement import Agreement, JudgedTerm, Records
 
 
 class HasTables(Protocol):
@@ -87,7 +87,7 @@ def assessments(cohort: HasSubjects, agreement: Agreement) -> pl.DataFrame:
     at_death = pl.col(dead) & (pl.col(died) == pl.col(days))
     word = pl.when(at_death).then(pl.lit(how.outcomes.event_at_death)).otherwise(pl.lit(how.outcomes.event))
     found = [_on(subjects.filter(pl.col(event)), pl.col(days), word)]
-    judged = [term for term in agreement.terms if not isinstance(term, OutcomeGuarantee)]
+    judged = [term for term in agreement.terms if isinstance(term, JudgedTerm)]
     found += [_event_free(subjects, term, how) for term in judged]
     table = pl.concat(found).unique().sort("person_id", "assessed_on", "outcome")
     return table.with_columns(pl.format(how.endpoint + ":{}:{}", "outcome", "person_id").alias("record_id"))
@@ -104,7 +104,7 @@ def _members(cohort: HasSubjects, how: Records) -> pl.DataFrame:
     return cohort.subjects.filter(pl.col(f"in_{how.population}"))
 
 
-def _event_free(subjects: pl.DataFrame, term: PatientTerm, how: Records) -> pl.DataFrame:
+def _event_free(subjects: pl.DataFrame, term: JudgedTerm, how: Records) -> pl.DataFrame:
     days, event = pl.col(f"{how.endpoint}_days"), pl.col(f"{how.endpoint}_event")
     last = pl.min_horizontal(days, pl.lit(term.assess_day))
     free = subjects.filter((~event | (days > term.assess_day)) & (last >= term.assess_day + term.window[0]))

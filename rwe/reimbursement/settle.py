@@ -13,14 +13,14 @@ from typing import Any
 import polars as pl
 
 from rwe.compare.people import people, require
-from rwe.errors import DataError, RweError
+from rwe.errors import DataError, DefinitionError, RweError
 from rwe.reimbursement.guarantee import Verdict, decide
 from rwe.reimbursement.judge import Judgement, Seen, judge
 from rwe.reimbursement.ledger import Account, accounts
 from rwe.reimbursement.money import allocate, half_up, period_end, period_of
 from rwe.reimbursement.settlement import Line, Settlement, to_frame
 from rwe.result import Result
-from rwe.spec.agreement import OUTCOMES, Agreement, OutcomeGuarantee, PatientTerm
+from rwe.spec.agreement import OUTCOMES, Agreement, OutcomeGuarantee, PatientTerm, PaymentByResult, RiskSharing
 
 
 def settle(
@@ -46,7 +46,7 @@ def settle(
     DataError
         If a column is missing, units are not exact, or an outcome is not a known word.
     DefinitionError
-        If the evidence does not fit the term.
+        If the evidence does not fit the term, or a term is of a type that is not settled.
     """
     given, judged_on = people(doses), people(assessments)
     _same_ids(given, judged_on)
@@ -59,8 +59,10 @@ def settle(
         if isinstance(term, OutcomeGuarantee):
             verdicts[term.id] = decide(term, evidence, population)
             new, ledger = _guarantee(agreement, term, verdicts[term.id], ledger, as_of)
-        else:
+        elif isinstance(term, PaymentByResult | RiskSharing):
             new, ledger = _patients(agreement, term, ledger, seen, as_of)
+        else:
+            raise DefinitionError(f"term '{term.id}': terms of type '{term.type}' are not settled")
         lines += new
     quantum = agreement.rounding.quantum
     _check(lines, ledger)

@@ -113,7 +113,7 @@ class Settlement:
         return {
             "as_of": str(self.as_of),
             "currency": agreement.contract.currency,
-            "vat": agreement.price[0].vat,
+            "vat": agreement.vat.settled if agreement.vat else agreement.price[0].vat,
             "rounding": f"{agreement.rounding.mode} to {agreement.rounding.quantum} by {agreement.rounding.level}",
             "terms_in_order": [term.id for term in agreement.terms],
             "min_cell": agreement.privacy.min_cell,

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What one part of an agreement demands of another: prices of the contract, tax, products, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+from rwe.spec.agreement_cohort import Clawback
+from rwe.spec.agreement_parts import Contract, Price, Vat
+from rwe.spec.base import Where
+
+Fault = tuple[Where, str]
+DAY = timedelta(days=1)
+
+
+def price_faults(prices: Sequence[Price], contract: Contract | None, vat: Vat | None) -> Iterator[Fault]:
+    """Yield what is wrong with the prices: each day of the contract has one, in a known currency and tax."""
+    for i, (before, price) in enumerate(pairwise(prices), 1):
+        yield from _beside(i, before, price)
+    for i, price in enumerate(prices[1:], 1):
+        if price.unit != prices[0].unit:
+            yield (i, "unit"), "all prices need the same unit"
+        if price.vat != prices[0].vat and vat is None:
+            yield (i, "vat"), "prices with and without VAT need the section vat, its rate and what is settled"
+    if contract:
+        yield from _of_contract(prices, contract)
+
+
+def _beside(i: int, before: Price, price: Price) -> Iterator[Fault]:
+    if price.start <= before.start:
+        yield (i, "from"), "prices must stand in the order of their days, one a day"
+    elif before.to and price.start <= before.to:
+        yield (i, "from"), f"overlaps the price before, which holds up to {before.to}"
+    elif before.to and price.start > before.to + DAY:
+        yield (i, "from"), f"no price from {before.to + DAY} to {price.start - DAY}"
+
+
+def _of_contract(prices: Sequence[Price], contract: Contract) -> Iterator[Fault]:
+    if prices[0].start > contract.start:
+        yield (0, "from"), f"no price from {contract.start}, the start of the contract"
+    last, final = prices[-1].to, last_paid_day(contract)
+    if last and last < final:
+        yield (len(prices) - 1, "to"), f"no price from {last + DAY} to {final}, the last day that is paid for"
+    for i, price in enumerate(prices):
+        if price.currency not in (None, contract.currency, *contract.fx):
+            yield (i, "currency"), f"no rate for {price.currency} under contract.fx"
+
+
+def last_paid_day(contract: Contract) -> date:
+    """Return the last day whose doses are paid for: the end, and the run-off after it."""
+    return contract.end + timedelta(days=contract.run_off_days)
+
+
+def term_faults(terms: Sequence[Any], contract: Contract | None) -> Iterator[Fault]:
+    """Yield what is wrong between the terms: an id used twice, a group without the contract's product."""
+    ids = [term.id for term in terms]
+    for i, term in enumerate(terms):
+        if term.id in ids[:i]:
+            yield (i, "id"), f"id used twice: {term.id}"
+        if isinstance(term, Clawback) and contract and contract.product not in {p.id for p in term.products}:
+            yield (i, "products"), f"'{contract.product}', the product of the contract, is not among them"
