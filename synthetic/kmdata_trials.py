@@ -115,7 +115,7 @@ def _trial(
         "origin": ORIGIN,
         "version": "1",
         "checked_by": "",
-        "arms": {arm: {"n": n} for arm, n in sizes.items()},
+        "arms": {arm: {"n": n} | _label(arm, known) for arm, n in sizes.items()},
         "margins": list(_margins(known, sizes)),
         "numbers": list(_numbers(known)),
         "endpoints": endpoints,
@@ -123,6 +123,12 @@ def _trial(
         "criteria": UNKNOWN,
         "eligibility": UNKNOWN,
     }
+
+
+def _label(arm: str, baseline: Sequence[Row]) -> dict[str, str]:
+    """Return what the data set calls an arm in words, where that is more than its name."""
+    told = next((row["Description"].strip() for row in baseline if row["Therapy"] == arm), "")
+    return {"label": told} if told and told.lower().replace(" ", "_") != arm else {}
 
 
 def _endpoint(figure: Row, rows: Sequence[Row], name: str, digest: str) -> dict[str, Any]:

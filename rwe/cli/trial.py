@@ -41,13 +41,13 @@ def check(file: File, /, *, _common: Common = ALL, voice: Talk) -> int:
     ratios = ratio_checks(trial, curves)
     heads = [word(f"trial.head.{name}") for name in ("curve", "gate", "rmse", "largest", "events", "median")]
     if curves:
-        voice.table([heads, *(_curve(one, voice) for one in curves)], ["strong"])
+        voice.table([heads, *(_curve(one, trial, voice) for one in curves)], ["strong"])
     for endpoint, ratio in ratios:
         voice.event("hazard_ratio", endpoint=endpoint, **asdict(ratio))
-        voice.say("trial.ratio", endpoint=endpoint, verdict=_verdict(passed=ratio.passed), **_rounded(ratio))
+        voice.say("trial.ratio", endpoint=endpoint, verdict=_verdict(passed=ratio.passed), **_rounded(ratio, trial))
     for one in curves:
         for reason in one.made.reasons:
-            voice.warn(f"{one.endpoint}, {one.arm}: {reason}")
+            voice.warn(f"{one.endpoint}, {trial.arm_label(one.arm)}: {reason}")
     for note in trial.notes:
         voice.event("note", text=note)
         voice.say("trial.note", text=note)
@@ -71,7 +71,7 @@ def show(*, folder: Folder = FOLDER, _common: Common = ALL, voice: Talk) -> int:
     return show_problems(voice, problems)
 
 
-def _curve(one: Graded, voice: Talk) -> list[str]:
+def _curve(one: Graded, trial: TrialBaseline, voice: Talk) -> list[str]:
     q = one.made.quality
     facts: dict[str, Any] = {name: getattr(q, name) for name in ("rmse", "max_error", "events", "median", "repaired")}
     facts |= {"accepted": one.made.accepted, "reasons": one.made.reasons, "assumptions": one.made.assumptions}
@@ -80,23 +80,29 @@ def _curve(one: Graded, voice: Talk) -> list[str]:
     events = f"{q.events}" if q.events_published is None else f"{q.events} / {q.events_published}"
     median = "-" if q.median is None else f"{q.median:.4g}"
     gate = _verdict(passed=one.made.accepted)
-    return [f"{one.endpoint} {one.arm}", gate, f"{q.rmse:.4f}", f"{q.max_error:.4f}", events, median]
+    return [f"{one.endpoint} {trial.arm_label(one.arm)}", gate, f"{q.rmse:.4f}", f"{q.max_error:.4f}", events, median]
 
 
 def _verdict(*, passed: bool) -> str:
     return word("trial.open" if passed else "trial.closed")
 
 
-def _rounded(ratio: RatioCheck) -> dict[str, Any]:
+def _rounded(ratio: RatioCheck, trial: TrialBaseline) -> dict[str, Any]:
     figures = {"published": f"{ratio.published:.3g}", "reconstructed": f"{ratio.reconstructed:.3g}"}
-    return {"of": ratio.of, "versus": ratio.versus, **figures}
+    return {"of": trial.arm_label(ratio.of), "versus": trial.arm_label(ratio.versus), **figures}
 
 
 def _row(path: Path, trial: TrialBaseline, voice: Talk) -> list[str]:
     origins = {name: _origin(trial, name) for name, endpoint in trial.endpoints.items() if endpoint.available}
     title = getattr(trial.title, language())
     n = trial.arms.get("all", sum(trial.arms.values()))
-    facts = {"version": trial.version, "checked_by": trial.checked_by, "arms": trial.arms, "endpoints": origins}
+    facts = {
+        "version": trial.version,
+        "checked_by": trial.checked_by,
+        "arms": trial.arms,
+        "labels": trial.labels,
+        "endpoints": origins,
+    }
     voice.event("trial", trial=trial.name, file=str(path), title=trial.title.model_dump(), **facts)
     told = ", ".join(f"{name} ({word(ORIGINS[origin])})" for name, origin in origins.items())
     return [trial.name, str(n), told, title, trial.version, trial.checked_by or word("trial.nobody")]

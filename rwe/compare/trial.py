@@ -31,6 +31,8 @@ class TrialBaseline:
         The trial's name, in full, and its publication.
     arms
         Patients of each arm.
+    labels
+        What the publication calls an arm, where its name does not tell.
     margins
         Published distribution of each baseline variable.
     endpoints
@@ -66,6 +68,11 @@ class TrialBaseline:
     version: str = ""
     checked_by: str = ""
     source: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def arm_label(self, arm: str) -> str:
+        """Return an arm as people know it: ``d1 (Docetaxel)``."""
+        return f"{arm} ({self.labels[arm]})" if self.labels.get(arm) else arm
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -194,6 +201,7 @@ def load_trial(path: str | Path) -> TrialBaseline:
         file.version,
         file.checked_by,
         file.origin,
+        {arm: size.label for arm, size in file.arms.items() if size.label},
     )
 
 

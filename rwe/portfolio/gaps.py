@@ -25,6 +25,8 @@ ROW: dict[str, pl.DataType] = {
     "status": pl.String(), "exit_code": pl.Int64(), "run": pl.String(), "synthetic": pl.Boolean(),
 }  # fmt: skip
 MAIN, PLAIN = "raked", "unadjusted"
+DONE, NO_COMPARISON = "done", "compares with no trial, or a gate withholds it"
+NO_RATIO = "the hazard ratio is masked or does not exist"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +49,16 @@ class Gaps:
     pooled: Pooled | None
     notes: tuple[str, ...]
 
+    @property
+    def left_out(self) -> int:
+        """How many studies have no hazard ratio to pool."""
+        return self.table.height - usable(self.table).height
+
+
+def usable(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the studies that can be pooled."""
+    return table.filter(pl.col("log_error") > 0, pl.col("hazard_ratio") > 0)
+
 
 def gaps(outcomes: Sequence[Outcome], lang: str = "en", conf_level: float = 0.95) -> Gaps:
     """Gather the gaps of finished runs and pool them (REML, Hartung-Knapp), failed studies included as such.
@@ -56,22 +68,22 @@ def gaps(outcomes: Sequence[Outcome], lang: str = "en", conf_level: float = 0.95
     """
     rows = [_row(one, lang) for one in sorted(outcomes, key=lambda one: one.study)]
     table = pl.DataFrame(rows, schema=ROW)
-    usable = table.filter(pl.col("log_error") > 0, pl.col("hazard_ratio") > 0)
-    left_out = table.height - usable.height
+    pooled = usable(table)
+    left_out = table.height - pooled.height
     notes = [f"{left_out} of {table.height} studies have no hazard ratio to pool"] if left_out else []
-    if usable.height < 2:
+    if pooled.height < 2:
         return Gaps(table, None, (*notes, "fewer than two studies: nothing is pooled"))
     found = pool(
-        usable["hazard_ratio"].log().to_list(),
-        usable["log_error"].to_list(),
-        labels=usable["medicine"].fill_null(usable["study"]).to_list(),
+        pooled["hazard_ratio"].log().to_list(),
+        pooled["log_error"].to_list(),
+        labels=pooled["medicine"].fill_null(pooled["study"]).to_list(),
         conf_level=conf_level,
     )
     return Gaps(table, found, tuple(notes))
 
 
 def _row(outcome: Outcome, lang: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"study": outcome.study, "exit_code": outcome.exit_code, "status": outcome.reason or "done"}
+    row: dict[str, Any] = {"study": outcome.study, "exit_code": outcome.exit_code, "status": outcome.reason or DONE}
     if outcome.folder is None:
         return row
     row["run"] = outcome.folder.name
@@ -91,7 +103,7 @@ def _figures(told: Context, table: pl.DataFrame, lang: str) -> dict[str, Any]:
     weights = MAIN if MAIN in rows["stratum"] else PLAIN
     own = rows.filter(stratum=weights)
     if own.is_empty():
-        return words | {"status": "compares with no trial, or a gate withholds it"}
+        return words | {"status": NO_COMPARISON}
     between = own.filter(group="difference")
     ratio = _one(between, "hazard_ratio", None)
     day, horizon = told.focus.milestone, told.methods.horizon
@@ -105,9 +117,7 @@ def _figures(told: Context, table: pl.DataFrame, lang: str) -> dict[str, Any]:
     }
     found["proportional_p"] = _one(between, "proportional_hazards", None)["p_value"]
     found["verdict"] = ",".join(card.verdict for card in told.verdicts.values())
-    return (
-        found if ratio["estimate"] is not None else found | {"status": "the hazard ratio is masked or does not exist"}
-    )
+    return found if ratio["estimate"] is not None else found | {"status": NO_RATIO}
 
 
 def _limits(rows: pl.DataFrame, estimand: str, time: int) -> dict[str, Any]:

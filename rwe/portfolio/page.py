@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from rwe.errors import MachineError
-from rwe.portfolio.gaps import Gaps
+from rwe.portfolio.gaps import DONE, NO_COMPARISON, NO_RATIO, Gaps
 from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
 from rwe.report.numbers import Numbers
 from rwe.report.render import sheet
 from rwe.report.words import Words, load_words
 
 DASH = "\N{EM DASH}"
+OWN = {NO_COMPARISON: "no_comparison", NO_RATIO: "no_ratio"}
 
 
 def write(found: Gaps, folder: Path, lang: Sequence[str]) -> list[Path]:
@@ -63,12 +64,27 @@ def _gaps(found: Gaps, words: Words, numbers: Numbers) -> Section:
     table = Table(
         words("portfolio.table"), [words(f"portfolio.{n}") for n in names], lines, words("portfolio.note"), (6,)
     )
-    failed = [row for row in found.table.iter_rows(named=True) if row["status"] != "done"]
+    failed = [row for row in found.table.iter_rows(named=True) if row["status"] != DONE]
     blocks: list[Block] = [table]
     if failed:
-        told = [words("portfolio.failed_one", study=row["study"], reason=row["status"]) for row in failed]
-        blocks.append(Prose([words("portfolio.failed"), *told]))
+        blocks.append(Prose([words("portfolio.failed"), *(_failed(row, words) for row in failed)]))
+    if notes := _notes(found, words):
+        blocks.append(Prose(notes, small=True))
     return Section("gaps", words("portfolio.gaps"), blocks)
+
+
+def _failed(row: dict[str, Any], words: Words) -> str:
+    """Return why a study has no figure: the kind of failure in the language, then what the engine said of it."""
+    own = OWN.get(row["status"])
+    why = words(f"portfolio.why_{own or row['exit_code']}")
+    reason = "" if own else words("portfolio.said", reason=row["status"])
+    return words("portfolio.failed_one", study=row["medicine"] or row["study"], why=why, reason=reason).strip()
+
+
+def _notes(found: Gaps, words: Words) -> list[str]:
+    n = found.left_out
+    told = [words("portfolio.left_out", n=n, of=found.table.height)] if n else []
+    return told if found.pooled else [*told, words("portfolio.alone")]
 
 
 def _cells(row: dict[str, Any], words: Words, numbers: Numbers) -> tuple[str, ...]:
@@ -118,7 +134,7 @@ def _pooled(found: Gaps, words: Words, numbers: Numbers) -> Section:
         Figure(words("portfolio.forest"), pooled.forest(language=language).svg, words("portfolio.forest_note")),
         Figure(words("portfolio.funnel"), pooled.funnel(language=language).svg),
     ]
-    return Section("pooled", words("portfolio.together"), [Prose([said, *found.notes]), *charts])
+    return Section("pooled", words("portfolio.together"), [Prose([said]), *charts])
 
 
 def facts(found: Gaps) -> list[dict[str, Any]]:

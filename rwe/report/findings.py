@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rwe.report.page import Page
-from rwe.report.sections.comparison import found
+from rwe.report.sections.comparison import found, times
+from rwe.report.sections.reading import changing_hazards
 from rwe.report.sections.scorecard import check_name
 
 
@@ -25,6 +26,32 @@ def _gated(page: Page) -> Iterator[str]:
 
 
 def _compared(page: Page) -> Iterator[str]:
+    """Yield the restricted means first where hazards are not proportional, else survival and the hazard ratio alone."""
+    changing = changing_hazards(page)
+    if changing:
+        yield from _means(page, changing)
+    yield from _survival(page)
+    yield from _ratio(page, "hazard_average" if changing else "hazard")
+
+
+def _means(page: Page, test: dict[str, float]) -> Iterator[str]:
+    for time in times(page, "rmst"):
+        rows = {g: found(page, "raked", g, "rmst", time) for g in ("registry", "trial", "difference")}
+        difference = rows["difference"]
+        if time is not None and difference is not None and difference["conf_low"] is not None:
+            text = page.words(
+                "finding.rmst",
+                endpoint=page.endpoint(page.context.focus.endpoint),
+                p=page.numbers.p_equals(test["p_value"]),
+                months=page.numbers.months(time),
+                practice=page.value(rows["registry"], "months"),
+                trial=page.value(rows["trial"] or found(page, "unadjusted", "trial", "rmst", time), "months"),
+                difference=page.estimate(difference, "months_more"),
+            )
+            yield text + " " + page.words(f"finding.{_side(difference)}")
+
+
+def _survival(page: Page) -> Iterator[str]:
     focus = page.context.focus
     rows = {g: found(page, "raked", g, "milestone", focus.milestone) for g in ("registry", "trial", "difference")}
     difference = rows["difference"]
@@ -38,10 +65,13 @@ def _compared(page: Page) -> Iterator[str]:
             difference=page.estimate(difference, "points"),
         )
         yield text + " " + page.words(f"finding.{_side(difference)}")
+
+
+def _ratio(page: Page, key: str) -> Iterator[str]:
     ratio = found(page, "raked", "difference", "hazard_ratio")
     if ratio is not None:
         size = page.value(found(page, "raked", "registry", "effective_sample_size"), "count")
-        yield page.words("finding.hazard", ratio=page.estimate(ratio, "ratio"), ess=size)
+        yield page.words(f"finding.{key}", ratio=page.estimate(ratio, "ratio"), ess=size)
 
 
 def _side(difference: dict[str, float]) -> str:

@@ -69,9 +69,10 @@ class Individual(Part):
 
 
 class Size(Part):
-    """How many patients an arm has."""
+    """How many patients an arm has, and what the publication calls it, where its name here does not tell."""
 
     n: Annotated[Int, Field(gt=0)]
+    label: str = ""
 
 
 class Margin(Part):

@@ -158,3 +158,9 @@ def test_the_list_tells_where_patients_come_from_and_names_faults(
     assert code == DefinitionError.exit_code
     assert listed["endpoints"] == {"dfs": "reconstructed", "os": "reconstructed"}
     assert "odd.yaml" in out.err
+
+
+def test_an_arm_is_told_as_its_publication_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["trial", "check", str(TRIALS / "checkmate017.yaml")])
+
+    assert "d1 (Docetaxel)" in capsys.readouterr().out

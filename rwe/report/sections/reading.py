@@ -27,6 +27,15 @@ def reading(page: Page) -> Iterator[Prose | Items]:
         yield Items(page.words("reading.claims"), claims)
 
 
+def changing_hazards(page: Page) -> Row | None:
+    """Return the test of proportional hazards of the weighted comparison where it refuses them, else None."""
+    row = page.row(
+        "trial_comparison", estimand="proportional_hazards", stratum="raked", outcome=page.context.focus.endpoint
+    )
+    failed = row is not None and row["p_value"] is not None and row["p_value"] < CHANGING
+    return row if failed else None
+
+
 def _proportional(page: Page, own: list[Row]) -> Iterator[str]:
     for row in own:
         if (row["estimand"], row["stratum"]) == ("proportional_hazards", "raked") and row["p_value"] is not None:

@@ -20,6 +20,13 @@ from rwe.portfolio import Outcome, gaps, run_all, studies_of, write
 RATIOS = {"a": (1.10, 0.10), "b": (0.80, 0.20), "c": (1.40, 0.15)}
 
 
+# what failed is said in the language of the page, before what the engine said of it
+FAILED = {
+    "en": ("d: a hospital&#39;s system does not answer. Said: the hospital is away", "1 of 4 studies have no hazard"),
+    "bg": ("d: система на болница не отговаря. Съобщение: the hospital is away", "1 от 4 проучвания нямат отношение"),
+}
+
+
 @pytest.fixture
 def runs(tmp_path: Path, make_run: Callable[..., Path]) -> list[Outcome]:
     """Three runs that found different ratios, and one that failed."""
@@ -82,7 +89,19 @@ def test_the_page_stands_alone_in_both_languages(runs: list[Outcome], tmp_path: 
         page = path.read_text("utf-8")
         assert page.count("<svg") == 2
         assert "the hospital is away" in page
+        assert all(text in page for text in FAILED[path.name.split(".")[1]])
         assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_study_without_a_ratio_says_why_in_the_language_of_the_page(runs: list[Outcome], tmp_path: Path) -> None:
+    (path,) = (runs[0].folder / "release").glob("*trial_comparison.json")
+    path.write_text(json.dumps([r for r in json.loads(path.read_text("utf-8")) if r["outcome"] != "rfs"]), "utf-8")
+
+    page = write(gaps(runs[:1]), tmp_path / "out", ("bg",))[-1].read_text("utf-8")
+
+    assert "не се сравнява с изпитване" in page
+    assert "нищо не се обобщава" in page
+    assert "Съобщение" not in page
 
 
 def test_a_folder_without_studies_is_refused(tmp_path: Path) -> None:

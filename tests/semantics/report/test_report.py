@@ -16,6 +16,7 @@ import pytest
 
 from rwe.errors import DataError, DefinitionError, MachineError
 from rwe.report import LANGUAGES, figure_name, figure_text, key_figures, render
+from rwe.report.findings import findings
 from rwe.report.numbers import Numbers
 from rwe.report.page import open_page
 from rwe.report.render import TEMPLATES, html
@@ -297,6 +298,15 @@ def test_outcomes_reasons_and_looks_ahead_have_their_tables(make_outcomes: Make,
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page)).replace("\u00a0", " ").replace("\u202f", " ")
     assert [text for text in found if text not in plain] == []
     assert 'href="#note-masked">[&lt;13]' in page
+
+
+@pytest.mark.parametrize(("p", "first"), [(0.01, "Hazards are not proportional (p = 0.010)"), (0.4, "5 years: ")])
+def test_restricted_means_lead_where_hazards_are_not_proportional(make_reading: Make, p: float, first: str) -> None:
+    told = [str(text).replace("\xa0", " ") for text in findings(open_page(make_reading(p=p) / "release", "en"))]
+
+    compared = [text for text in told if "in practice made comparable" in text or "Hazard ratio" in text]
+    assert first in compared[0]
+    assert ("an average over time" in compared[-1]) == (p < 0.05)
 
 
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
