@@ -10,15 +10,8 @@ import polars as pl
 
 from rwe.compare.people import require
 from rwe.errors import DataError, DefinitionError
+from rwe.reimbursement.partners import HasTables, with_partners
 from rwe.spec.agreement import Agreement, JudgedTerm, Records
-
-
-class HasTables(Protocol):
-    """The common model, as far as doses need it."""
-
-    def table(self, name: str) -> pl.LazyFrame:
-        """Return one table of the common model."""
-        ...
 
 
 class HasSubjects(Protocol):
@@ -43,7 +36,8 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
     Returns
     -------
     DataFrame
-        ``person_id``, ``administered_on``, ``units`` (exact text), ``record_id``.
+        ``person_id``, ``administered_on``, ``units`` (exact text), ``record_id``; where the agreement
+        names types of records that are not charged also ``charge``, where it names partners ``partner``.
 
     Raises
     ------
@@ -61,10 +55,21 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
         pl.col("drug_exposure_start_date").alias("administered_on"),
         units.alias("units"),
         pl.format("drug_exposure:{}", "drug_exposure_id").alias("record_id"),
+        *_charge(how),
     ).collect()
     if empty := found["units"].null_count():
         raise DataError(f"drug_exposure: 'quantity' is missing in {empty} rows; give records.units in the agreement")
-    return found.sort("person_id", "administered_on", "record_id")
+    return with_partners(cdm, agreement, found).sort("person_id", "administered_on", "record_id")
+
+
+def _charge(how: Records) -> list[pl.Expr]:
+    """Return what a dose says of its charge, where the agreement names types of records that are not charged."""
+    free, trial = how.not_charged.free_of_charge, how.not_charged.trial
+    if not free and not trial:
+        return []
+    kind = pl.col("drug_type_concept_id")
+    word = pl.when(kind.is_in(free)).then(pl.lit("free_of_charge")).when(kind.is_in(trial)).then(pl.lit("trial"))
+    return [word.otherwise(pl.lit("charged")).alias("charge")]
 
 
 def assessments(cohort: HasSubjects, agreement: Agreement) -> pl.DataFrame:

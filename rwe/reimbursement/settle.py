@@ -12,15 +12,15 @@ from typing import Any
 
 import polars as pl
 
-from rwe.compare.people import people, require
-from rwe.errors import DataError, DefinitionError, RweError
+from rwe.errors import DefinitionError, RweError
+from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
 from rwe.reimbursement.judge import Judgement, Seen, judge
 from rwe.reimbursement.ledger import Account, accounts
 from rwe.reimbursement.money import allocate, half_up, period_end, period_of
 from rwe.reimbursement.settlement import Line, Settlement, to_frame
 from rwe.result import Result
-from rwe.spec.agreement import OUTCOMES, Agreement, OutcomeGuarantee, PatientTerm, PaymentByResult, RiskSharing
+from rwe.spec.agreement import Agreement, OutcomeGuarantee, PatientTerm, PaymentByResult, RiskSharing
 
 
 def settle(
@@ -48,8 +48,8 @@ def settle(
     DefinitionError
         If the evidence does not fit the term, or a term is of a type that is not settled.
     """
-    given, judged_on = people(doses), people(assessments)
-    _same_ids(given, judged_on)
+    given, judged_on = given_doses(agreement, doses), given_assessments(assessments)
+    same_ids(given, judged_on)
     ledger, excluded = accounts(agreement, given, as_of)
     seen = _seen(judged_on)
     lines: list[Line] = []
@@ -70,29 +70,8 @@ def settle(
     return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
 
 
-def _same_ids(doses: pl.DataFrame, assessments: pl.DataFrame) -> None:
-    """Refuse ids of two kinds: no patient would be found among the assessments, and nobody would say so."""
-    kinds = [
-        frame.schema["person_id"] for frame in (doses, assessments) if "person_id" in frame.columns and frame.height
-    ]
-    if len({"integer" if kind.is_integer() else str(kind) for kind in kinds}) > 1:
-        raise DataError(f"'person_id' is {kinds[0]} in the doses and {kinds[1]} in the assessments; give one type")
-
-
 def _seen(frame: pl.DataFrame) -> dict[Any, list[Seen]]:
     """Return each person's assessments."""
-    require(frame, ["person_id", "assessed_on", "outcome"])
-    if frame.schema["assessed_on"] != pl.Date and frame.height:
-        raise DataError("assessments: 'assessed_on' must hold plain dates")
-    if "record_id" not in frame.columns:
-        frame = frame.with_columns(record_id=pl.lit(""))
-    frame = frame.select("person_id", "assessed_on", pl.col("outcome", "record_id").cast(pl.String))
-    if empty := [name for name in frame.columns if frame[name].null_count()]:
-        raise DataError(f"assessments: {empty} hold missing values")
-    if odd := int((~frame["outcome"].is_in(OUTCOMES)).sum()):
-        raise DataError(
-            f"assessments: 'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"
-        )
     found: dict[Any, list[Seen]] = {}
     for person, *row in frame.iter_rows():
         found.setdefault(person, []).append(Seen(*row))

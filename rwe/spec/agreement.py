@@ -21,7 +21,9 @@ from rwe.spec.agreement_cohort import (
 )
 from rwe.spec.agreement_parts import (
     Contract,
+    Doses,
     Index,
+    Partner,
     Price,
     Privacy,
     Records,
@@ -101,6 +103,8 @@ class Agreement(Part):
     vat: Vat | None = None
     price: Annotated[tuple[Price, ...], AfterValidator(filled)]
     index: Index = Index()
+    doses: Doses = Doses()
+    combination: tuple[Partner, ...] = ()
     terms: Annotated[tuple[Term, ...], AfterValidator(filled)]
     rounding: Rounding = Rounding()
     settlement: Schedule = Schedule()

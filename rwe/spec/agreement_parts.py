@@ -92,6 +92,38 @@ class Index(Part):
     rechallenge_gap_days: Annotated[Int, Field(ge=1)] | None = None
 
 
+class Doses(Part):
+    """Which doses are paid for.
+
+    Parameters
+    ----------
+    fractions
+        ``as_recorded``: parts of a unit are paid as parts (vials are shared, doses reduced);
+        ``whole_units``: what is left of a unit is thrown away and paid.
+    free_doses_start
+        Whether a dose that is not charged (free of charge, or of a trial) begins the treatment.
+    before_contract
+        Doses before the contract: ``excluded`` and counted, or the whole settlement ``refused``.
+    """
+
+    fractions: Literal["as_recorded", "whole_units"] = "as_recorded"
+    free_doses_start: Flag = False
+    before_contract: Literal["excluded", "refused"] = "excluded"
+
+
+class Partner(Part):
+    """A product with a contract of its own that may be given together with this one, and who refunds then.
+
+    ``each``: each contract its own product. ``other``: the partner's contract answers for the
+    combination, and doses given with it are not settled here.
+    """
+
+    contract: Annotated[str, Field(min_length=1)]
+    concepts: Annotated[tuple[Int, ...], AfterValidator(filled)]
+    within_days: Days
+    refunds: Literal["each", "other"]
+
+
 class Rounding(Part):
     """When exact money becomes payable money."""
 
@@ -133,6 +165,13 @@ class Words(Part):
     event_free: Outcome
 
 
+class NotCharged(Part):
+    """Types of records (``drug_type_concept_id``) whose doses nobody is charged for."""
+
+    free_of_charge: tuple[Int, ...] = ()
+    trial: tuple[Int, ...] = ()
+
+
 class Records(Part):
     """Where doses and assessments are found in the common model and the cohort.
 
@@ -143,6 +182,7 @@ class Records(Part):
     population: PopulationName
     concepts: Annotated[tuple[Int, ...], AfterValidator(filled)]
     units: Positive | None = None
+    not_charged: NotCharged = NotCharged()
     endpoint: EndpointName
     death_endpoint: EndpointName
     outcomes: Words

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Doses and assessments as they were given: checked whole, every fault counted, before anything is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+
+from rwe.compare.people import people, require
+from rwe.errors import DataError
+from rwe.spec.agreement import OUTCOMES, Agreement
+
+CHARGES = ("charged", "free_of_charge", "trial")
+# what a dose may also say of itself, and what it says where the column is left out
+MORE = {"charge": "charged", "indication": None, "partner": "", "site_id": None, "version": None}
+
+
+def given_doses(agreement: Agreement, source: Any) -> pl.DataFrame:
+    """Return the doses with units as exact text.
+
+    Parameters
+    ----------
+    source
+        ``person_id``, ``administered_on`` (date), ``units`` (Decimal, integer or exact text); where
+        known ``record_id``, ``charge`` (``charged``, ``free_of_charge``, ``trial``), ``indication``,
+        ``partner`` (the contract of a product given with it, ``""`` for none), ``site_id``, ``version``.
+
+    Raises
+    ------
+    DataError
+        With all faults at once, each with the number of its rows; it shows no value.
+    """
+    frame = people(source)
+    require(frame, ["person_id", "administered_on", "units"])
+    _plain_dates(frame, "doses", "administered_on")
+    if frame.schema["units"].is_float():
+        raise DataError("doses: 'units' are floating point; give Decimal or exact text, because money rests on them")
+    known = [name for name in MORE if name in frame.columns]
+    frame = _with_records(frame).select(
+        "person_id", "administered_on", pl.col("units", "record_id").cast(pl.String), *known
+    )
+    _refuse("doses", [*_empty(frame, known), *_twice(frame), *_odd_units(frame), *_odd_words(agreement, frame, known)])
+    return frame
+
+
+def given_assessments(source: Any) -> pl.DataFrame:
+    """Return the assessments: ``person_id``, ``assessed_on``, ``outcome``, ``record_id`` (``""`` where unknown).
+
+    Raises
+    ------
+    DataError
+        If a column or a value is missing, or an outcome is not a word of `rwe.spec.agreement.OUTCOMES`.
+    """
+    frame = people(source)
+    require(frame, ["person_id", "assessed_on", "outcome"])
+    _plain_dates(frame, "assessments", "assessed_on")
+    frame = _with_records(frame).select("person_id", "assessed_on", pl.col("outcome", "record_id").cast(pl.String))
+    odd = int((~frame["outcome"].is_in(OUTCOMES)).sum())
+    words = [f"'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"] if odd else []
+    _refuse("assessments", [*_empty(frame, []), *words])
+    return frame
+
+
+def same_ids(doses: pl.DataFrame, assessments: pl.DataFrame) -> None:
+    """Refuse ids of two kinds: no patient would be found among the assessments, and nobody would say so."""
+    kinds = [frame.schema["person_id"] for frame in (doses, assessments) if frame.height]
+    if len({"integer" if kind.is_integer() else str(kind) for kind in kinds}) > 1:
+        raise DataError(f"'person_id' is {kinds[0]} in the doses and {kinds[1]} in the assessments; give one type")
+
+
+def _refuse(what: str, faults: list[str]) -> None:
+    if faults:
+        raise DataError("\n".join(f"{what}: {fault}" for fault in faults))
+
+
+def _plain_dates(frame: pl.DataFrame, what: str, column: str) -> None:
+    if frame.schema[column] != pl.Date and frame.height:
+        raise DataError(f"{what}: '{column}' must hold plain dates")
+
+
+def _with_records(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame if "record_id" in frame.columns else frame.with_columns(record_id=pl.lit(""))
+
+
+def _empty(frame: pl.DataFrame, optional: list[str]) -> Iterator[str]:
+    found = [name for name in frame.columns if frame[name].null_count() and not (name in optional and not MORE[name])]
+    if found:
+        rows = frame.filter(pl.any_horizontal(pl.col(found).is_null())).height
+        yield f"{found} hold missing values in {rows} rows"
+
+
+def _twice(frame: pl.DataFrame) -> Iterator[str]:
+    named = frame.filter(pl.col("record_id") != "")["record_id"]
+    if twice := named.len() - named.n_unique():
+        yield f"'record_id' repeats in {twice} rows; one record is paid for once"
+
+
+def _odd_units(frame: pl.DataFrame) -> Iterator[str]:
+    odd = [text for text in frame["units"].unique().drop_nulls() if not _is_number(text)]
+    if odd:
+        rows = frame.filter(pl.col("units").is_in(odd)).height
+        yield f"'units' hold {len(odd)} different values that are not numbers >= 0, in {rows} rows"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return False
+    return number.is_finite() and number >= 0
+
+
+def _odd_words(agreement: Agreement, frame: pl.DataFrame, known: list[str]) -> Iterator[str]:
+    allowed = {"charge": CHARGES, "partner": ("", *(p.contract for p in agreement.combination))}
+    for column, words in allowed.items():
+        if column in known and (odd := int((~frame[column].is_in(words)).sum())):
+            yield f"'{column}' is none of {list(words)} in {odd} rows"
