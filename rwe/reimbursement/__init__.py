@@ -4,10 +4,32 @@
 
 from __future__ import annotations
 
+from rwe.reimbursement.book import Closed, Ledger, ledger_folder
+from rwe.reimbursement.close import again, close
+from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.records import assessments, doses
 from rwe.reimbursement.settle import settle
 from rwe.reimbursement.settlement import Settlement
 from rwe.spec.agreement import Agreement, load_agreement
 
-__all__ = ["Agreement", "Settlement", "Verdict", "assessments", "doses", "load_agreement", "settle"]
+__all__ = [
+    "Agreement",
+    "Closed",
+    "Event",
+    "Ledger",
+    "Settlement",
+    "Verdict",
+    "again",
+    "assessments",
+    "close",
+    "decide",
+    "decided",
+    "dispute",
+    "doses",
+    "events",
+    "ledger_folder",
+    "load_agreement",
+    "settle",
+    "undo",
+]

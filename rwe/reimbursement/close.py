@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`close`: end a period, and post what the settlement says beyond what was posted before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from rwe.errors import DataError, DefinitionError
+from rwe.reimbursement import journal
+from rwe.reimbursement.book import Closed, Ledger, digests_of
+from rwe.reimbursement.entries import difference
+from rwe.reimbursement.events import events
+from rwe.reimbursement.period import following, last_day, last_month
+from rwe.reimbursement.reasons import Since
+from rwe.reimbursement.settlement import Settlement
+
+
+def close(
+    ledger: Ledger,
+    settlement: Settlement,
+    period: str,
+    *,
+    records: pl.DataFrame | None = None,
+    made_of: Mapping[str, Any] | None = None,
+) -> Closed:
+    """Close a period: post, signed and for good, by how much the settlement differs from all that was posted.
+
+    Closing again from the same records posts nothing and returns the close that is there. Earlier entries are never
+    changed: what came out otherwise is posted as a signed adjustment of its own period, with its reason.
+
+    Parameters
+    ----------
+    ledger
+        The ledger of the agreement.
+    settlement
+        Made from a data cut that lies the contract's `data_cut_lag_days` after the period's end, or later.
+    period
+        ``2025-Q2`` and the like: the one after the period closed last; of a new ledger any since the contract's start.
+    records
+        ``record_id`` and ``day`` of the records behind the settlement; those of days after the last data cut are told
+        as new, not as late.
+    made_of
+        What to keep of where the records stood (commits).
+
+    Raises
+    ------
+    DefinitionError
+        If it is too early, the period is not the next one, or the ledger is of another agreement.
+    DataError
+        If the period was closed from other records: what came since is posted by closing the next one.
+    TornStore, Busy
+        If the ledger was changed, or another process writes into it.
+    """
+    with ledger.writing():
+        closes = ledger.closes()
+        if before := next((one for one in closes if one.period == period), None):
+            return again(ledger, settlement, before, records=records)
+        _in_turn(ledger, settlement, period, closes)
+        entries = _entries(ledger, settlement, period, closes, records, None)
+        return ledger.post(entries, period, settlement.as_of, made_of or {})
+
+
+def again(ledger: Ledger, settlement: Settlement, closed: Closed, *, records: pl.DataFrame | None = None) -> Closed:
+    """Make a close once more and hold it against what was posted, byte by byte; return it where they are the same.
+
+    Raises
+    ------
+    DataError
+        If the bytes differ; says in how many entries.
+    TornStore
+        If the ledger was changed.
+    """
+    closes = [one for one in ledger.closes() if one.number < closed.number]
+    made = _entries(ledger, settlement, closed.period, closes, records, closed.number)
+    posted = ledger.posted(closed)
+    if hashlib.sha256(journal.to_bytes(made)).hexdigest() == closed.sha256:
+        return closed
+    here, there = made.select(journal.COLUMNS), posted.select(journal.COLUMNS)
+    odd = sum(
+        a.join(b, on=journal.COLUMNS, how="anti", nulls_equal=True).height for a, b in ((here, there), (there, here))
+    )
+    raise DataError(
+        f"{closed.period} is closed, and this settlement would post otherwise ({odd} entries differ): records, "
+        "contract or code are not those of the close; what came since is posted by closing the next period"
+    )
+
+
+def _in_turn(ledger: Ledger, settlement: Settlement, period: str, closes: list[Closed]) -> None:
+    """Refuse a period whose turn it is not, and a data cut that comes too early."""
+    agreement = ledger.agreement
+    schedule, contract = agreement.settlement, agreement.contract
+    if settlement.agreement != agreement:
+        raise DefinitionError(f"the settlement is not of the agreement '{contract.id}' whose ledger this is")
+    ends = last_day(period, schedule.every)
+    if ends < contract.start:
+        raise DefinitionError(f"{period} ends before the contract starts ({contract.start})")
+    ready = ends + timedelta(days=schedule.data_cut_lag_days)
+    if settlement.as_of < ready:
+        raise DefinitionError(
+            f"{period} can be closed from a data cut of {ready} on, {schedule.data_cut_lag_days} days after its end; "
+            f"this one is of {settlement.as_of}"
+        )
+    if not closes:
+        return
+    last = closes[-1]
+    due = following(last.period, schedule.every)
+    if period != due:
+        earlier = last_month(period, schedule.every) < last_month(due, schedule.every)
+        cure = "it lies before the last one closed" if earlier else f"close {due} first"
+        raise DefinitionError(f"{period} is not the next period to close: {cure}")
+    if settlement.as_of < last.as_of:
+        raise DefinitionError(f"the data cut of {settlement.as_of} lies before that of the last close ({last.as_of})")
+
+
+def _entries(
+    ledger: Ledger,
+    settlement: Settlement,
+    period: str,
+    closes: list[Closed],
+    records: pl.DataFrame | None,
+    number: int | None,
+) -> pl.DataFrame:
+    """Return what closing a period posts after `closes`, under the events before the line `number`."""
+    known = events(ledger, number)
+    last = closes[-1].number if closes else 0
+    since = Since(
+        first=not closes,
+        decided={one.person for one in known if one.number > last and one.kind in ("decision", "undo")},
+        amended=_amended(settlement, closes),
+        fresh=_fresh(records, closes),
+    )
+    held = tuple(one.held() for one in known if one.kind == "dispute" and one.undone is None)
+    return difference(settlement.agreement, ledger.entries(number), settlement.lines, period, held, since)
+
+
+def _amended(settlement: Settlement, closes: list[Closed]) -> str | None:
+    """Return what of the contract is another than at the last close."""
+    if not closes:
+        return None
+    was, now = closes[-1].digests, digests_of(settlement.agreement)
+    return next((name for name in ("price", "terms") if was[name] != now[name]), None)
+
+
+def _fresh(records: pl.DataFrame | None, closes: list[Closed]) -> pl.Series:
+    """Return the ids of records of days after the last data cut."""
+    if records is None or not closes:
+        return pl.Series(dtype=pl.String)
+    return records.filter(pl.col("day") > closes[-1].as_of)["record_id"].cast(pl.String).unique(maintain_order=True)
