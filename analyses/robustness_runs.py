@@ -25,8 +25,7 @@ class Runs:
         try:
             return self.told(run(), stratum, name, **size)
         except RweError as problem:
-            # a message may count rows: those are persons, and reasons are released as they are
-            return self.failing(stratum, name, re.sub(r"\b\d[\d.,]*\b", "…", str(problem)), **size)
+            return self.failing(stratum, name, without_counts(problem), **size)
 
     def told(self, rows: pl.DataFrame, stratum: str, name: str = "", **size: int) -> pl.DataFrame:
         """Return rows under their labels."""
@@ -37,3 +36,8 @@ class Runs:
         """Return the row of a run without an estimate."""
         self.failed[f"{stratum}:{name}"] = reason
         return self.told(pl.DataFrame({"estimand": ["hazard_ratio"]}), stratum, name, **size)
+
+
+def without_counts(problem: RweError) -> str:
+    """Return a reason without its numbers: they may count persons, and reasons are released as they are."""
+    return re.sub(r"\b\d[\d.,]*\b", "…", str(problem))

@@ -14,6 +14,7 @@ from rwe.lazy import lazily
 if TYPE_CHECKING:
     from rwe.compare.anytime import AnytimeLogRank, anytime_log_rank
     from rwe.compare.arm_balance import ArmBalance, arm_balance
+    from rwe.compare.arms import arms
     from rwe.compare.balance import Balance, balance
     from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _OFFERS = {
     "anytime": ("AnytimeLogRank", "anytime_log_rank"),
     "arm_balance": ("ArmBalance", "arm_balance"),
+    "arms": ("arms",),
     "balance": ("Balance", "balance"),
     "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
@@ -123,6 +125,7 @@ __all__ = [
     "Wins",
     "anytime_log_rank",
     "arm_balance",
+    "arms",
     "balance",
     "boundaries",
     "bucher",

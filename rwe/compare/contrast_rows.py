@@ -70,9 +70,11 @@ def hazard_ratio(both: pl.DataFrame, conf_level: float) -> tuple[pl.DataFrame, l
 
 
 def _fitted(both: pl.DataFrame, conf_level: float) -> pl.DataFrame:
+    cluster = "pair" if "pair" in both.columns else None
     model = sv.cox(
-        both, time="days", event="event", covariates=["practice"], weights="weight", robust=True, conf_level=conf_level
-    )
+        both, time="days", event="event", covariates=["practice"], weights="weight", robust=True, cluster=cluster,
+        conf_level=conf_level,
+    )  # fmt: skip
     ratio = model.coefficients.select(
         pl.lit("hazard_ratio").alias("estimand"),
         pl.col("hazard_ratio").alias("estimate"),

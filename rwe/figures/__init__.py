@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Charts from tidy tables, as accessible SVG: the same drawing for a dossier, a page and a notebook."""
 
+from rwe.figures.bars import Bars, bars
 from rwe.figures.forest import ForestRow, ForestWords, forest
 from rwe.figures.km import KmWords, Series, km
 from rwe.figures.look import BLUE, FONTS, LIGHT_BLUE, RED
@@ -13,6 +14,7 @@ __all__ = [
     "FONTS",
     "LIGHT_BLUE",
     "RED",
+    "Bars",
     "Caption",
     "ForestRow",
     "ForestWords",
@@ -20,6 +22,7 @@ __all__ = [
     "LoveRow",
     "LoveWords",
     "Series",
+    "bars",
     "forest",
     "km",
     "love",

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from rwe.report.cards import unit_of
 from rwe.report.page import Page, Row
+from rwe.spec.base import Text
 
 APART = " · "
 COUNTS = ("n", "n_event")
@@ -33,7 +34,13 @@ FORMS = {
     "gap_milestone": "points",
     "gap_rmst": "months_more",
 }
-AGAINST = ("trial_comparison", "gap", "win", "response_comparison")  # their groups are sides, or parts of a difference
+AGAINST = (
+    "trial_comparison",
+    "gap",
+    "win",
+    "response_comparison",
+    "arm_comparison",
+)  # their groups are sides, or parts of a difference
 DIFFERENCES = {"milestone": "points", "rmst": "months_more", "median": "months_more", "response": "points"}
 
 
@@ -119,11 +126,16 @@ def _outcome(page: Page, row: Row) -> str:
         return page.outcome(name)
     if name in context.criteria:
         return page.say(context.criteria[name])
+    if row["analysis"] == "arm_comparison" and row["estimand"] == "smd":
+        return ": ".join(filter(None, page.term(name, row["id"])))
     return _word(page, f"step.{name}", _word(page, f"outcome.{name}", _word(page, f"figure.{name}", name)))
 
 
 def _stratum(page: Page, row: Row) -> str:
     name, agreement = row["stratum"], page.context.agreement
+    ways = page.context.settings.get(row["id"], {}).get("ways", ()) if row["analysis"] == "arm_comparison" else ()
+    if titles := [way["title"] for way in ways if way["name"] == name]:
+        return page.say(Text(**titles[0]))
     if row["analysis"] == "gap":
         return _word(page, f"gap.{name}", "")
     if row["analysis"] == "follow_up":

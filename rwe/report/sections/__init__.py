@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rwe.report.blocks import Section
 from rwe.report.page import Page
+from rwe.report.sections.arms import arms
 from rwe.report.sections.balance import balance
 from rwe.report.sections.comparison import comparison
 from rwe.report.sections.competing import competing
@@ -31,6 +32,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     competing,
     outcomes,
     cox,
+    arms,
     sensitivity,
     robustness,
     settlement,

@@ -256,6 +256,51 @@ def robustness_rows() -> Iterator[Row]:
     yield labels | {"group": "0.4:0.2", "estimate": 0.55}
 
 
+def arms_rows() -> Iterator[Row]:
+    """Yield two arms as they are, weighted, and a way that failed."""
+    base: Row = {"population": "node_positive", "outcome": "rfs"}
+    for way, ratio in (("unadjusted", 0.73), ("overlap", 0.55)):
+        labels = base | {"stratum": way}
+        for arm, worth in (("treated", 245.0), ("control", 295.0)):
+            yield labels | {"group": arm, "estimand": "events", "n": 335, "n_event": 70}
+            yield labels | {"group": arm, "estimand": "effective_sample_size", "estimate": worth, "n": 335}
+        between = labels | {"group": "difference", "n": 335, "n_event": 70}
+        yield estimate(ratio, 0.1, **between, estimand="hazard_ratio")
+        yield estimate(31.0, 44, **between, estimand="rmst", time=1826)
+        yield estimate(0.05, 0.03, **between, estimand="milestone", time=1826)
+        for term, smd in (("age", 0.3), ("size=>50", -0.05)):
+            yield labels | {
+                "outcome": term,
+                "estimand": "smd",
+                "estimate": smd if way == "unadjusted" else 0.0,
+                "n": 90,
+            }
+    yield base | {"stratum": "pairs", "group": "difference", "estimand": "hazard_ratio"}
+    yield base | {"estimand": "not_complete", "n": 15}
+    for arm in ("treated", "control"):
+        for low, n in ((0.0, 120), (0.5, 215)):
+            bin_ = {
+                "group": arm,
+                "outcome": "probability",
+                "stratum": f"{low:.2f}-{low + 0.5:.2f}",
+                "estimand": "count",
+            }
+            yield base | bin_ | ({"n": n} if arm == "treated" or low else {"masked": "n"})
+        for name in ("inside", "outside"):
+            yield base | {"group": arm, "outcome": "equipoise", "stratum": name, "estimand": "count", "n": 150}
+    for low, n in ((0.0, 500), (0.5, 40)):
+        bin_ = {"group": "overlap", "outcome": "weight", "stratum": f"{low:.4g}-{low + 0.5:.4g}", "estimand": "count"}
+        yield base | bin_ | {"n": n}
+
+
+COMPARED = {
+    "endpoint": "rfs", "treatment": "hormonal", "covariates": ["age", "size"], "tau": 1826, "milestones": [1826],
+    "failed": {"pairs": "nobody has a match"},
+    "ways": [
+        {"name": "overlap", "title": text("Overlap weights", "Тегла на припокриването")},
+        {"name": "pairs", "title": text("Matched pairs", "Двойки")},
+    ],
+}  # fmt: skip
 TRUSTED = {
     "failed": {"grid:far": "no common horizon"},
     "runs": [
@@ -579,6 +624,19 @@ def make_trusted(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
         run = write_run(tmp_path_factory.mktemp("trusted"), settings=settings, **changed)
         rows = [row | ({"estimate": limit} if row["estimand"] == "e_value_limit" else {}) for row in robustness_rows()]
         released(iter(rows), "robustness").write_json(run / "release" / "08-robustness.json")
+        return run
+
+    return make
+
+
+@pytest.fixture
+def make_arms(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
+    """Return a function that writes the run with two arms of practice compared."""
+
+    def make(**changed: Any) -> Path:
+        settings = base["settings"] | {"arm_comparison": COMPARED}
+        run = write_run(tmp_path_factory.mktemp("arms"), settings=settings, **changed)
+        released(arms_rows(), "arm_comparison").write_json(run / "release" / "08-arm_comparison.json")
         return run
 
     return make

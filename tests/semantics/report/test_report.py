@@ -309,6 +309,35 @@ def test_restricted_means_lead_where_hazards_are_not_proportional(make_reading: 
     assert ("an average over time" in compared[-1]) == (p < 0.05)
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        (
+            "en",
+            ["335 patients with it against 335 without (15 left out", "0.73 (0.63–0.83)", "Matched pairs nobody has"],
+        ),
+        ("bg", ["335 пациенти с лечението срещу 335 без него", "0,55 (0,45–0,65)", "Двойки nobody has a match"]),
+    ],
+)
+def test_two_arms_have_their_chapter(make_arms: Make, lang: str, found: list[str]) -> None:
+    page = Page(html(open_page(make_arms() / "release", lang)))
+
+    words = page.words().replace("\xa0", " ")
+    assert [text for text in found if text not in words] == []
+    charts = ("arms-arm_comparison", "overlap-arm_comparison", "love-arm_comparison", "weights-arm_comparison-overlap")
+    assert {f"fig-{name}" for name in charts} <= {name.removesuffix("-title") for name in page.attributes("id")}
+
+
+def test_figures_of_two_arms_are_named_by_way_arm_and_term(make_arms: Make) -> None:
+    page = open_page(make_arms() / "release", "en")
+    way, term = (
+        page.rows("arm_comparison", estimand=estimand, stratum="overlap")[0] for estimand in ("hazard_ratio", "smd")
+    )
+
+    assert figure_name(page, way).endswith("Recurrence-free survival · Overlap weights · hazard ratio")
+    assert "Age, years · Overlap weights · standardised difference" in figure_name(page, term)
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
@@ -331,6 +360,7 @@ def test_every_key_of_the_catalogue_is_used(
     make_outcomes: Make,
     make_reading: Make,
     make_trusted: Make,
+    make_arms: Make,
     base: dict[str, Any],
     all_figures: list[Any],
 ) -> None:
@@ -356,6 +386,7 @@ def test_every_key_of_the_catalogue_is_used(
         ask(make=make_reading, reason=reason, p=p)
     ask(make=make_trusted)
     ask(make=make_trusted, limit=1.0)
+    ask(make=make_arms)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
 
