@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rwe.survival.nelson_aalen import NelsonAalen, nelson_aalen
     from rwe.survival.net_survival import NetSurvival, net_survival
     from rwe.survival.one_sample import OneSample, one_sample_log_rank
+    from rwe.survival.parametric import Parametric, parametric
     from rwe.survival.penalised import Penalised
     from rwe.survival.pseudo_observations import pseudo_observations
     from rwe.survival.ridge import ridge
@@ -69,6 +70,7 @@ _OFFERS = {
     "nelson_aalen": ("NelsonAalen", "nelson_aalen"),
     "net_survival": ("NetSurvival", "net_survival"),
     "one_sample": ("OneSample", "one_sample_log_rank"),
+    "parametric": ("Parametric", "parametric"),
     "penalised": ("Penalised",),
     "pseudo_observations": ("pseudo_observations",),
     "ridge": ("ridge",),
@@ -104,6 +106,7 @@ __all__ = [
     "NelsonAalen",
     "NetSurvival",
     "OneSample",
+    "Parametric",
     "Penalised",
     "RmstRegression",
     "Scenario",
@@ -132,6 +135,7 @@ __all__ = [
     "nelson_aalen",
     "net_survival",
     "one_sample_log_rank",
+    "parametric",
     "pseudo_observations",
     "ridge",
     "rmst_difference",

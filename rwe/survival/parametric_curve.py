@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""The survival curve of some persons under a fitted family, drawn with the error of its coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rwe.kernels._jit import F8
+from rwe.survival.parametric_prediction import Places, average
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedCurve:
+    """A curve (`rwe.survival.curve.Curve`): the average of the survival of the rows it was asked for."""
+
+    _places: Places
+    _draws: Callable[[int, int], F8]
+
+    def survival_at(self, days: Any) -> F8:
+        """Return survival at these times."""
+        return average(self._places, np.atleast_1d(np.asarray(days, np.float64)), self._places.beta)
+
+    def survival_draws(self, days: Any, n: int, seed: int) -> F8:
+        """Return survival for `n` draws of the coefficients from their normal approximation, shape (n, times)."""
+        times = np.atleast_1d(np.asarray(days, np.float64))
+        return np.stack([average(self._places, times, beta) for beta in self._draws(n, seed)])
