@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from rwe.reimbursement.book import Closed, Ledger, ledger_folder
 from rwe.reimbursement.close import again, close
+from rwe.reimbursement.courses import courses
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.records import assessments, doses
+from rwe.reimbursement.reserve import reserve
+from rwe.reimbursement.reserved import Reserve
 from rwe.reimbursement.settle import settle
 from rwe.reimbursement.settlement import Settlement
 from rwe.spec.agreement import Agreement, load_agreement
@@ -18,11 +21,13 @@ __all__ = [
     "Closed",
     "Event",
     "Ledger",
+    "Reserve",
     "Settlement",
     "Verdict",
     "again",
     "assessments",
     "close",
+    "courses",
     "decide",
     "decided",
     "dispute",
@@ -30,6 +35,7 @@ __all__ = [
     "events",
     "ledger_folder",
     "load_agreement",
+    "reserve",
     "settle",
     "undo",
 ]
