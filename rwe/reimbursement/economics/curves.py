@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Curves that a model rests on: anything that gives survival by day and draws of it, and what is made of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from rwe.errors import DataError
+from rwe.kernels._jit import F8
+from rwe.reimbursement.economics.accrual import Value, value_of
+from rwe.reimbursement.economics.distributions import Values, stream
+
+
+@runtime_checkable
+class Curve(Protocol):
+    """Survival by day with its uncertainty; fitted models and Kaplan-Meier curves of `rwe.survival` are such."""
+
+    def survival_at(self, days: F8) -> F8:
+        """Return survival on these days."""
+
+    def survival_draws(self, days: F8, n: int, seed: int) -> F8:
+        """Return draws of survival, shape (n, days)."""
+
+
+Rows: TypeAlias = Callable[[slice], F8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One base case (``seed`` None), or draws: how many, from which seed, and the parameters of each."""
+
+    n: int
+    seed: int | None
+    values: Values
+
+    def of(self, value: Value) -> F8:
+        """Return a value in each draw."""
+        return value_of(value, self.values, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A curve under the name by which it is drawn: the same name in two strategies is one draw."""
+
+    name: str
+    curve: Curve
+
+    def rows(self, days: F8, sample: Sample) -> Rows:
+        """Return what gives survival in some of the draws."""
+        if sample.seed is None:
+            found = np.atleast_2d(np.asarray(self.curve.survival_at(days), dtype=float))
+        else:
+            found = np.asarray(self.curve.survival_draws(days, sample.n, stream(sample.seed, self.name)), dtype=float)
+        if found.shape != (sample.n, days.size) or not (found.min() >= 0 and found.max() <= 1 + 1e-9):
+            raise DataError(f"curve '{self.name}': survival must lie within 0 and 1, one row a draw, one column a day")
+        return lambda part: found[part]
+
+
+@dataclass(frozen=True, slots=True)
+class Proportional:
+    """A curve whose hazard is another's times a ratio."""
+
+    base: Named
+    ratio: Value
+
+    def rows(self, days: F8, sample: Sample) -> Rows:
+        """Return what gives survival in some of the draws."""
+        below, power = self.base.rows(days, sample), sample.of(self.ratio)
+        return lambda part: below(part) ** power[part, None]
+
+
+Source: TypeAlias = Named | Proportional
