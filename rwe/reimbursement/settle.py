@@ -4,23 +4,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from rwe.errors import DefinitionError, RweError
 from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
-from rwe.reimbursement.judge import Judgement, Seen, judge
+from rwe.reimbursement.judged import judged
 from rwe.reimbursement.ledger import Account, accounts
 from rwe.reimbursement.money import allocate, half_up, period_end, period_of
 from rwe.reimbursement.settlement import Line, Settlement, to_frame
 from rwe.result import Result
 from rwe.spec.agreement import Agreement, OutcomeGuarantee, PatientTerm, PaymentByResult, RiskSharing
+
+
+class Judgement(NamedTuple):
+    """What a term says of one course: the columns of `judged`."""
+
+    outcome: str
+    decided_on: date
+    due_on: date
+    rule: str
+    reason: str
+    record: str = ""
 
 
 def settle(
@@ -51,7 +62,6 @@ def settle(
     given, judged_on = given_doses(agreement, doses), given_assessments(assessments)
     same_ids(given, judged_on)
     ledger, excluded = accounts(agreement, given, as_of)
-    seen = _seen(judged_on)
     lines: list[Line] = []
     verdicts: dict[str, Verdict] = {}
     population = agreement.records.population if agreement.records else ""
@@ -60,7 +70,7 @@ def settle(
             verdicts[term.id] = decide(term, evidence, population)
             new, ledger = _guarantee(agreement, term, verdicts[term.id], ledger, as_of)
         elif isinstance(term, PaymentByResult | RiskSharing):
-            new, ledger = _patients(agreement, term, ledger, seen, as_of)
+            new, ledger = _patients(agreement, term, ledger, judged_on, as_of)
         else:
             raise DefinitionError(f"term '{term.id}': terms of type '{term.type}' are not settled")
         lines += new
@@ -70,26 +80,21 @@ def settle(
     return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
 
 
-def _seen(frame: pl.DataFrame) -> dict[Any, list[Seen]]:
-    """Return each person's assessments."""
-    found: dict[Any, list[Seen]] = {}
-    for person, *row in frame.iter_rows():
-        found.setdefault(person, []).append(Seen(*row))
-    return found
-
-
 def _patients(
-    agreement: Agreement, term: PatientTerm, ledger: Sequence[Account], seen: Mapping[Any, list[Seen]], as_of: date
+    agreement: Agreement, term: PatientTerm, ledger: Sequence[Account], seen: pl.DataFrame, as_of: date
 ) -> tuple[list[Line], list[Account]]:
     """Apply a term that judges each course by itself."""
     lines, after, quantum = [], [], agreement.rounding.quantum
-    for account in ledger:
-        verdict = judge(term, account.first_dose, seen.get(account.person_id, []), as_of)
-        reach = _reach(term, account, verdict)
+    keys = [(account.person_id, account.course, account.first_dose) for account in ledger]
+    courses = pl.DataFrame(keys, schema=["person_id", "course", "first_dose"], orient="row", infer_schema_length=None)
+    said = judged(term, courses, seen, as_of) if keys else courses
+    for account, (_, _, *verdict) in zip(ledger, said.iter_rows(), strict=True):
+        judgement = Judgement(*verdict)
+        reach = _reach(term, account, judgement)
         base = sum(reach, Fraction(0))
-        owed = half_up(base * Fraction(term.share), quantum) if verdict.outcome == "failure" else 0 * quantum
+        owed = half_up(base * Fraction(term.share), quantum) if judgement.outcome == "failure" else 0 * quantum
         amount = min(owed, account.payable)
-        lines.append(_line(agreement, term, account, verdict, base, amount, as_of))
+        lines.append(_line(agreement, term, account, judgement, base, amount, as_of))
         after.append(account.pay(reach, amount))
     return lines, after
 
@@ -97,7 +102,7 @@ def _patients(
 def _reach(term: PatientTerm, account: Account, verdict: Judgement) -> list[Fraction]:
     """Return what the term could pay back of each dose: all that is left up to the day its `cost_scope` names."""
     last = {
-        "until_failure": verdict.day,
+        "until_failure": verdict.decided_on,
         "until_assessment": account.first_dose + timedelta(days=term.assess_day),
         "all": date.max,
     }[term.cost_scope]
@@ -113,7 +118,7 @@ def _guarantee(
     room = [account.payable for account in ledger]
     total = min(half_up(sum(wanted, Fraction(0)), quantum), sum(room, Decimal(0)))
     amounts = allocate(total, wanted, room, quantum)
-    said = Judgement("open", as_of, verdict.verdict, verdict.reason)
+    said = Judgement("open", as_of, as_of, verdict.verdict, verdict.reason)
     lines = [
         _line(agreement, term, account, said, account.balance, amount, as_of)._replace(outcome="all")
         for account, amount in zip(ledger, amounts, strict=True)
@@ -132,18 +137,18 @@ def _line(
     as_of: date,
 ) -> Line:
     schedule, quantum = agreement.settlement, agreement.rounding.quantum
-    closed = period_end(verdict.day, schedule.every) + timedelta(days=schedule.data_cut_lag_days)
+    closed = period_end(verdict.due_on, schedule.every) + timedelta(days=schedule.data_cut_lag_days)
     return Line(
         person_id=account.person_id,
         course=account.course,
         term=term.id,
         type=term.type,
-        period=period_of(verdict.day, schedule.every),
+        period=period_of(verdict.due_on, schedule.every),
         final=as_of >= closed,
         outcome=verdict.outcome,
         rule=verdict.rule,
         reason=verdict.reason,
-        decided_on=verdict.day,
+        decided_on=verdict.decided_on,
         spend=account.spend,
         base=half_up(base, quantum),
         amount=amount,

@@ -13,6 +13,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from rwe.spec.agreement_words import (
     DEATHS,
+    UNTIMELY,
     Absence,
     Death,
     Failures,
@@ -57,19 +58,36 @@ class JudgedTerm(TermPart):
         listed (of another cause) is a way of missing the assessment.
     missing
         What follows where no assessment in the window answers, by the way it is missing: ``lost``,
-        ``not_assessed`` or an unlisted outcome. Without a rule the patient is not evaluable.
+        ``moved`` (out of the hospitals that report), ``not_assessed``, ``assessed_early``,
+        ``assessed_late`` (both follow ``not_assessed`` where they are not named), or an unlisted outcome.
+        Without a rule the patient is not evaluable. ``as_assessed`` takes the early or late assessment for
+        the answer, ``as_assessed_within_days_30`` only so many days outside the window.
+    same_day
+        Which of several records of one day counts, for example a death on the day of the assessment.
+    regained
+        What a response in the window is after a listed failure that was no death and no end of treatment.
+    pay_day
+        Day after the first dose from which the payback falls due, where that is not the day of the decision.
     """
 
     assess_day: Days
     window: Window
     failure: Failures
     missing: dict[Absence, MissingRule] = Field(default_factory=dict)
+    same_day: Literal["worst", "best"] = "worst"
+    regained: Literal["failure", "responder"] = "failure"
+    pay_day: Days | None = None
 
     @field_validator("missing")
     @classmethod
     def _fits(cls, missing: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         if both := sorted(set(missing) & set(info.data.get("failure", ()))):
             raise ValueError(f"{', '.join(both)} stands under failure too; keep one")
+        faults(
+            ((way,), "as_assessed needs an assessment: use it for assessed_early or assessed_late")
+            for way, rule in missing.items()
+            if rule.startswith("as_assessed") and way not in UNTIMELY
+        )
         return missing
 
     @field_validator("window")

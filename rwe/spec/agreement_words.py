@@ -18,10 +18,12 @@ from rwe.spec.names import unknown
 RESPONSES = ("response", "stable")
 FAILURES = ("progression", "progression_death", "death", "toxicity_stop", "toxicity_death")
 DEATHS = ("progression_death", "death", "toxicity_death")
-OUTCOMES = (*RESPONSES, *FAILURES, "lost")
-ABSENCES = ("lost", "not_assessed", *FAILURES)
-RULES = ("not_evaluable", "responder", "failure", "failure_after_days_90")
-RULE = re.compile(r"not_evaluable|responder|failure|failure_after_days_[0-9]+")
+AWAY = ("lost", "moved")
+OUTCOMES = (*RESPONSES, *FAILURES, *AWAY)
+UNTIMELY = ("assessed_early", "assessed_late")
+ABSENCES = (*AWAY, "not_assessed", *UNTIMELY, *FAILURES)
+RULES = ("not_evaluable", "responder", "failure", "failure_after_days_90", "as_assessed", "as_assessed_within_days_30")
+RULE = re.compile(r"not_evaluable|responder|failure|failure_after_days_[0-9]+|as_assessed(_within_days_[0-9]+)?")
 # ISO 4217; kuna, lev and the like stay for contracts that span a change of currency
 _CODES = (
     "AED ALL AMD AUD AZN BAM BGN BRL BYN CAD CHF CLP CNY CZK DKK EGP EUR GBP GEL HKD HRK HUF IDR ILS INR ISK JPY KRW "
