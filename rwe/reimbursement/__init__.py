@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from rwe.reimbursement.book import Closed, Ledger, ledger_folder
 from rwe.reimbursement.close import again, close
-from rwe.reimbursement.courses import courses
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
+from rwe.reimbursement.followed import courses
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.records import assessments, doses
 from rwe.reimbursement.reserve import reserve

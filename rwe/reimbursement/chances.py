@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -13,19 +13,9 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from rwe.survival.cox import Cox
 from rwe.survival.cox_draws import hazard_draws, hazards
+from rwe.survival.curve import Curve
 from rwe.survival.incidence_curves import CumulativeIncidence
 from rwe.survival.kaplan_meier import KaplanMeier
-
-
-@runtime_checkable
-class Curve(Protocol):
-    """A survival curve with its error, for example a parametric fit."""
-
-    def survival_at(self, days: Any) -> Any:
-        """Return survival on these days."""
-
-    def survival_draws(self, days: Any, n: int, seed: int) -> Any:
-        """Return `n` curves the data allow, shape (n, days)."""
 
 
 class Chances(Protocol):

@@ -20,7 +20,7 @@ from rwe.compare.people import require
 from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8
 from rwe.reimbursement.chances import Chances, chances
-from rwe.reimbursement.courses import COURSE, Reserved, open_courses, patient_terms
+from rwe.reimbursement.followed import COURSE, Reserved, open_courses, patient_terms
 from rwe.reimbursement.money import half_up
 from rwe.reimbursement.reserved import Reserve, naive
 from rwe.reimbursement.settlement import Settlement

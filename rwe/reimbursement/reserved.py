@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from rwe.reimbursement.courses import Reserved
+from rwe.reimbursement.followed import Reserved
 from rwe.reimbursement.money import half_up
 from rwe.reimbursement.settlement import Settlement
 from rwe.result import Result, tidy

@@ -155,11 +155,11 @@ def test_draws_of_a_curve_have_the_spread_of_greenwood() -> None:
     curve = sv.kaplan_meier(frame, time="time", event="event")
     since, until = np.zeros(1, np.int64), np.full(1, 200)
 
-    drawn = chances(curve).drawn(since, until, 20_000, 3)[:, 0]
+    drawn = chances(curve).drawn(since, until, 6_000, 3)[:, 0]
 
     row = curve.at(200).row(0, named=True)
     assert 1 - drawn.mean() == pytest.approx(row["survival"], abs=2e-3)  # half a failure more
-    assert drawn.std() == pytest.approx(row["std_error"], rel=0.03)
+    assert drawn.std() == pytest.approx(row["std_error"], rel=0.05)
 
 
 def test_draws_of_a_cox_model_have_the_spread_of_its_predictions() -> None:
@@ -174,6 +174,18 @@ def test_draws_of_a_cox_model_have_the_spread_of_its_predictions() -> None:
     assert 1 - best == pytest.approx(expected_rows["survival"].to_list())
     logs = np.log(1 - drawn).std(axis=0)
     assert logs == pytest.approx((expected_rows["std_error"] / expected_rows["survival"]).to_list(), rel=0.06)
+
+
+def test_a_fitted_family_reaches_beyond_the_last_patient() -> None:
+    frame = sv.Scenario(n=300, rates=(1 / 100,), follow_up=40).cohort()
+    family = sv.parametric(frame, time="time", event="event", family="exp")
+    settlement = rb.settle(agreement(), doses((1, 0, "1"), (2, 0, "1")), seen(), as_of=on(28))
+
+    found = rb.reserve(settlement, family)
+
+    assert found.table["chance"].to_list() == pytest.approx([1 - np.exp(-28 / 100)] * 2, abs=0.05)
+    with pytest.raises(NoValidAnswer, match="known to day 40"):
+        rb.reserve(settlement, sv.kaplan_meier(frame, time="time", event="event"))
 
 
 def test_a_cox_model_reserves_by_covariates() -> None:
