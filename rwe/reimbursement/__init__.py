@@ -8,6 +8,8 @@ from rwe.reimbursement.book import Closed, Ledger, ledger_folder
 from rwe.reimbursement.close import again, close
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
 from rwe.reimbursement.followed import courses
+from rwe.reimbursement.forecast import forecast
+from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.records import assessments, doses
 from rwe.reimbursement.reserve import reserve
@@ -20,6 +22,7 @@ __all__ = [
     "Agreement",
     "Closed",
     "Event",
+    "Forecast",
     "Ledger",
     "Reserve",
     "Settlement",
@@ -33,6 +36,7 @@ __all__ = [
     "dispute",
     "doses",
     "events",
+    "forecast",
     "ledger_folder",
     "load_agreement",
     "reserve",

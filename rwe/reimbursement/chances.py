@@ -27,6 +27,9 @@ class Chances(Protocol):
     def drawn(self, since: I8, until: I8, n: int, seed: int) -> F8:
         """Return values the data allow, shape (n, persons); those of a draw belong to one curve."""
 
+    def known(self, horizon: int) -> int:
+        """Return the last day up to `horizon` of which anything is known."""
+
 
 def chances(curve: Any, people: pl.DataFrame | None = None, cause: Any = None) -> Chances:
     """Return what a curve says of the chance to fail.
@@ -101,6 +104,10 @@ class OfCurve:
         days = np.unique(np.concatenate([since, until]))
         return _conditional(np.asarray(self.curve.survival_draws(days, n, seed), np.float64), days, since, until)
 
+    def known(self, horizon: int) -> int:
+        """Return the last day of the curve."""
+        return int(np.flatnonzero(~np.isnan(self.curve.survival_at(np.arange(horizon + 1))))[-1])
+
 
 class OfIncidence:
     """Chances by Aalen-Johansen, one cause of failure among others; of one cause this is Kaplan-Meier.
@@ -141,6 +148,11 @@ class OfIncidence:
             any_cause[:, k], own[:, k] = any_cause[:, k] + share, own[:, k] + share * part
         return self._between(np.minimum(any_cause, 1.0), np.minimum(own, 1.0), since, until)
 
+    def known(self, horizon: int) -> int:
+        """Return the last day followed; the horizon where nobody is left to fail."""
+        ended = self.n_risk[-1] <= self.n_event[-1].sum()
+        return horizon if ended else min(horizon, int(self.time[-1]))
+
     def _half_a_failure(self, n: int, rng: np.random.Generator) -> F8:
         found = np.zeros((n, self.time.size))
         spent = self.n_risk * np.diff(self.time, prepend=0)
@@ -178,6 +190,11 @@ class OfCox:
         """Return values the data allow."""
         days = np.unique(np.concatenate([since, until]))
         return self._failed(*hazard_draws(self.model, self.people, days, n, seed), days, since, until)
+
+    def known(self, horizon: int) -> int:
+        """Return the last day followed."""
+        z = self.model._hazard
+        return min(horizon, int(z.clock.times(z.last[:1])[0]))
 
     def _failed(self, hazard: F8, risk: F8, days: I8, since: I8, until: I8) -> F8:
         start, end = np.searchsorted(days, since), np.searchsorted(days, until)

@@ -115,7 +115,7 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     failed = pl.col("outcome").is_in(["failure", "open"]) & ~is_open
     known = pl.when(pl.col("rule") == "failure").then("decided_on").otherwise(closes)
     ended = pl.min_horizontal(pl.when(is_open).then(pl.lit(settlement.as_of)).otherwise(known), closes)
-    mine = settlement.lines.filter(pl.col("term") == one.id).join(_first_doses(settlement, doses), on=COURSE)
+    mine = settlement.lines.filter(pl.col("term") == one.id).join(first_doses(settlement, doses), on=COURSE)
     return mine.select(
         *COURSE,
         days=(ended - pl.col("first")).dt.total_days(),
@@ -124,7 +124,8 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     ).sort(COURSE)
 
 
-def _first_doses(settlement: Settlement, doses: Any) -> pl.DataFrame:
+def first_doses(settlement: Settlement, doses: Any) -> pl.DataFrame:
+    """Return the day of the first dose of each course, by the records that its lines name."""
     given = people(doses)
     require(given, ["person_id", "administered_on", "record_id"])
     named = settlement.lines.select(*COURSE, pl.col("doses").alias("record_id"))
