@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 import rwe
 from analyses.alignment import Alignment, align, trial_of
+from analyses.robustness_bias import Bias, Lost, biased, lost
 from analyses.robustness_runs import Runs
 from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
@@ -64,6 +65,8 @@ class Options(Alignment):
     leave_one_hospital_out: Flag = False
     min_events: Int = Field(default=13, ge=1)
     tipping: Confounder | None = None
+    censoring: Lost | None = None
+    bias: Bias | None = None
     grid: tuple[Change, ...] = ()
 
 
@@ -85,6 +88,7 @@ class Robustness:
             parts += _hospitals(inputs, options, runs)
         if options.tipping:
             parts.append(_tipped(main, options.tipping))
+        parts += _doubted(inputs, options, main, runs)
         labels = {"analysis": "robustness", "population": inputs.population, "outcome": options.endpoint}
         table = tidy(pl.concat(parts, how="diagonal_relaxed"), **labels)
         return Result(table, _settings(inputs, options) | {"failed": runs.failed, "notes": runs.notes})
@@ -94,7 +98,8 @@ def _settings(inputs: Inputs, options: Options) -> dict[str, Any]:
     trial = trial_of(inputs, options, "robustness")
     runs = [{"name": change.name, "title": change.title.model_dump()} for change in options.grid]
     how = {"method_of_weights": options.method, "conf_level": options.conf_level, "tau": options.tau}
-    return {"trial": trial.name, "arm": options.arm, "runs": runs, "min_events": options.min_events, **how}
+    doubts = options.model_dump(include={"censoring", "bias"}, exclude_none=True, mode="json")
+    return {"trial": trial.name, "arm": options.arm, "runs": runs, "min_events": options.min_events, **how, **doubts}
 
 
 def _compared(inputs: Inputs, people: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -123,6 +128,21 @@ def _changed(inputs: Inputs, options: Options, change: Change, runs: Runs) -> pl
     asked |= {"optional_margins": ()} if change.margins else {}
     other = options.model_copy(update=asked)
     return runs.attempt(lambda: _compared(inputs, inputs.people, other), "grid", change.name)
+
+
+def _doubted(inputs: Inputs, options: Options, main: pl.DataFrame, runs: Runs) -> Iterator[pl.DataFrame]:
+    """Yield what becomes of the ratio if those who left were others, and if what is on record is wrong."""
+    row = main.row(by_predicate=pl.col("estimand") == "hazard_ratio", named=True)
+    trial = trial_of(inputs, options, "robustness")
+    aligned = align(inputs.people, trial, options)
+    size = {"n": row["n"], "n_event": row["n_event"]}
+    published = options.trial_endpoint or options.endpoint
+    if (asked := options.censoring) is not None:
+        how = (aligned, trial, options.endpoint, published, options.arm, options.tau, options.conf_level)
+        yield runs.kept(lambda: lost(*how, asked), "censoring")
+    if (wrong := options.bias) is not None:
+        told = (row, aligned, options.endpoint, options.tau, options.conf_level)
+        yield runs.kept(lambda: biased(*told, wrong), "bias", **size)
 
 
 def _e_values(main: pl.DataFrame) -> pl.DataFrame:

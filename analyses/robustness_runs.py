@@ -27,6 +27,15 @@ class Runs:
         except RweError as problem:
             return self.failing(stratum, name, without_counts(problem), **size)
 
+    def kept(self, run: Callable[[], pl.DataFrame], stratum: str, **size: int) -> pl.DataFrame:
+        """Return the rows of a run with groups of its own, under one stratum; `size` as above."""
+        try:
+            rows = run()
+        except RweError as problem:
+            return self.failing(stratum, "", without_counts(problem), **size)
+        counts = [pl.lit(n).alias(column) for column, n in size.items()]
+        return rows.with_columns(pl.lit(stratum).alias("stratum"), *counts)
+
     def told(self, rows: pl.DataFrame, stratum: str, name: str = "", **size: int) -> pl.DataFrame:
         """Return rows under their labels."""
         counts = [pl.lit(n).alias(column) for column, n in size.items()]

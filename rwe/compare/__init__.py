@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rwe.compare.arm_balance import ArmBalance, arm_balance
     from rwe.compare.arms import arms
     from rwe.compare.balance import Balance, balance
+    from rwe.compare.bias import BiasAnalysis, bias_analysis, misclassified
     from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
     from rwe.compare.e_value import EValue, e_value
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rwe.compare.hypothesis import Hypothesis, Verdict, hold, judge
     from rwe.compare.impute import Imputed, impute
     from rwe.compare.indirect import Indirect, bucher
+    from rwe.compare.informative import InformativeCensoring, informative_censoring
     from rwe.compare.logistic import Logistic, logistic
     from rwe.compare.looks import Looks, looks
     from rwe.compare.maic import Aligned, entropy, maic
@@ -55,6 +57,7 @@ _OFFERS = {
     "arm_balance": ("ArmBalance", "arm_balance"),
     "arms": ("arms",),
     "balance": ("Balance", "balance"),
+    "bias": ("BiasAnalysis", "bias_analysis", "misclassified"),
     "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
     "e_value": ("EValue", "e_value"),
@@ -63,6 +66,7 @@ _OFFERS = {
     "hypothesis": ("Hypothesis", "Verdict", "hold", "judge"),
     "impute": ("Imputed", "impute"),
     "indirect": ("Indirect", "bucher"),
+    "informative": ("InformativeCensoring", "informative_censoring"),
     "logistic": ("Logistic", "logistic"),
     "looks": ("Looks", "looks"),
     "maic": ("Aligned", "entropy", "maic"),
@@ -94,6 +98,7 @@ __all__ = [
     "AnytimeLogRank",
     "ArmBalance",
     "Balance",
+    "BiasAnalysis",
     "Calibration",
     "Combined",
     "EValue",
@@ -102,6 +107,7 @@ __all__ = [
     "Hypothesis",
     "Imputed",
     "Indirect",
+    "InformativeCensoring",
     "Logistic",
     "Looks",
     "MantelHaenszel",
@@ -127,6 +133,7 @@ __all__ = [
     "arm_balance",
     "arms",
     "balance",
+    "bias_analysis",
     "boundaries",
     "bucher",
     "by_site",
@@ -139,6 +146,7 @@ __all__ = [
     "gap",
     "hold",
     "impute",
+    "informative_censoring",
     "judge",
     "load_trial",
     "logistic",
@@ -146,6 +154,7 @@ __all__ = [
     "maic",
     "mantel_haenszel",
     "match",
+    "misclassified",
     "overlap",
     "pool",
     "positive_control",

@@ -14,6 +14,7 @@ import polars as pl
 
 from rwe.figures.chart import Chart, headed, key_of
 from rwe.figures.forest import ForestRow, ForestWords, forest
+from rwe.figures.histograms import Spread, histograms
 from rwe.figures.lines import Axis, Line, lines
 from rwe.figures.scales import even_ticks, ratio_domain, ratio_ticks
 from rwe.figures.svg import Caption
@@ -21,6 +22,7 @@ from rwe.figures.tongue import Language, Tongue
 from rwe.survival.intervals import normal_quantile
 
 if TYPE_CHECKING:
+    from rwe.compare.bias import BiasAnalysis
     from rwe.compare.calibrate import Calibration
     from rwe.compare.e_value import EValue
     from rwe.compare.looks import Looks
@@ -146,6 +148,29 @@ def calibration_plot(found: Calibration, language: Language) -> Chart:
     down = Axis(say("std_error"), 0.0, deep, say.short, even_ticks(deep, 6))
     drawn = [Line(edges, [deep, 0.0, deep]), after, *points]
     return _drawn(drawn, (x, down), (say("calibration_title"), say("calibration_note")))
+
+
+def bias_draws(found: BiasAnalysis, language: Language) -> Chart:
+    """Draw the ratios of the draws without and with random error; see `BiasAnalysis.plot`."""
+    say = Tongue(language)
+    rows = {row["of"]: row for row in found.table.iter_rows(named=True)}
+    panels = []
+    for name, values in (("systematic", found.systematic), ("total", found.total)):
+        row = rows[name]
+        figures = _figures(say, Ratio("", row["ratio"], row["conf_low"], row["conf_high"]))
+        inside = np.clip(values, *EDGE)
+        panels.append(
+            Spread(f"{say(f'draws_{name}')}: {figures}", inside, row["ratio"], row["conf_low"], row["conf_high"])
+        )
+    note = say(
+        "draws_note",
+        n=found.systematic.size,
+        conventional=_figures(say, Ratio("", *list(rows["conventional"].values())[1:])),
+    )
+    heading = (say("draws_title"), note)
+    told = "; ".join(panel.title for panel in panels)
+    caption = Caption(key_of(heading, told), heading[0], told)
+    return headed(histograms(panels, say("draws_ratio"), say.short, caption), *heading)
 
 
 def looks_plot(found: Looks, language: Language) -> Chart:

@@ -29,6 +29,9 @@ ALL: dict[str, Any] = {
     "endpoint": "os", "arm": "new", "margins": ["age", "stage"], "tau": 730, "e_value": True, "grid": [MAIC, FAR],
     "leave_one_hospital_out": True,
     "tipping": {"prevalence_difference": [0.4], "ratio": [0.5, 3.0]},
+    "censoring": {"deltas": [1.0, 2.0], "imputations": 5},
+    "bias": {"confounder": {"practice": 0.6, "trial": 0.2, "ratio": 3.0},
+             "outcome": {"sensitivity": {"beta": [90.0, 10.0]}, "specificity": 1.0}, "draws": 500},
 }  # fmt: skip
 
 
@@ -37,13 +40,15 @@ def people() -> pl.DataFrame:
     """Return invented persons of three hospitals, of which the last has eight."""
     rng, n = np.random.default_rng(3), 400
     death, end = rng.exponential(500, n).astype(int) + 1, rng.integers(800, 1500, n)
+    gone = rng.exponential(6_000, n).astype(int) + 1
     return pl.DataFrame(
         {
             "site": ["a"] * 230 + ["b"] * 162 + ["c"] * 8,
             "age": rng.integers(45, 85, n).astype(float),
             "stage": rng.choice(list("1234"), n),
-            "os_days": np.minimum(death, end),
-            "os_event": death <= end,
+            "os_days": np.minimum(np.minimum(death, end), gone),
+            "os_event": death <= np.minimum(end, gone),
+            "os_reason": np.where(death <= np.minimum(end, gone), "event", np.where(gone < end, "lost", "end_of_data")),
             "in_treated": True,
         }
     )
@@ -119,6 +124,38 @@ def test_a_small_hospital_is_masked_alone_and_in_what_is_left_without_it() -> No
 
     assert set(rows["stratum"]) == {"alone", "without"}
     assert rows.select("n", "n_event", "estimate", "conf_low").null_count().row(0) == (rows.height,) * 4
+
+
+def test_those_lost_are_followed_on_and_the_ratio_rises_with_their_hazard() -> None:
+    here = people().filter(os_reason="lost")
+
+    ratios = [one("censoring", "hazard_ratio", name)["estimate"] for name in ("1", "2")]
+    assert one("main", "hazard_ratio")["estimate"] == pytest.approx(ratios[0], rel=0.1)
+    assert ratios[0] < ratios[1]
+    assert one("censoring", "left")["n"] == here.filter(pl.col("os_days") < 730).height
+    assert one("censoring", "hazard_ratio", "reference")["estimate"] < ratios[0]
+
+
+def test_what_is_wrong_by_a_distribution_is_taken_out() -> None:
+    main, found_ = one("main", "hazard_ratio"), one("bias", "hazard_ratio", "systematic")
+
+    assert one("bias", "hazard_ratio", "conventional")["estimate"] == main["estimate"]
+    # a confounder that is more frequent in practice makes it look worse, missed events better than it is
+    assert found_["conf_low"] > main["estimate"] / (2.2 / 1.4)
+    assert found_["n"] == main["n"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"bias": {"confounder": {"practice": {"uniform": [0.5, 0.1]}, "trial": 0.2, "ratio": 2.0}}}, "must rise"),
+        ({"bias": {}}, "say what is wrong"),
+        ({"bias": {"outcome": {"sensitivity": {}, "specificity": 1.0}}}, "name one distribution"),
+    ],
+)
+def test_a_bias_that_says_nothing_is_refused(changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        ANALYSIS.options.model_validate(ALL | changed)
 
 
 def test_shares_of_a_confounder_stay_shares() -> None:

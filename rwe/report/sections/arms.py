@@ -61,13 +61,18 @@ def _found(own: list[Row], way: str, estimand: str, group: str = "difference", t
 
 def _lead(page: Page, own: list[Row], told: dict[str, Any]) -> str:
     sizes = {arm: page.value(_found(own, PLAIN, "events", arm), "count", "n") for arm in ARMS}
-    names = ", ".join(page.say(page.context.variables[name].title).lower() for name in told["covariates"])
+    names = ", ".join(_within(page.say(page.context.variables[name].title)) for name in told["covariates"])
     what = page.say(page.context.variables[told["treatment"]].title)
     left = next((row for row in own if row["estimand"] == "not_complete"), None)
     return page.words(
         "arms.lead", treatment=what, variables=names, left=page.value(left, "count", "n"), **sizes,
         endpoint=page.endpoint(str(told["endpoint"])), population=page.population(str(own[0]["population"])),
     )  # fmt: skip
+
+
+def _within(title: str) -> str:
+    """Return a title as it stands within a sentence: ECOG keeps its capitals."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _forest(page: Page, own: list[Row], told: dict[str, Any]) -> Figure:

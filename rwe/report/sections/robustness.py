@@ -10,6 +10,7 @@ from typing import Any
 from rwe.figures import Caption, ForestRow, ForestWords, forest
 from rwe.report.blocks import Block, Figure, Item, Items, Line, Prose, Section, Table
 from rwe.report.page import NONE, Page, Row
+from rwe.report.sections.doubts import doubts, turned
 
 KINDS = ("grid", "without", "alone", "pooled")
 POOLED = ("hazard_ratio", "prediction")
@@ -38,6 +39,7 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
         yield Items(page.words("robustness.failed"), items)
     if [row for row in own if row["stratum"] == "confounder"]:
         yield _confounders(page, own, main)
+    yield from doubts(page, own, main)
 
 
 def _found(own: list[Row], stratum: str, estimand: str, group: str = "") -> Row | None:
@@ -69,6 +71,8 @@ def _hospitals(page: Page, own: list[Row]) -> Iterator[str]:
 
 def _name(page: Page, own: list[Row], stratum: str, group: str) -> str:
     """Return what a run is called."""
+    if stratum in ("censoring", "bias"):
+        return page.words(f"robustness.{stratum}")
     if stratum == "grid":
         titles = {run["name"]: run["title"] for run in _settings(page, own).get("runs", [])}
         return str(titles[group][page.words.lang]) if group in titles else group
@@ -151,12 +155,4 @@ def _shares(page: Page, pair: str) -> str:
 def _without(page: Page, row: Row | None, main: Row | None) -> str:
     if row is None or main is None:
         return NONE
-    told = page.estimate(row, "ratio")
-    return told if _side(row) == _side(main) else page.words("robustness.turned", ratio=told)
-
-
-def _side(row: Row) -> int:
-    """Return the side of no difference on which the whole interval lies, 0 where it holds it."""
-    if row["conf_low"] is None or row["conf_high"] is None:
-        return 0
-    return 1 if row["conf_low"] > 1 else -1 if row["conf_high"] < 1 else 0
+    return turned(page, row, main)

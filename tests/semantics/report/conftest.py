@@ -252,6 +252,12 @@ def robustness_rows() -> Iterator[Row]:
     for strength, ratio in (("2.0", 0.7), ("0.5", 0.9)):
         labels = base | size | {"stratum": "confounder", "estimand": "hazard_ratio"}
         yield estimate(ratio, 0.15, **labels, group=f"0.4:0.2:{strength}")
+    for name, ratio in (("1", 0.8), ("3", 0.97), ("reference", 0.85)):
+        yield estimate(ratio, 0.1, **base, stratum="censoring", estimand="hazard_ratio", group=name, n=85)
+    yield base | {"stratum": "censoring", "estimand": "tipping_delta", "estimate": 2.4, "n": 85}
+    yield base | {"stratum": "censoring", "estimand": "left", "n": 85}
+    for name, ratio in (("conventional", 0.8), ("systematic", 0.71), ("total", 0.72)):
+        yield estimate(ratio, 0.1, **base, **size, stratum="bias", estimand="hazard_ratio", group=name)
     labels = base | size | {"stratum": "confounder", "estimand": "tipping_strength"}
     yield labels | {"group": "0.4:0.2", "estimate": 0.55}
 
@@ -303,6 +309,8 @@ COMPARED = {
 }  # fmt: skip
 TRUSTED = {
     "failed": {"grid:far": "no common horizon"},
+    "tau": 1826,
+    "bias": {"draws": 10_000},
     "runs": [
         {"name": "no_grade", "title": text("Grade left out", "Без степен")},
         {"name": "far", "title": text("Ten years", "Десет години")},
@@ -620,9 +628,12 @@ def make_trusted(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
     """Return a function that writes the run with other choices, hospitals and unmeasured confounders."""
 
     def make(*, limit: float = 1.46, **changed: Any) -> Path:
-        settings = base["settings"] | {"robustness": TRUSTED}
+        failed = TRUSTED["failed"] if limit > 1 else {"censoring:": "nobody left", "bias:": "impossible"}
+        settings = base["settings"] | {"robustness": TRUSTED | {"failed": failed}}
         run = write_run(tmp_path_factory.mktemp("trusted"), settings=settings, **changed)
         rows = [row | ({"estimate": limit} if row["estimand"] == "e_value_limit" else {}) for row in robustness_rows()]
+        if limit == 1:  # nothing tips
+            rows = [row | ({"estimate": None} if row["estimand"] == "tipping_delta" else {}) for row in rows]
         released(iter(rows), "robustness").write_json(run / "release" / "08-robustness.json")
         return run
 

@@ -338,6 +338,21 @@ def test_figures_of_two_arms_are_named_by_way_arm_and_term(make_arms: Make) -> N
     assert "Age, years · Overlap weights · standardised difference" in figure_name(page, term)
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        ("en", ["(85 patients) had gone on otherwise", "0.97 (0.87–1.07) ●", "It turns at 2.40 times the hazard"]),
+        ("bg", ["(85 пациенти) бяха продължили другояче", "Обръща се при 2,40 пъти риска", "От 10 000 извадки"]),
+    ],
+)
+def test_doubts_about_the_lost_and_the_misread_have_their_tables(
+    make_trusted: Make, lang: str, found: list[str]
+) -> None:
+    words = Page(html(open_page(make_trusted() / "release", lang))).words().replace("\xa0", " ")
+
+    assert [text for text in found if text not in words] == []
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")

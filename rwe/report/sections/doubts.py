@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a comparison if those who left were others, and if what is on record is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rwe.report.blocks import Line, Table
+from rwe.report.page import Page, Row
+
+DRAWS = ("conventional", "systematic", "total")
+
+
+def doubts(page: Page, own: list[Row], main: Row | None) -> Iterator[Table]:
+    """Yield the table of informative censoring and that of the bias analysis, where they were asked for."""
+    found = {(row["stratum"], row["estimand"], row["group"]): row for row in own}
+    left = found.get(("censoring", "left", ""))
+    if left is not None:
+        yield _censoring(page, own, left, main, found.get(("censoring", "tipping_delta", "")))
+    draws = [(name, found.get(("bias", "hazard_ratio", name))) for name in DRAWS]
+    if draws[0][1] is not None:
+        head = [page.words("robustness.bias_of"), page.words("robustness.ratio", level=page.level("robustness"))]
+        lines = [Line((page.words(f"robustness.{name}"), page.estimate(row, "ratio"))) for name, row in draws]
+        asked = page.context.settings.get(own[0]["id"], {}).get("bias", {})
+        note = page.words("robustness.bias_note", draws=page.numbers.count(asked.get("draws", 0)))
+        yield Table(page.words("robustness.bias_table", level=page.level("robustness")), head, lines, note)
+
+
+def _censoring(page: Page, own: list[Row], left: Row, main: Row | None, tips: Row | None) -> Table:
+    level = page.level("robustness")
+    rows = [row for row in own if row["stratum"] == "censoring" and row["estimand"] == "hazard_ratio"]
+    head = [page.words("robustness.assumption"), page.words("robustness.ratio", level=level)]
+    lines = [Line((_assumption(page, str(row["group"])), turned(page, row, main))) for row in rows]
+    caption = page.words("robustness.censoring_table", n=page.value(left, "count", "n"), level=level)
+    at = None if tips is None else tips["estimate"]
+    if at is None:
+        said = page.words("robustness.tips_never") if tips is None or not tips["masked"] else ""
+    else:
+        said = page.words("robustness.tips_at", delta=page.numbers.ratio(at))
+    months = page.numbers.months(page.context.settings.get(own[0]["id"], {}).get("tau", 0))
+    return Table(caption, head, lines, page.words("robustness.censoring_note", months=months, tips=said).strip())
+
+
+def _assumption(page: Page, name: str) -> str:
+    if name == "reference":
+        return page.words("robustness.reference")
+    if float(name) == 1:
+        return page.words("robustness.as_stayed")
+    return page.words("robustness.times", delta=page.numbers.ratio(float(name)))
+
+
+def turned(page: Page, row: Row, main: Row | None) -> str:
+    """Return a ratio, with a sign where it lies on another side of no difference than the main one."""
+    told = page.estimate(row, "ratio")
+    return told if main is None or _side(row) == _side(main) else page.words("robustness.turned", ratio=told)
+
+
+def _side(row: Row) -> int:
+    """Return the side of no difference on which the whole interval lies, 0 where it holds it."""
+    if row["conf_low"] is None or row["conf_high"] is None:
+        return 0
+    return 1 if row["conf_low"] > 1 else -1 if row["conf_high"] < 1 else 0
