@@ -49,6 +49,34 @@ def expected_hazard(hazard: F8, ages: F8, days: F8, sex: I8, age: F8, day: F8, u
     return out
 
 
+@kernel(f8_in, f8_in, f8_in, i8_in, f8_in, f8_in, f8_in)
+def hazard_at(hazard: F8, ages: F8, days: F8, sex: I8, age: F8, day: F8, at: F8) -> F8:
+    """Return the hazard of each person on a day after the start; arguments as in `expected_hazard`."""
+    out, cell = np.zeros(age.size), np.zeros(2)
+    for i in range(age.size):
+        _cell(hazard, ages, days, sex[i], age[i], day[i], at[i], cell)
+        out[i] = cell[0]
+    return out
+
+
+@kernel(f8_in, f8_in, f8_in, i8_in, f8_in, f8_in, f8_in, f8_in)
+def expected_survival(hazard: F8, ages: F8, days: F8, sex: I8, age: F8, day: F8, weight: F8, grid: F8) -> F8:
+    """Return the weighted sum over persons of the survival they would have in the population at ascending times."""
+    out, cell = np.zeros(grid.size), np.zeros(2)
+    for i in range(age.size):
+        at, change, daily, total = 0.0, 0.0, 0.0, 0.0
+        for k in range(grid.size):
+            while change < grid[k]:
+                total += daily * (change - at)
+                at = change
+                _cell(hazard, ages, days, sex[i], age[i], day[i], at, cell)
+                daily, change = cell[0], cell[1]
+            total += daily * (grid[k] - at)
+            at = grid[k]
+            out[k] += weight[i] * np.exp(-total)
+    return out
+
+
 @kernel(
     f8_in, f8_in, f8_in, i8_in, f8_in, f8_in, i8_in, i4_in, i4_in, flags_in, integer, integer
 )  # fmt: skip

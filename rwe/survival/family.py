@@ -100,6 +100,11 @@ class Family(ABC):
     def starts(self, follow: Follow) -> Sequence[F8]:
         """Return one or several places (links) from which to look for the maximum."""
 
+    @property
+    def penalty(self) -> F8 | None:
+        """Matrix P that takes b'P b / 2 off the log likelihood, b the links' intercepts; None takes nothing off."""
+        return None
+
     def mean(self, theta: F8) -> F8:
         """Return the mean time of each row of links; infinite where it does not exist."""
         return mean_time(self.cumulative, theta)

@@ -104,6 +104,7 @@ def fitted(frame: Any, question: Question, choose: Callable[[Follow], Family]) -
     likelihood = Likelihood(family, folded(follow, [x for x, _ in made]))
     labels = [(p.name, term) for p, plan in zip(family.parameters, plans, strict=True) for term in _terms(plan)]
     null, top = highest(likelihood, [name if term == "intercept" else f"{name}: {term}" for name, term in labels])
+    cost, counted = _penalised(likelihood, top)
     robust = robust_rule(response, asked=question.robust)
     spread = _spread(likelihood, top, follow, [x for x, _ in made], response.cluster, robust=robust)
     turn = _turn([scale for _, scale in made])
@@ -114,7 +115,8 @@ def fitted(frame: Any, question: Question, choose: Callable[[Follow], Family]) -
         coefficients=coefficient_table(labels, beta, covariance, z),
         covariance=covariance,
         parameters=natural_table(family, labels, beta, covariance, z),
-        loglik=top.value,
+        loglik=top.value + cost,
+        n_par=counted,
         loglik_null=null.value,
         n=follow.time.size,
         n_event=int(follow.event.sum()),
@@ -172,6 +174,15 @@ def _spread(likelihood: Likelihood, top: Top, follow: Follow, x: list[F8], clust
     total = np.zeros((int(cluster.max()) + 1, score.shape[1]))
     np.add.at(total, cluster, score)
     return np.asarray(found @ (total.T @ total) @ found, np.float64)
+
+
+def _penalised(likelihood: Likelihood, top: Top) -> tuple[float, float]:
+    """Return what a penalty took off the log likelihood, and how many parameters it left free (Gray 1992)."""
+    cost = likelihood.penalty(top.beta.size)
+    if cost is None:
+        return 0.0, float(top.beta.size)
+    free = top.beta.size - float(np.trace(np.linalg.solve(top.information, cost)))
+    return float(top.beta @ cost @ top.beta) / 2, free
 
 
 def _turn(scales: Sequence[Scale]) -> F8:

@@ -71,11 +71,24 @@ class Likelihood:
     def at(self, beta: F8, reach: F8, moving: Flags, stencil: Sequence[tuple[int, float]]) -> Here:
         """Return the likelihood at these coefficients; links that are not `moving` have no curvature."""
         found = run(lambda part: self._part(part, beta, STEP / reach, moving, stencil), self.parts)
-        return Here(
+        here = Here(
             float(sum(one.value for one in found)),
             np.sum([one.slope for one in found], axis=0),
             np.sum([one.curve for one in found], axis=0),
         )
+        cost = self.penalty(beta.size)
+        if cost is None:
+            return here
+        held = np.where(np.isfinite(beta), beta, 0.0)
+        return Here(here.value - float(held @ cost @ held) / 2, here.slope - cost @ held, here.curve + cost)
+
+    def penalty(self, n: int) -> F8 | None:
+        """Return the family's penalty on all `n` coefficients, those of covariates free of it."""
+        if self.family.penalty is None:
+            return None
+        at, whole = [own.start for own in self.owner], np.zeros((n, n))
+        whole[np.ix_(at, at)] = self.family.penalty
+        return whole
 
     def scores(self, beta: F8) -> F8:
         """Return the gradient of each cell of weight 1, shape (cells, coefficients)."""

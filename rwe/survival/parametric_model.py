@@ -42,6 +42,8 @@ class Parametric(Shown):
         One row a parameter, as it is, where all covariates are 0: estimate, std_error, conf_low, conf_high.
     loglik, loglik_null
         Log likelihood of the model and of the family without covariates.
+    n_par
+        Coefficients estimated; where a penalty holds them back, as many as are left free.
     n, n_event, robust, conf_level, notes
         Rows and events used, settings, and what a reader must know.
     designs
@@ -54,6 +56,7 @@ class Parametric(Shown):
     parameters: pl.DataFrame
     loglik: float
     loglik_null: float
+    n_par: float
     n: int
     n_event: int
     robust: bool
@@ -66,12 +69,12 @@ class Parametric(Shown):
     @property
     def aic(self) -> float:
         """Akaike's criterion; a parameter held at its limit was chosen by the data too, and counts."""
-        return 2 * self._beta.size - 2 * self.loglik
+        return 2 * self.n_par - 2 * self.loglik
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion with the number of rows, as R."""
-        return float(np.log(self.n) * self._beta.size - 2 * self.loglik)
+        return float(np.log(self.n) * self.n_par - 2 * self.loglik)
 
     def survival(self, times: Times, new: Any = None) -> pl.DataFrame:
         """Return survival at these times (any numbers from 0) for each row of `new`.

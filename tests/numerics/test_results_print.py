@@ -59,6 +59,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "CumulativeIncidence": lambda: sv.cumulative_incidence(FRAME, **CAUSE, by="arm"),
     "Difference": lambda: sv.rmst_difference(FRAME, **ARM, tau=10),
     "ElasticNet": lambda: sv.elastic_net(FRAME, **TIMES, covariates=["arm", "mark"], folds=3),
+    "Extrapolation": lambda: sv.extrapolate(FRAME, **TIMES, families=["exp", "weibull"], draws=20),
     "FineGray": lambda: sv.fine_gray(FRAME, **CAUSE, of="<qrelapse>", covariates=["arm"]),
     "FollowUp": lambda: sv.median_follow_up(FRAME, **ARM),
     "GrayTest": lambda: sv.gray_test(FRAME, **CAUSE, of="<qrelapse>", by="arm"),
@@ -70,14 +71,19 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "NelsonAalen": lambda: sv.nelson_aalen(FRAME, **ARM),
     "NetSurvival": lambda: sv.net_survival(FRAME, **ARM, life_table=hazards(), **PERSON),
     "OneSample": lambda: sv.one_sample_log_rank(FRAME, **ARM, reference=hazards(), **PERSON),
+    "Parametric": lambda: sv.parametric(FRAME, **TIMES, covariates=["arm"]),
     "Penalised": lambda: sv.ridge(FRAME, **TIMES, covariates=["arm"], theta=2),
     "RmstRegression": lambda: sv.rmst_regression(FRAME, **TIMES, covariates=["arm"], tau=10),
     "Simulation": lambda: sv.simulate(sv.Scenario(n=60), "log_rank", replicates=20),
+    "SmoothedHazard": lambda: sv.smoothed_hazard(FRAME, **TIMES),
     "Tally": lambda: sv.tally(FRAME, **ARM),
     "TimeDependentAuc": lambda: sv.time_dependent_auc(FRAME, **TIMES, score="mark", at=[5, 8]),
     "Turnbull": lambda: sv.turnbull(FRAME, left="days", right="later", by="arm"),
 }
-UNNAMED = {"BrierScore", "Concordance", "ElasticNet", "MaxCombo", "Simulation", "TimeDependentAuc"}
+UNNAMED = {
+    "BrierScore", "Concordance", "ElasticNet", "Extrapolation", "MaxCombo", "Simulation", "SmoothedHazard",
+    "TimeDependentAuc",
+}  # fmt: skip
 
 
 def test_no_result_is_left_out() -> None:
