@@ -47,18 +47,20 @@ SCHEDULE = {"tick": "rwe.cli.schedule:tick", "list": "rwe.cli.schedule:show"}
 
 def build() -> App:
     """Return the application with its commands by import string."""
-    app = _group("rwe", COMMANDS)
-    app.command(_group("schedule", SCHEDULE, prefix="schedule."))
-    app.command(_group("cohort", COHORT, prefix="cohort."))
-    app.command(_group("trial", TRIAL, prefix="trial."))
-    app.command(_group("serve", SERVE, prefix="serve."))
-    app.command(_group("store", STORE, prefix="store."))
-    app.command(_group("link", LINK, prefix="link."))
-    app.command(_group("selftest", SELFTEST, prefix="selftest."))
+    app = group("rwe", COMMANDS)
+    app.command("rwe.cli.settle:SETTLE", name="settle", help=word("command.settle"))
+    app.command(group("schedule", SCHEDULE, prefix="schedule."))
+    app.command(group("cohort", COHORT, prefix="cohort."))
+    app.command(group("trial", TRIAL, prefix="trial."))
+    app.command(group("serve", SERVE, prefix="serve."))
+    app.command(group("store", STORE, prefix="store."))
+    app.command(group("link", LINK, prefix="link."))
+    app.command(group("selftest", SELFTEST, prefix="selftest."))
     return app
 
 
-def _group(name: str, commands: dict[str, str], prefix: str = "") -> App:
+def group(name: str, commands: dict[str, str], prefix: str = "") -> App:
+    """Return an application of commands by import string, whose help has the words under ``command.``."""
     app = App(
         name=name,
         help=word(f"command.{name}"),

@@ -162,6 +162,17 @@ def _cdm_table(store: Store, site: str, name: str) -> Table:
     return store.table(f"{site}/cdm/{name}", partition_by="bucket")
 
 
+def tables_at(store: Store, site: str, commits: Mapping[str, int]) -> dict[str, pl.LazyFrame]:
+    """Return the common model of a hospital at commits of its tables.
+
+    Raises
+    ------
+    TornStore, DataError
+        As `rwe.store.Table.current`.
+    """
+    return {name: _cdm_table(store, site, name).current(commit) for name, commit in commits.items()}
+
+
 def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | None:
     """Return the common model of a hospital at earlier commits of its tables, None where nothing came since."""
     if commits.keys() != part.tables.keys() or commits == part.tables:

@@ -17,11 +17,12 @@ import polars as pl
 from rwe import provenance
 from rwe.chain import on_disk
 from rwe.errors import DataError
-from rwe.pipeline.files import write_table
+from rwe.pipeline.files import read_workbook, write_table
 
 Columns = Mapping[str, Collection[str | int]]
 Keys = Mapping[str, list[tuple[str, int]]]
 EXPORTS = "exports"
+FORMS = (".csv", ".parquet", ".xlsx", "-nhif.json")  # of files that may hold a row of a person
 
 
 def clear_runs(home: Path, who: Columns, keys: Keys, reference: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -63,7 +64,7 @@ def _read(folder: Path, keys: Keys) -> bool:
 def _tables(folder: Path) -> Iterator[Path]:
     """Yield the tables under a folder that are not for release."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".csv", ".parquet") and "release" not in path.relative_to(folder).parts:
+        if path.name.endswith(FORMS) and "release" not in path.relative_to(folder).parts:
             yield path
 
 
@@ -71,6 +72,10 @@ def _frame(path: Path) -> pl.DataFrame:
     content = io.BytesIO(path.read_bytes())
     if path.suffix == ".parquet":
         return pl.read_parquet(content)
+    if path.suffix == ".json":
+        return pl.read_json(content)
+    if path.suffix == ".xlsx":
+        return read_workbook(content)
     text = path.stat().st_size > 1  # a table without columns is an empty line
     return pl.read_csv(content, infer_schema=False, empty_string_is_null=False) if text else pl.DataFrame()
 

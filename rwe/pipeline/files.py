@@ -12,10 +12,34 @@ import polars as pl
 
 from rwe.chain import on_disk
 
+
+def _workbook(frame: pl.DataFrame, into: io.BytesIO) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(frame.columns)
+    for row in frame.iter_rows():
+        sheet.append(row)
+    book.save(into)
+
+
+def read_workbook(content: io.BytesIO) -> pl.DataFrame:
+    """Return the one sheet of a workbook that `write_table` wrote, as text."""
+    from openpyxl import load_workbook
+
+    head, *rows = load_workbook(content, read_only=True).worksheets[0].iter_rows(values_only=True)
+    # a row ends with its last filled cell
+    whole = ([*row, *[None] * (len(head) - len(row))] for row in rows)
+    texts = [[None if value is None else str(value) for value in row] for row in whole]
+    return pl.DataFrame(texts, schema=dict.fromkeys(map(str, head), pl.String), orient="row")
+
+
 _FORMS: dict[str, Callable[[pl.DataFrame, io.BytesIO], object]] = {
     ".csv": pl.DataFrame.write_csv,
     ".json": pl.DataFrame.write_json,
     ".parquet": pl.DataFrame.write_parquet,
+    ".xlsx": _workbook,
 }
 
 

@@ -15,7 +15,7 @@ from rwe.catalogue import Run, open_catalogue
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
+from rwe.errors import DataError, SourceUnreachable
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align
@@ -28,6 +28,7 @@ from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
+from rwe.pipeline.settling import ledger_of, settlement_of
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
@@ -184,7 +185,7 @@ class _Work:
         results = {"attrition": cohort.attrition, **self._analyses(cohort, trial, assessed)}
         if self.plan.agreement and self.plan.study.reimbursement:
             evidence = results.get(self.plan.study.reimbursement.evidence or "")
-            results["settlement"] = self._settle(cdm, cohort, self.plan.agreement, evidence)
+            results |= self._settle(cdm, cohort, self.plan.agreement, evidence)
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into, self.plan.policy)
@@ -206,17 +207,14 @@ class _Work:
             results[asked.spec.id] = result
         return results
 
-    def _settle(self, cdm: Cdm, cohort: Cohort, agreement: Agreement, evidence: Result | None) -> Result:
+    def _settle(self, cdm: Cdm, cohort: Cohort, agreement: Agreement, evidence: Result | None) -> dict[str, Result]:
+        """Settle, and where periods were closed say how their ledger came to what it holds."""
         self.progress("reimburse")
-        doses, assessments = rb.doses(cdm, agreement, cohort), rb.assessments(cohort, agreement)
-        if doses.is_empty():
-            raise NoValidAnswer(
-                f"agreement '{agreement.contract.id}': nobody of its population has a record of its product; "
-                "check records.concepts and records.population in the agreement"
-            )
-        settlement = rb.settle(agreement, doses, assessments, as_of=self.plan.study.as_of, evidence=evidence)
+        ledger = ledger_of(agreement, self.home, synthetic=bool(cdm.synthetic))
+        settlement, _ = settlement_of(self.plan, cdm, cohort, evidence, rb.events(ledger))
         stages.write_settlement(self.folder, settlement)
-        return settlement.to_result()
+        closed = {"bridge": rb.bridge(ledger).to_result()} if ledger.closes() else {}
+        return {"settlement": settlement.to_result(), **closed}
 
     def report(self, lang: Sequence[str]) -> dict[str, Path]:
         """Render the dossier in each language."""

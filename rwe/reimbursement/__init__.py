@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from rwe.reimbursement.book import Closed, Ledger, ledger_folder
-from rwe.reimbursement.close import again, close
+from rwe.reimbursement.bridge import Bridge, bridge
+from rwe.reimbursement.close import again, close, draw_up
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
+from rwe.reimbursement.export import for_company, for_payer
 from rwe.reimbursement.followed import courses
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
@@ -20,6 +22,7 @@ from rwe.spec.agreement import Agreement, load_agreement
 
 __all__ = [
     "Agreement",
+    "Bridge",
     "Closed",
     "Event",
     "Forecast",
@@ -29,13 +32,17 @@ __all__ = [
     "Verdict",
     "again",
     "assessments",
+    "bridge",
     "close",
     "courses",
     "decide",
     "decided",
     "dispute",
     "doses",
+    "draw_up",
     "events",
+    "for_company",
+    "for_payer",
     "forecast",
     "ledger_folder",
     "load_agreement",

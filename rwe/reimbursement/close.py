@@ -66,6 +66,21 @@ def close(
         return ledger.post(entries, period, settlement.as_of, made_of or {})
 
 
+def draw_up(
+    ledger: Ledger, settlement: Settlement, period: str, *, records: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return the entries that `close` would post, without posting them.
+
+    Raises
+    ------
+    DefinitionError, TornStore
+        As `close`.
+    """
+    closes = ledger.closes()
+    _in_turn(ledger, settlement, period, closes)
+    return _entries(ledger, settlement, period, closes, records, None)
+
+
 def again(ledger: Ledger, settlement: Settlement, closed: Closed, *, records: pl.DataFrame | None = None) -> Closed:
     """Make a close once more and hold it against what was posted, byte by byte; return it where they are the same.
 

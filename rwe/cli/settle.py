@@ -1,0 +1,252 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Commands over what is paid: settle, close a period, close it again, the bridge, exports; disputes and decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from rwe.cli.app import group
+from rwe.cli.options import Common, Study, Talk
+from rwe.cli.voice import Voice
+from rwe.cli.words import word
+from rwe.errors import DefinitionError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rwe.pipeline.settling import Settling
+    from rwe.reimbursement import Closed, Settlement
+
+ALL = Common()
+ACCOUNTS = ("payable", "disputed", "barred")
+Day = Annotated[str | None, Parameter(name="--as-of", help=word("help.settle_as_of"))]
+Period = Annotated[str | None, Parameter(help=word("help.period"))]
+Close = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.close"))]
+Again = Annotated[str | None, Parameter(help=word("help.again"))]
+Over = Annotated[bool, Parameter(name="--bridge", negative="", show_default=False, help=word("help.bridge"))]
+View = Annotated[Literal["nhif", "company"] | None, Parameter(help=word("help.export"))]
+Form = Annotated[Literal["csv", "xlsx", "json"], Parameter(help=word("help.form"))]
+Invented = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.settle_synthetic"))]
+Person = Annotated[str, Parameter(name="PERSON", help=word("help.person"))]
+Term = Annotated[str | None, Parameter(help=word("help.term"))]
+Course = Annotated[int | None, Parameter(help=word("help.course"))]
+Outcome = Annotated[str, Parameter(name="OUTCOME", help=word("help.outcome"))]
+On = Annotated[str, Parameter(name="DAY", help=word("help.decided_day"))]
+Since = Annotated[str | None, Parameter(help=word("help.decided_since"))]
+Until = Annotated[str | None, Parameter(help=word("help.decided_until"))]
+Number = Annotated[int, Parameter(name="NUMBER", help=word("help.event"))]
+By = Annotated[str, Parameter(help=word("help.by"))]
+Why = Annotated[str, Parameter(help=word("help.why"))]
+
+
+def settle(
+    study: Study,
+    /,
+    *,
+    period: Period = None,
+    as_of: Day = None,
+    close: Close = False,
+    again: Again = None,
+    bridge: Over = False,
+    export: View = None,
+    form: Form = "csv",
+    synthetic: Invented = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Settle from what has landed; close a period, or show what the ledger holds."""
+    room = _room(study, common, voice, synthetic=synthetic)
+    if again is not None:
+        return _say_closed(room.again(again), "settle.again", voice)
+    if close:
+        if period is None:
+            raise DefinitionError(word("settle.no_period"))
+        return _say_closed(room.close(period, room.cut(period, _day(as_of))), "settle.closed", voice)
+    if bridge or export:
+        return _from_ledger(room, period, export, form, voice, bridge=bridge)
+    settled = room.now(room.cut(period, _day(as_of)))
+    _say_settlement(settled.settlement, voice)
+    if period is not None:
+        from rwe import reimbursement as rb
+
+        _say_entries(rb.draw_up(room.ledger, settled.settlement, period, records=settled.records), period, voice)
+    return 0
+
+
+def dispute(
+    study: Study,
+    person: Person,
+    /,
+    *,
+    by: By,
+    why: Why,
+    term: Term = None,
+    course: Course = None,
+    synthetic: Invented = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Contest what is owed for a person; it is held from the next close on."""
+    from rwe import reimbursement as rb
+
+    ledger = _room(study, common, voice, synthetic=synthetic).ledger
+    return _say_event(rb.dispute(ledger, person, by=by, why=why, term=term, course=course), "dispute", voice)
+
+
+def decide(
+    study: Study,
+    person: Person,
+    outcome: Outcome,
+    on: On,
+    /,
+    *,
+    by: By,
+    why: Why,
+    since: Since = None,
+    until: Until = None,
+    synthetic: Invented = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Say what the assessment of a person was, in place of what the records say."""
+    from rwe import reimbursement as rb
+
+    ledger, day = _room(study, common, voice, synthetic=synthetic).ledger, _day(on)
+    if day is None:
+        raise DefinitionError(word("settle.no_day", text=on))
+    days = {"since": _day(since), "until": _day(until)}
+    return _say_event(rb.decide(ledger, person, outcome, day, by=by, why=why, **days), "decision", voice)
+
+
+def undo(
+    study: Study,
+    number: Number,
+    /,
+    *,
+    by: By,
+    why: Why,
+    synthetic: Invented = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Undo a dispute or a decision."""
+    from rwe import reimbursement as rb
+
+    return _say_event(
+        rb.undo(_room(study, common, voice, synthetic=synthetic).ledger, number, by=by, why=why), "undo", voice
+    )
+
+
+def events(study: Study, /, *, synthetic: Invented = False, common: Common = ALL, voice: Talk) -> int:
+    """Show who contested or decided what, why and when, and what was undone."""
+    from rwe import reimbursement as rb
+
+    found = rb.events(_room(study, common, voice, synthetic=synthetic).ledger)
+    for one in found:
+        voice.event("event", **asdict(one))
+    if not found:
+        voice.say("settle.no_events")
+        return 0
+    names = ("number", "kind", "person", "outcome", "on", "by", "why", "utc", "undone")
+    cells = [["" if (value := getattr(one, name)) is None else str(value)[:60] for name in names] for one in found]
+    voice.table([[word(f"settle.head.{name}") for name in names], *cells], ["strong"])
+    return 0
+
+
+SETTLE = group(
+    "settle", {name: f"rwe.cli.settle:{name}" for name in ("dispute", "decide", "undo", "events")}, "settle."
+)
+SETTLE.default(settle)
+
+
+def _room(study: Path, common: Common, voice: Voice, *, synthetic: bool) -> Settling:
+    from rwe.pipeline.settling import settling
+
+    return settling(study, home=common.place, synthetic=synthetic, progress=voice.progress)
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise DefinitionError(word("settle.no_day", text=text)) from None
+
+
+def _say_settlement(settlement: Settlement, voice: Voice) -> None:
+    """Say what each term comes to, by outcome; exact, because it stays inside the zone."""
+    currency = settlement.agreement.contract.currency
+    voice.event("settled", as_of=settlement.as_of, gross=settlement.gross, total=settlement.total, currency=currency)
+    voice.say(
+        "settle.settled", as_of=settlement.as_of, gross=settlement.gross, total=settlement.total, currency=currency
+    )
+    names = ("term", "outcome", "patients", "spend", "amount")
+    cells = []
+    for (term, outcome), part in settlement.lines.group_by("term", "outcome", maintain_order=True):
+        sums = {name: sum(part[name]) for name in ("spend", "amount")}
+        shown = {"term": term, "outcome": outcome, "patients": part["person_id"].n_unique(), **sums}
+        voice.event("term", **shown)
+        cells.append([str(shown[name]) for name in names])
+    if cells:
+        voice.table([[word(f"settle.head.{name}") for name in names], *cells], ["strong"])
+
+
+def _say_entries(entries: pl.DataFrame, period: str, voice: Voice) -> None:
+    """Say what closing the period would post."""
+    sums = {name: sum(entries[name]) for name in ACCOUNTS}
+    voice.event("would_post", period=period, entries=entries.height, **sums)
+    voice.say("settle.would_post", period=period, entries=entries.height, **sums)
+
+
+def _say_closed(closed: Closed, key: str, voice: Voice) -> int:
+    facts = {"period": closed.period, "as_of": closed.as_of, "entries": closed.rows, "sha256": closed.sha256}
+    moved = {name: closed.moved[name] for name in ACCOUNTS}
+    voice.event(key.partition(".")[2], **facts, **moved, utc=closed.utc, file=closed.file)
+    voice.say(key, **facts, **moved)
+    return 0
+
+
+def _from_ledger(room: Settling, period: str | None, view: str | None, form: str, voice: Voice, *, bridge: bool) -> int:
+    if bridge:
+        _say_bridge(room, voice)
+    if view:
+        from rwe.pipeline.settled_files import write_export
+
+        path, rows = write_export(room.home, room.ledger, room.closed(period), view, form)
+        voice.event("export", view=view, path=str(path), rows=rows)
+        voice.say("settle.export", path=path, rows=rows)
+    return 0
+
+
+def _say_bridge(room: Settling, voice: Voice) -> None:
+    """Say close by close what stood before, what moved by reason, and what stands after."""
+    from rwe import reimbursement as rb
+
+    found = rb.bridge(room.ledger)
+    heads = ("closed", "reason", "patients", *ACCOUNTS)
+    cells = []
+    for after in found.stands.iter_rows(named=True):
+        voice.event("stands", **after)
+        mine = [step for step in found.steps.iter_rows(named=True) if step["closed"] == after["closed"]]
+        cells.append([after["closed"], word("settle.before"), "", *(str(after[f"{name}_before"]) for name in ACCOUNTS)])
+        for step in mine:
+            voice.event("step", **step)
+            cells.append(["", word(f"settle.reason.{step['reason']}"), *(str(step[name]) for name in heads[2:])])
+        cells.append(["", word("settle.after"), "", *(str(after[name]) for name in ACCOUNTS)])
+    if not cells:
+        voice.say("settle.nothing_closed")
+        return
+    voice.table([[word(f"settle.head.{name}") for name in heads], *cells], ["strong"])
+
+
+def _say_event(number: int, kind: str, voice: Voice) -> int:
+    voice.event("entered", number=number, kind=kind)
+    voice.say("settle.entered", number=number)
+    return 0

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""What leaves a settlement ledger as a file: the payer's view stays in the zone, the company's has no patient in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from rwe import reimbursement as rb
+from rwe.chain import on_disk
+from rwe.pipeline.erased_files import EXPORTS
+from rwe.pipeline.files import write_table
+
+VIEWS = {"nhif": rb.for_payer, "company": rb.for_company}
+
+
+def write_export(home: Path, ledger: rb.Ledger, closed: rb.Closed, view: str, form: str) -> tuple[Path, int]:
+    """Write a close into the home's ``exports/``; return path and rows.
+
+    Parameters
+    ----------
+    view
+        ``nhif``: every entry, patient by patient; ``company``: sums of enough patients.
+    form
+        ``csv``, ``xlsx`` or ``json``; money is exact in all of them.
+
+    Raises
+    ------
+    TornStore
+        If the ledger was changed.
+    MachineError
+        If the disk refuses.
+    """
+    rows = VIEWS[view](ledger, closed)
+    folder = home / EXPORTS
+    path = folder / f"{ledger.folder.name}-{closed.period}-{view}.{form}"
+    with on_disk(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_table(path, rows.with_columns(pl.selectors.decimal().cast(pl.String)) if form == "json" else rows)
+    return path, rows.height
