@@ -62,7 +62,7 @@ def context(
         time_zero=tuple(looks(study, cohort, plan.policy)),
         by_group=tuple(by_group(cohort, plan.policy)),
         trial=_trial(trial, [*study.endpoints]) if trial else None,
-        agreement=_agreement(plan.agreement) if plan.agreement else None,
+        agreement=agreement_card(plan.agreement) if plan.agreement else None,
         verdicts=settings.get("settlement", {}).get("verdicts", {}),
         policy=card.PolicyCard(**asdict(plan.policy)),
         methods=_methods(settings, _levels(released)),
@@ -112,11 +112,13 @@ def _trial(trial: TrialBaseline, endpoints: list[str]) -> card.TrialCard:
     )
 
 
-def _agreement(agreement: Agreement) -> card.AgreementCard:
+def agreement_card(agreement: Agreement) -> card.AgreementCard:
+    """Return what a dossier must know of an agreement beside the released figures."""
     terms = []
     for term in agreement.terms:
-        plain = {k: _plain(v) for k, v in term.model_dump(exclude={"id", "type"}, exclude_none=True).items() if v}
-        terms.append(card.TermCard(id=term.id, type=term.type, settings=plain))
+        fields = term.model_dump(by_alias=True, exclude={"id", "type", "wording"}, exclude_none=True)
+        plain = {key: _plain(value) for key, value in fields.items() if value not in ({}, ())}
+        terms.append(card.TermCard(id=term.id, type=term.type, settings=plain, wording=term.wording))
     return card.AgreementCard(
         id=agreement.contract.id,
         title=agreement.title,
@@ -126,7 +128,13 @@ def _agreement(agreement: Agreement) -> card.AgreementCard:
     )
 
 
-def _plain(value: Any) -> str | int:
+def _plain(value: Any) -> str | int | list[dict[str, str | int]]:
+    if isinstance(value, tuple) and value and isinstance(value[0], Mapping):
+        return [{key: _flat(own) for key, own in part.items()} for part in value]
+    return _flat(value)
+
+
+def _flat(value: Any) -> str | int:
     if isinstance(value, int):
         return value
     if isinstance(value, Mapping):

@@ -110,11 +110,16 @@ class TrialCard(Part):
 
 
 class TermCard(Part):
-    """A term of the agreement, with what it lays down: fields of the contract's term, lists joined by ``", "``."""
+    """A term of the agreement, with what it lays down.
+
+    `settings` holds the fields of the contract's term, lists joined by ``", "``, parts as they are;
+    `wording` its legal text.
+    """
 
     id: Name
-    type: Literal["payment_by_result", "risk_sharing", "outcome_guarantee"]
-    settings: dict[str, str | int]
+    type: Name
+    settings: dict[str, str | int | list[dict[str, str | int]]]
+    wording: Text | None = None
 
 
 class AgreementCard(Part):

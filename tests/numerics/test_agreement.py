@@ -53,7 +53,7 @@ def test_the_shape_of_a_contract_is_read_exactly(contract: Callable[..., Path]) 
     assert agreement.rounding.quantum == Decimal("0.01")
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_agreements_are_valid(path: Path) -> None:
     agreement = rb.load_agreement(path)
 

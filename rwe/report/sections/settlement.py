@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from markupsafe import Markup
 
 from rwe.report.blocks import Block, Item, Items, Line, Prose, Section, Table
 from rwe.report.context import AgreementCard, TermCard
 from rwe.report.page import Page
+from rwe.report.sections.term_words import term_text
 
 OUTCOMES = ("responder", "failure", "not_evaluable", "open", "all")
 
@@ -39,7 +40,7 @@ def _mark(page: Page, term: TermCard) -> str:
 
 
 def _said(page: Page, term: TermCard) -> str:
-    text = _terms_text(page, term)
+    text = term_text(page, term)
     card = page.context.verdicts.get(term.id)
     if card is None:
         return text
@@ -48,27 +49,6 @@ def _said(page: Page, term: TermCard) -> str:
     verdict, reason = page.words(f"verdict.{card.verdict}"), page.words(f"reason.{card.reason}")
     observed = page.words("settlement.seen", seen=seen)
     return Markup("{} <strong>{}</strong>: {} {}").format(text, verdict, reason, observed)
-
-
-def _terms_text(page: Page, term: TermCard) -> str:
-    how, numbers = term.settings, page.numbers
-    if term.type == "outcome_guarantee":
-        return page.words(
-            f"term_text.{how['rule']}",
-            endpoint=page.endpoint(str(how["endpoint"])).lower(),
-            at=page.years(int(how["at_day"])),
-            threshold=numbers.percent(float(how["threshold"])),
-            gamma=numbers.ratio(float(how["gamma"])),
-            cap=numbers.share(float(how["cap"])),
-        )
-    failure = ", ".join(page.words(f"failure.{name}") for name in str(how["failure"]).split(", "))
-    share, at = numbers.share(float(how["share"])), page.years(_last_day(how))
-    return page.words("term_text.patient", share=share, at=at, failure=failure)
-
-
-def _last_day(how: Mapping[str, str | int]) -> int:
-    """Return the last day on which a failure still counts: the assessment day and what its window adds."""
-    return int(how["assess_day"]) + int(str(how["window"]).split(", ")[1])
 
 
 def _table(page: Page, agreement: AgreementCard) -> Table:

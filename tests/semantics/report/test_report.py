@@ -414,14 +414,22 @@ FAMILIES = (
     "failure.",
     "finding.",
     "quality.",
+    "by.",  # of the types of terms, `test_term_words`
+    "part.",
+    "per.",
     "reason.",
+    "rule.",
+    "span.",
     "step.",
     "group.",
     "portfolio.",  # of a page of its own, `test_portfolio`
     "stratum.",
+    "term.",
     "term_short.",
+    "term_text.",
     "ties.",
     "verdict.",
+    "way.",
 )
 VERDICT = {"verdict": "met", "reason": "at_or_above_threshold"}
 
