@@ -13,7 +13,8 @@ import rwe
 from analyses.arm_rows import balance_rows, overlap_rows, weight_rows
 from analyses.robustness_runs import without_counts
 from analyses.terms import incomplete
-from rwe.errors import DefinitionError, NoValidAnswer, RweError
+from analyses.two_arms import two_arms
+from rwe.errors import DefinitionError, RweError
 from rwe.plugins import Inputs
 from rwe.result import Result, tidy
 from rwe.spec.base import Day, Flag, Int, Name, Part, Real, Text
@@ -101,7 +102,7 @@ class ArmComparison:
         """Compare the arms as they are, then each way; a way that fails stands there with its reason."""
         if inputs.entry:
             raise DefinitionError("arm_comparison does not take late entry; let index.entry be index for this study")
-        everyone = _two_arms(inputs.people, options)
+        everyone = two_arms(inputs.people, options.treatment, options.treated, options.control)
         people = everyone.drop_nulls(list(options.covariates))
         score = rwe.compare.propensity(
             people, treatment="_treated", covariates=options.covariates, method=options.score, seed=options.seed,
@@ -185,20 +186,6 @@ def _standardised(people: pl.DataFrame, options: Options, way: Way) -> pl.DataFr
     least = sizes.sort("n_event").head(1).select("n", "n_event", group=pl.lit("difference"))
     both = pl.concat([sizes.select("n", "n_event", group=arm), least], how="vertical_relaxed")
     return found.join(both, on="group").with_columns(stratum=pl.lit(way.name), estimand=pl.lit("milestone"))
-
-
-def _two_arms(people: pl.DataFrame, options: Options) -> pl.DataFrame:
-    """Return those in one of the two arms, with ``_treated`` 1 and 0."""
-    arm = pl.col(options.treatment).cast(pl.String)
-    levels = people.select(arm).to_series().drop_nulls().unique().sort().to_list()
-    others = [level for level in levels if level != options.treated]
-    if options.treated not in levels or not others:
-        raise NoValidAnswer(f"'{options.treatment}': two arms are compared, and one of them has nobody here")
-    if options.control is None and len(others) > 1:
-        raise DefinitionError(f"'{options.treatment}' has several other levels; name one under control")
-    control = options.control or others[0]
-    kept = people.filter(arm.is_in([options.treated, control]))
-    return kept.with_columns((arm == options.treated).cast(pl.Int64).alias("_treated"))
 
 
 def _compared(people: pl.DataFrame, options: Options, weights: Any, stratum: str) -> pl.DataFrame:

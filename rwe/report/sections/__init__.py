@@ -13,6 +13,7 @@ from rwe.report.sections.competing import competing
 from rwe.report.sections.cox import cox
 from rwe.report.sections.follow_up import follow_up
 from rwe.report.sections.gap import gap
+from rwe.report.sections.looks import looks
 from rwe.report.sections.methods import methods
 from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
@@ -35,6 +36,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     arms,
     sensitivity,
     robustness,
+    looks,
     settlement,
     follow_up,
     quality,

@@ -262,6 +262,24 @@ def robustness_rows() -> Iterator[Row]:
     yield labels | {"group": "0.4:0.2", "estimate": 0.55}
 
 
+def looks_rows() -> Iterator[Row]:
+    """Yield three looks at growing data: the limits come with the second, the last has a boundary no more."""
+    for day, n_event, ratio, p in ((365, 40, 0.9, 0.3), (730, 90, 0.7, 0.04), (1096, 160, 0.66, 0.004)):
+        base: Row = {"population": "node_positive", "outcome": "rfs", "time": day, "n": 400, "n_event": n_event}
+        yield base | {"estimand": "naive_log_rank", "statistic": -2.1, "p_value": p / 2}
+        yield base | {"estimand": "spending_boundary", "estimate": None if day > 1000 else 2.6}
+        yield base | {"estimand": "anytime_e_value", "estimate": 1 / p, "p_value": p}
+        limits = {"conf_low": ratio * 0.7, "conf_high": ratio * 1.4} if day > 400 else {}
+        yield base | {"estimand": "hazard_ratio", "estimate": ratio} | limits
+
+
+LOOKED = {
+    "start": "1990-01-01", "days": [365, 730, 1096], "asked": 5, "treatment": "hormonal", "strata": ["size"],
+    "alpha": 0.05, "act_on": "anytime", "crossed": 730, "planned_events": 150, "min_events": 13, "together": "year",
+    "conf_level": 0.95,
+}  # fmt: skip
+
+
 def arms_rows() -> Iterator[Row]:
     """Yield two arms as they are, weighted, and a way that failed."""
     base: Row = {"population": "node_positive", "outcome": "rfs"}
@@ -635,6 +653,19 @@ def make_trusted(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
         if limit == 1:  # nothing tips
             rows = [row | ({"estimate": None} if row["estimand"] == "tipping_delta" else {}) for row in rows]
         released(iter(rows), "robustness").write_json(run / "release" / "08-robustness.json")
+        return run
+
+    return make
+
+
+@pytest.fixture
+def make_looks(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
+    """Return a function that writes the run with a comparison looked at again; `told` replaces settings of it."""
+
+    def make(told: Row | None = None, **changed: Any) -> Path:
+        settings = base["settings"] | {"looks": LOOKED | (told or {})}
+        run = write_run(tmp_path_factory.mktemp("looks"), settings=settings, **changed)
+        released(looks_rows(), "looks").write_json(run / "release" / "08-looks.json")
         return run
 
     return make

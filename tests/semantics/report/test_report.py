@@ -353,6 +353,22 @@ def test_doubts_about_the_lost_and_the_misread_have_their_tables(
     assert [text for text in found if text not in words] == []
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        ("en", ["3 looks from 1 January 1991 to 1 January 1993", "crossed for the first time on 1 January 1992",
+                "2 looks were passed over, because fewer than 13", "0.70 (0.49–0.98)", "The naive p-value may not be"]),
+        ("bg", ["3 погледа от 1 януари 1991", "Прекрачено е за първи път на 1 януари 1992", "0,70 (0,49–0,98)"]),
+    ],
+)  # fmt: skip
+def test_looks_have_their_chapter_and_say_what_may_be_acted_on(make_looks: Make, lang: str, found: list[str]) -> None:
+    page = Page(html(open_page(make_looks() / "release", lang)))
+
+    words = page.words().replace("\xa0", " ").replace("\u202f", " ")
+    assert [text for text in found if text not in words] == []
+    assert {"fig-looks-looks", "fig-evidence-looks"} <= {name.removesuffix("-title") for name in page.attributes("id")}
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
@@ -376,6 +392,7 @@ def test_every_key_of_the_catalogue_is_used(
     make_reading: Make,
     make_trusted: Make,
     make_arms: Make,
+    make_looks: Make,
     base: dict[str, Any],
     all_figures: list[Any],
 ) -> None:
@@ -402,6 +419,9 @@ def test_every_key_of_the_catalogue_is_used(
     ask(make=make_trusted)
     ask(make=make_trusted, limit=1.0)
     ask(make=make_arms)
+    ask(make=make_looks)
+    ask(make=make_looks, told={"act_on": "spending", "crossed": None, "together": None})
+    ask(make=make_looks, told={"strata": []})
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
 
