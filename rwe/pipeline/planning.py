@@ -223,9 +223,9 @@ def _at(path: Path, where: tuple[int | str, ...], exc: RweError) -> Problem:
 
 
 def check(path: Path) -> list[Problem]:
-    """Return every fault of a study and the files it names; none means it can be run."""
+    """Return every fault of a study and the files it names, or of an agreement alone; none means it can be used."""
     try:
-        load_plan(path)
+        load_agreement(path) if _is_agreement(path) else load_plan(path)
     except DefinitionError as exc:
         return list(exc.problems) or [_at(path, (), exc)]
     return []
@@ -233,4 +233,9 @@ def check(path: Path) -> list[Problem]:
 
 def remarks(path: Path) -> list[Problem]:
     """Return what in a study without faults may mislead: what looks past day zero and has no reason beside it."""
-    return placed(path, time_zero.remarks(load_study(path)))
+    return [] if _is_agreement(path) else placed(path, time_zero.remarks(load_study(path)))
+
+
+def _is_agreement(path: Path) -> bool:
+    values, _ = parse(path)
+    return isinstance(values, dict) and "contract" in values

@@ -208,3 +208,33 @@ def test_what_looks_past_day_zero_without_a_reason_is_remarked(
     assert (remark["event"], checked["event"]) == ("remark", "checked")
     assert remark["where"] == "baseline.hormonal.window"
     assert "splits people by what happens up to 90 days after the index date" in said.err
+
+
+WRONG = """\
+contract: {id: C, product: own, indication: y, start: 2026-01-01, end: 2026-12-31, currency: EUR}
+price:
+  - {from: 2026-01-01, to: 2026-06-30, net: "10", unit: vial}
+  - {from: 2026-06-01, to: 2026-11-30, net: "9", unit: vial, currency: BGN}
+terms:
+  - {id: a, type: discount, rate: "1.10"}
+  - {id: b, type: continuation, assess_day: 56, window: [-7, 14], failure: [worse]}
+  - {id: c, type: price_volume, per: year, mode: marginal, tiers: [{from_units: "5", price: "9"}]}
+"""
+
+
+def test_an_agreement_is_checked_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "agreement.yaml"
+    path.write_text(WRONG, "utf-8")
+
+    assert main(["check", str(path)]) == 2
+
+    told = capsys.readouterr().err
+    assert f"{path}:4:12: price.1.from: overlaps the price before, which holds up to 2026-06-30" in told
+    assert f"{path}:4:28: price.1.to: no price from 2026-12-01 to 2026-12-31" in told
+    assert f"{path}:4:72: price.1.currency: no rate for BGN under contract.fx" in told
+    assert f"{path}:6:35: " in told
+    assert f"{path}:7:77: " in told
+    assert "unknown failure outcome 'worse'" in told
+    assert f"{path}:8:81: " in told
+    assert "the first tier must begin at 0" in told
+    assert main(["check", str(CONFIGS / "agreements/schemes/several_terms.yaml")]) == 0
