@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "rwe.cli.study:run",
     "report": "rwe.cli.study:report",
     "portfolio": "rwe.cli.portfolio:portfolio",
+    "price": "rwe.cli.price:price",
     "synth": "rwe.cli.synth:synth",
     "doctor": "rwe.cli.doctor:doctor",
 }

@@ -127,7 +127,9 @@ def test_both_languages_say_everything_with_the_same_places_to_fill() -> None:
 
 def test_every_word_of_the_catalogue_is_used() -> None:
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "rwe" / "cli").glob("*.py"))
-    heads = tuple(f"{room}.head." for room in ("harmonise", "link", "schedule", "serve", "settle", "store", "trial"))
+    heads = tuple(
+        f"{room}.head." for room in ("harmonise", "link", "price", "schedule", "serve", "settle", "store", "trial")
+    )
     families = (
         "command.",
         "stage.",
@@ -136,6 +138,7 @@ def test_every_word_of_the_catalogue_is_used() -> None:
         "selftest.",
         "plan.",
         "link.rule.",
+        "price.status.",
         "settle.reason.",
         *heads,
     )

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from rwe.reimbursement.economics.accrual import Once, Stay
 from rwe.reimbursement.economics.budget import Market, budget
-from rwe.reimbursement.economics.curves import Curve, Named, Proportional
+from rwe.reimbursement.economics.curves import Named, Proportional
 from rwe.reimbursement.economics.decision import acceptability, icers, net_benefit, population_evpi
 from rwe.reimbursement.economics.distributions import Counts, Ratio, Uncertain
 from rwe.reimbursement.economics.evaluate import Strategy, evaluate
 from rwe.reimbursement.economics.evaluation import Evaluation
+from rwe.reimbursement.economics.family_curve import FamilyCurve, fitted_curve, published_curve
 from rwe.reimbursement.economics.illness_death import IllnessDeath
 from rwe.reimbursement.economics.markov import Markov, Phase
 from rwe.reimbursement.economics.partitioned import Partitioned
@@ -19,8 +20,8 @@ from rwe.reimbursement.economics.value_price import ValuePrice, promised_thresho
 
 __all__ = [
     "Counts",
-    "Curve",
     "Evaluation",
+    "FamilyCurve",
     "IllnessDeath",
     "Market",
     "Markov",
@@ -39,9 +40,11 @@ __all__ = [
     "budget",
     "cycles_of",
     "evaluate",
+    "fitted_curve",
     "icers",
     "net_benefit",
     "population_evpi",
     "promised_threshold",
+    "published_curve",
     "value_price",
 ]

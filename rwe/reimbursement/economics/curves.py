@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Curves that a model rests on: anything that gives survival by day and draws of it, and what is made of others."""
+"""Curves that a model rests on: by name, drawn together where they are one, and what is made of others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,18 +14,7 @@ from rwe.errors import DataError
 from rwe.kernels._jit import F8
 from rwe.reimbursement.economics.accrual import Value, value_of
 from rwe.reimbursement.economics.distributions import Values, stream
-
-
-@runtime_checkable
-class Curve(Protocol):
-    """Survival by day with its uncertainty; fitted models and Kaplan-Meier curves of `rwe.survival` are such."""
-
-    def survival_at(self, days: F8) -> F8:
-        """Return survival on these days."""
-
-    def survival_draws(self, days: F8, n: int, seed: int) -> F8:
-        """Return draws of survival, shape (n, days)."""
-
+from rwe.survival.curve import Curve
 
 Rows: TypeAlias = Callable[[slice], F8]
 
@@ -57,7 +46,8 @@ class Named:
         else:
             found = np.asarray(self.curve.survival_draws(days, sample.n, stream(sample.seed, self.name)), dtype=float)
         if found.shape != (sample.n, days.size) or not (found.min() >= 0 and found.max() <= 1 + 1e-9):
-            raise DataError(f"curve '{self.name}': survival must lie within 0 and 1, one row a draw, one column a day")
+            known = f"curve '{self.name}': survival must be known, within 0 and 1, on each day of the model"
+            raise DataError(f"{known}; where follow-up ends before, fit a model")
         return lambda part: found[part]
 
 

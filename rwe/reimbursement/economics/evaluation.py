@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rwe.figures.tongue import Language
 
 LEVEL = 0.95
+Kind: TypeAlias = Literal["states", "plane", "acceptability", "price"]
 ESTIMATE = "money of a model is an estimate, not a sum owed"
 
 
@@ -90,7 +91,7 @@ class Evaluation(Shown):
 
     def plot(
         self,
-        what: Literal["states", "plane", "acceptability", "price"] = "states",
+        what: Kind = "states",
         *,
         threshold: float | None = None,
         strategy: str | None = None,

@@ -443,6 +443,7 @@ FAMILIES = (
     "step.",
     "group.",
     "portfolio.",  # of a page of its own, `test_portfolio`
+    "price.",  # of a page of its own, `test_price`
     "stratum.",
     "term.",
     "term_short.",

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`appraise`: a price file worked out: what strategies come to, the price that is worth it, what it costs all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rwe.reimbursement.economics.budget import Market, budget
+from rwe.reimbursement.economics.build import curves_of, parameters_of, strategies_of, timing_of
+from rwe.reimbursement.economics.decision import population_evpi
+from rwe.reimbursement.economics.evaluate import evaluate
+from rwe.reimbursement.economics.evaluation import Evaluation
+from rwe.reimbursement.economics.value_price import ValuePrice, promised_threshold
+from rwe.result import Result, tidy
+from rwe.spec.price import PriceFile, load_price_file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appraisal:
+    """What a price file comes to.
+
+    Parameters
+    ----------
+    file
+        The file.
+    found
+        The strategies by what was observed.
+    value
+        The price worth paying at the file's threshold.
+    promised
+        The strategies by what the trial promised, None where the file does not say.
+    kept
+        The price at which what was observed costs as much for a QALY as was promised.
+    budget
+        What is spent each year, None where the file asks for no budget.
+    """
+
+    file: PriceFile
+    found: Evaluation
+    value: ValuePrice
+    promised: Evaluation | None
+    kept: ValuePrice | None
+    budget: pl.DataFrame | None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of strategies and states in English."""
+        return self.titles("en")
+
+    def titles(self, language: str) -> dict[str, str]:
+        """Return names of strategies and states for people."""
+        named = {name: one.title for name, one in self.file.strategies.items()} | self.file.states
+        return {name: str(getattr(text, language)) for name, text in named.items()}
+
+    @property
+    def evpi(self) -> tuple[float, float | None]:
+        """What perfect knowledge is worth at the threshold: a person, and all of the budget's years."""
+        table = self.found.acceptability([self.file.threshold])
+        person = float(table["evpi"][0])
+        if self.file.budget is None:
+            return person, None
+        return person, population_evpi(person, self.file.budget.eligible, self.found.timing.costs)
+
+    def to_result(self) -> Result:
+        """Return all figures in the long tidy form."""
+        whole = self.found.to_result(self.file.threshold)
+        more = tidy([*self._prices(), *self._years()], analysis="economics")
+        settings = {"currency": self.file.currency, "threshold": self.file.threshold}
+        return Result(pl.concat([whole.table, more]), {**whole.settings, **settings})
+
+    def _prices(self) -> Iterator[dict[str, Any]]:
+        for name, one in (("value", self.value), ("promised", self.kept)):
+            if one is not None:
+                labels = {"group": one.strategy, "stratum": f"{one.threshold:g}", "outcome": name, "estimand": "price"}
+                yield labels | {"estimate": one.price, "conf_low": one.low, "conf_high": one.high}
+
+    def _years(self) -> Iterator[dict[str, Any]]:
+        for row in () if self.budget is None else self.budget.iter_rows(named=True):
+            labels = {"outcome": "budget", "stratum": f"year {row['year']}"}
+            for name in ("without", "with", "medicine"):
+                yield labels | {"estimand": name, "estimate": row[name]}
+            yield labels | {
+                "estimand": "impact", "estimate": row["impact"], "conf_low": row["low"], "conf_high": row["high"],
+            }  # fmt: skip
+
+
+def appraise(path: str | Path, *, draws: int | None = None) -> Appraisal:
+    """Read a price file and work it out.
+
+    Parameters
+    ----------
+    path
+        The file; see `rwe.spec.price`.
+    draws
+        How many, in place of the file's.
+
+    Raises
+    ------
+    DefinitionError
+        With all faults of the file at their places.
+    NoValidAnswer
+        If a curve has no fit, or no price decides.
+    Refused
+        If a curve rests on fewer patients than may be shown.
+    """
+    place = Path(path)
+    file = load_price_file(place)
+    curves, known, timing = curves_of(file, place), parameters_of(file, place), timing_of(file.time)
+    related = {one.between: one.value for one in file.correlations}
+    price, years = file.medicine.price, len(file.budget.eligible) if file.budget else 0
+    found = evaluate(
+        strategies_of(file, curves, {}), timing, parameters=known, correlated=related, price=price,
+        draws=file.draws if draws is None else draws, seed=file.seed, years=years,
+    )  # fmt: skip
+    new, old = file.medicine.strategy, _comparator(file)
+    promised, kept = None, None
+    if file.promised:
+        promised = evaluate(strategies_of(file, curves, file.promised), timing, parameters=known, price=price)
+        kept = found.value_price(new, promised_threshold(promised, new, old))
+    spent = None
+    if file.budget:
+        market = Market(file.budget.eligible, file.budget.uptake, new, file.budget.displaced)
+        spent = budget(found, market)
+    return Appraisal(file, found, found.value_price(new, file.threshold), promised, kept, spent)
+
+
+def _comparator(file: PriceFile) -> str:
+    """Return the first strategy that is not the medicine's: what it was compared with."""
+    return next(name for name in file.strategies if name != file.medicine.strategy)

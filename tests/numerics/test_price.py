@@ -1,0 +1,244 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Price files: the example, its command and page, curves of a file and of a trial, and faults at their places."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from rwe import survival as sv
+from rwe.cli.app import main
+from rwe.errors import DefinitionError, NoValidAnswer, Refused
+from rwe.reimbursement import economics as ec
+from rwe.reimbursement.economics.appraise import appraise
+from rwe.survival.parametric import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "configs" / "prices" / "breast_hormonal.yaml"
+DATA = ROOT / "tests" / "data" / "r_reference"
+SIMULATED = json.loads((DATA / "econ.json").read_text("utf-8"))["cases"]
+
+
+def arms(family: str = "weibull", **more: Any) -> dict[str, Any]:
+    """Return the price file of the reference: both arms of sim_os_pfs.csv, fitted."""
+
+    def curve(arm: int, end: str) -> dict[str, Any]:
+        rows = {"file": str(DATA / "sim_os_pfs.csv"), "where": {"arm": arm}, "unit": "month"}
+        return {"fit": {**rows, "time": f"{end}_time", "event": f"{end}_event", "family": family}}
+
+    def strategy(arm: int) -> dict[str, Any]:
+        costs = [{"state": "pf", "amount": 3000, "per": "month"}, {"state": "pd", "amount": 1200, "per": "month"}]
+        model = {"partitioned": {"pf": f"pfs{arm}", "pd": f"os{arm}"}}
+        words = {"en": f"arm {arm}", "bg": f"рамо {arm}"}
+        return {"title": words, "model": model, "costs": costs, "utilities": {"pf": 0.8, "pd": 0.6}}
+
+    words = {"en": "x", "bg": "х"}
+    units = [{"state": "pf", "amount": 1, "per": "month"}]
+    return {
+        "title": words, "currency": "EUR", "threshold": 100000.0,
+        "time": {"cycle": "month", "years": 20.0, "discount": {"costs": 0.035, "effects": 0.035}},
+        "medicine": {"strategy": "new", "price": 2500.0, "unit": words},
+        "curves": {f"{end}{arm}": curve(arm, end) for end in ("os", "pfs") for arm in (0, 1)},
+        "strategies": {"old": strategy(0), "new": {**strategy(1), "units": units}},
+        "draws": 50, **more,
+    }  # fmt: skip
+
+
+def written(folder: Path, values: dict[str, Any]) -> Path:
+    """Return a file that holds the values, floats as our YAML writes them."""
+    path = folder / "price.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), "utf-8")
+    return path
+
+
+def test_a_file_of_patients_gives_the_values_of_r(tmp_path: Path) -> None:
+    """Curves fitted by us, costs and QALYs as flexsurv's Weibulls give them."""
+    told = next(case["expect"] for case in SIMULATED if case["case"] == "partitioned_survival.sim")
+
+    found = appraise(written(tmp_path, arms())).found
+
+    assert found.icers["icer"][1] == pytest.approx(told["icer"], rel=1e-4)
+    assert found.table["effect"].to_list() == pytest.approx(
+        [told[a]["qaly_discounted"] for a in ("arm0", "arm1")], rel=1e-4
+    )
+
+
+def test_the_example_says_what_the_price_should_be() -> None:
+    found = appraise(EXAMPLE, draws=400)
+
+    assert found.kept is not None
+    assert found.promised is not None
+    assert found.budget is not None
+    assert found.found.at(found.value.price).icers["icer"][1] == pytest.approx(30_000)
+    assert found.kept.threshold == pytest.approx(found.promised.icers["icer"][1])
+    assert found.found.at(found.kept.price).icers["icer"][1] == pytest.approx(found.kept.threshold)
+    assert found.value.worth is not None
+    assert 0 < found.value.worth < 1
+    assert found.budget["impact"].to_list() == sorted(found.budget["impact"].to_list())
+    low, high = found.budget["low"].to_list(), found.budget["high"].to_list()
+    assert all(a < b < c for a, b, c in zip(low, found.budget["impact"].to_list(), high, strict=True))
+
+
+def test_the_command_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["price", str(EXAMPLE), "--draws", "60", "--out", str(tmp_path), "--lang", "bg", "--json"])
+
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    assert [line["of"] for line in said if line["event"] == "price"] == ["worth", "kept"]
+    assert sum(line["event"] == "year" for line in said) == 5
+    assert said[-1] == {"event": "end", "code": 0}
+    html = (tmp_path / "price.bg.html").read_text("utf-8")
+    assert html.count("<svg") == 4
+    assert "с хормонална терапия" in html
+    assert "{" not in html.partition("</style>")[2]
+    assert pl.read_csv(tmp_path / "price.csv").filter(estimand="price").height == 2
+
+
+def test_faults_are_told_at_their_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    for right, wrong in (
+        ("shape: beta, mean: 0.82, se: 0.03", "shape: beta, mean: 1.82, se: 0.03"),
+        ("ratio: 0.670, low: 0.565", "ratio: 0.670, low: 0.765"),
+    ):
+        text = text.replace(right, wrong)
+    path = tmp_path / "price.yaml"
+    path.write_text(text, "utf-8")
+
+    code = main(["price", str(path)])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert f"{path}:{line(text, 'utility_free:')}" in said
+    assert f"{path}:{line(text, 'ratio_recurrence:')}" in said
+
+
+def line(text: str, piece: str) -> int:
+    return 1 + text[: text.index(piece)].count("\n")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("hazard_ratio: ratio_death", "hazard_ratio: ratio_deaths", "unknown parameter 'ratio_deaths'; did you mean"),
+        ("of: free_usual, hazard_ratio: ratio_trial", "of: free, hazard_ratio: ratio_trial", "unknown curve"),
+        ("{state: free, amount: cost_free", "{state: fee, amount: cost_free", "unknown state 'fee'; did you mean 'fr"),
+        ("  strategy: hormonal", "  strategy: hormone", "unknown strategy 'hormone'"),
+        ("displaced: {usual: 1.0}", "displaced: {usual: 0.5}", "the shares must sum to 1"),
+        ("uptake: [0.2, ", "uptake: [", "5 years of eligible people, 4 of uptake"),
+        ("uptake: [0.2,", "uptake: [1.2,", "less than or equal to 1"),
+        ("  cycle: month", "  cycle: fortnight", "month"),
+        ("threshold: 30000.0", "treshold: 30000.0", "unknown key; did you mean 'threshold'?"),
+        ("between: [ratio_recurrence, ratio_death]", "between: [ratio_recurrence, death]", "unknown parameter 'death'"),
+        ("- {on: enter, state: dead, amount: cost_death}", "- {on: enter, amount: cost_death}", "names its state"),
+        ("family: lnorm", "family: normal", "lnorm"),
+        ("rotterdam.csv", "rotterdam.txt", "no csv or parquet file"),
+        ("time: rtime", "time: rtimes", "has no column rtimes"),
+        ("to_day: 1826.25}", "to_day: 1826.25, on: start}", "an amount at the start has no state"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    assert right in text
+    path = tmp_path / "price.yaml"
+    path.write_text(text.replace(right, wrong), "utf-8")
+
+    with pytest.raises(DefinitionError, match=r"price\.yaml:\d+:\d+") as caught:
+        appraise(path, draws=2)
+
+    assert said in str(caught.value)
+
+
+def test_a_curve_of_a_few_patients_is_refused(tmp_path: Path) -> None:
+    values = arms()
+    values["curves"]["os1"]["fit"]["where"] = {"arm": 1, "os_time": {"above": 0.0, "upto": 0.9}}
+
+    with pytest.raises(Refused, match="fewer than 13 patients"):
+        appraise(written(tmp_path, values))
+
+
+def test_curves_of_a_trial_and_of_a_publication(tmp_path: Path) -> None:
+    trial = {"file": str(ROOT / "configs" / "trials" / "gbsg.yaml"), "endpoint": "rfs", "arm": "hormonal"}
+    published = {"family": "exp", "parameters": {"rate": 0.01}, "covariance": [[0.01]], "unit": "month"}
+    values = arms()
+    values["curves"] |= {"os1": {"published": published}, "pfs1": {"trial": {**trial, "family": "weibull"}}}
+
+    found = appraise(written(tmp_path, values)).found
+
+    assert found.draws is not None
+    alive = np.exp(-0.01 * np.arange(241))
+    np.testing.assert_allclose(1 - found.states["new"]["dead"], alive, rtol=1e-9)
+    assert found.table["capped"][1] > 0
+
+
+def test_a_markov_model_of_a_file_equals_its_python(tmp_path: Path) -> None:
+    counts = {"well": [1251, 350, 116, 17], "ill": [0, 731, 512, 15], "aids": [0, 0, 1312, 437]}
+    rows = [[f"{name}.{i}" for i in (1, 2, 3, 4)] for name in counts]
+    matrix = [*rows, [0.0, 0.0, 0.0, 1.0]]
+    states = [*counts, "dead"]
+    care = {"well": 5034.0, "ill": 5330.0, "aids": 11285.0}
+    costs = [{"state": s, "amount": c, "per": "year"} for s, c in care.items()]
+    first = {"matrix": matrix, "cycles": 2, "ratio": "ratio", "scale": "probability"}
+    words, always = {"en": "x", "bg": "х"}, {"matrix": matrix}
+
+    def strategy(*phases: dict[str, Any]) -> dict[str, Any]:
+        model = {"markov": {"states": states, "phases": list(phases)}}
+        return {"title": words, "model": model, "costs": costs, "utilities": dict.fromkeys(care, 1.0)}
+
+    units = [{"state": s, "amount": 1, "per": "year", "to_day": 730.5} for s in care]
+    values = arms(
+        curves={}, time={"cycle": "year", "years": 20.0, "discount": {"costs": 0.06, "at": "end"}, "correction": "end"},
+        medicine={"strategy": "both", "price": 2086.5, "unit": words},
+        parameters={n: {"counts": c} for n, c in counts.items()} | {"ratio": {"ratio": 0.509, "low": 0.4, "high": 0.7}},
+        strategies={"mono": strategy(always), "both": {**strategy(first, always), "units": units}},
+    )  # fmt: skip
+
+    found = appraise(written(tmp_path, values)).found.icers
+
+    assert found["cost"].to_list() == pytest.approx([44_663, 50_602], abs=2)
+    assert found["icer"][1] == pytest.approx(6_276, abs=20)
+
+
+def test_steps_of_curves_are_a_model_of_a_file(tmp_path: Path) -> None:
+    rates = {"progress": 0.05, "die": 0.01, "after": 0.08}
+    values = arms()
+    values["curves"] = {
+        n: {"published": {"family": "exp", "parameters": {"rate": r}, "unit": "month"}} for n, r in rates.items()
+    }
+    for name, clock in (("old", "forward"), ("new", "reset")):
+        model = {"steps": {"progression": "progress", "death": "die", "after": "after", "clock": clock}}
+        utilities = {"progression_free": 0.8, "progressed": 0.6}
+        values["strategies"][name] |= {"model": model, "costs": [], "utilities": utilities}
+    values["strategies"]["new"]["units"] = [{"on": "start", "amount": 1.0}]
+
+    found = appraise(written(tmp_path, values)).found
+
+    assert found.table["effect"][0] == pytest.approx(found.table["effect"][1], rel=1e-9)
+
+
+def test_a_promise_that_was_none_is_said(tmp_path: Path) -> None:
+    values = arms(promised={"new": {"partitioned": {"pf": "pfs0", "pd": "os0"}}})
+
+    with pytest.raises(NoValidAnswer, match="there is no ratio to keep"):
+        appraise(written(tmp_path, values))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_curves_of_families_are_their_survival(family: str) -> None:
+    rows = pl.read_csv(DATA / "sim_os_pfs.csv")
+    try:
+        fit = sv.parametric(rows, time="os_time", event="os_event", family=family, clock="continuous")
+    except NoValidAnswer:
+        return  # genf has no maximum here
+    days = np.array([0.0, 10.0, 300.0, 3000.0])
+
+    ours = ec.fitted_curve(fit, 30.4375)
+
+    np.testing.assert_allclose(ours.survival_at(days), fit.survival_at(days / 30.4375), rtol=1e-9)
+    np.testing.assert_allclose(ours.survival_draws(days, 9, 4), fit.survival_draws(days / 30.4375, 9, 4), rtol=1e-9)
