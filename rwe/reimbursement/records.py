@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import polars as pl
@@ -12,6 +13,7 @@ from rwe.compare.people import require
 from rwe.errors import DataError, DefinitionError
 from rwe.reimbursement.partners import HasTables, with_partners
 from rwe.spec.agreement import Agreement, JudgedTerm, Records
+from rwe.spec.agreement_patient import Instalments
 
 
 class HasSubjects(Protocol):
@@ -75,9 +77,10 @@ def _charge(how: Records) -> list[pl.Expr]:
 def assessments(cohort: HasSubjects, agreement: Agreement) -> pl.DataFrame:
     """Return what a time-to-event endpoint says of each patient, in the words of the agreement.
 
-    An event is an assessment on its day. A patient known to be free of it is assessed free on the
-    assessment day of each patient-level term, or on the last check where that lies in the term's
-    window before that day; who was lost earlier has no assessment.
+    An event is an assessment on its day, and so is a death after it. A patient known to be free of it is
+    assessed free on the assessment day of each term that judges patients (of each part of a price that
+    asks for a response), or on the last check where that lies in the window before that day; who was
+    lost earlier has no assessment.
 
     Returns
     -------
@@ -92,8 +95,8 @@ def assessments(cohort: HasSubjects, agreement: Agreement) -> pl.DataFrame:
     at_death = pl.col(dead) & (pl.col(died) == pl.col(days))
     word = pl.when(at_death).then(pl.lit(how.outcomes.event_at_death)).otherwise(pl.lit(how.outcomes.event))
     found = [_on(subjects.filter(pl.col(event)), pl.col(days), word)]
-    judged = [term for term in agreement.terms if isinstance(term, JudgedTerm)]
-    found += [_event_free(subjects, term, how) for term in judged]
+    found.append(_on(subjects.filter(dead), pl.col(died), pl.lit(how.outcomes.event_at_death)))
+    found += [_event_free(subjects, *asked, how) for asked in _asked(agreement)]
     table = pl.concat(found).unique().sort("person_id", "assessed_on", "outcome")
     return table.with_columns(pl.format(how.endpoint + ":{}:{}", "outcome", "person_id").alias("record_id"))
 
@@ -109,10 +112,19 @@ def _members(cohort: HasSubjects, how: Records) -> pl.DataFrame:
     return cohort.subjects.filter(pl.col(f"in_{how.population}"))
 
 
-def _event_free(subjects: pl.DataFrame, term: JudgedTerm, how: Records) -> pl.DataFrame:
+def _asked(agreement: Agreement) -> Iterator[tuple[int, int]]:
+    """Yield the assessment days of the agreement, each with the first day of its window before it."""
+    for term in agreement.terms:
+        if isinstance(term, JudgedTerm):
+            yield term.assess_day, term.window[0]
+        elif isinstance(term, Instalments):
+            yield from ((part.day, term.window[0]) for part in term.parts if part.if_ == "response")
+
+
+def _event_free(subjects: pl.DataFrame, assess_day: int, opens: int, how: Records) -> pl.DataFrame:
     days, event = pl.col(f"{how.endpoint}_days"), pl.col(f"{how.endpoint}_event")
-    last = pl.min_horizontal(days, pl.lit(term.assess_day))
-    free = subjects.filter((~event | (days > term.assess_day)) & (last >= term.assess_day + term.window[0]))
+    last = pl.min_horizontal(days, pl.lit(assess_day))
+    free = subjects.filter((~event | (days > assess_day)) & (last >= assess_day + opens))
     return _on(free, last, pl.lit(how.outcomes.event_free))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from rwe.spec.agreement_checks import price_faults, term_faults
+from rwe.spec.agreement_checks import concept_faults, partner_faults, price_faults, term_faults
 from rwe.spec.agreement_cohort import (
     Clawback,
     ExpenditureCap,
@@ -116,6 +116,18 @@ class Agreement(Part):
     def _every_day_once(cls, price: tuple[Price, ...], info: ValidationInfo) -> tuple[Price, ...]:
         faults(price_faults(price, info.data.get("contract"), info.data.get("vat")))
         return price
+
+    @field_validator("combination")
+    @classmethod
+    def _partners(cls, combination: tuple[Partner, ...], info: ValidationInfo) -> tuple[Partner, ...]:
+        faults(partner_faults(combination, info.data.get("contract")))
+        return combination
+
+    @field_validator("records")
+    @classmethod
+    def _own_concepts(cls, records: Records | None, info: ValidationInfo) -> Records | None:
+        faults(concept_faults(records, info.data.get("combination", ())) if records else [])
+        return records
 
     @field_validator("terms")
     @classmethod

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from rwe.spec.agreement_cohort import Clawback
-from rwe.spec.agreement_parts import Contract, Price, Vat
+from rwe.spec.agreement_parts import Contract, Partner, Price, Records, Vat
 from rwe.spec.base import Where
 
 Fault = tuple[Where, str]
@@ -63,3 +63,21 @@ def term_faults(terms: Sequence[Any], contract: Contract | None) -> Iterator[Fau
             yield (i, "id"), f"id used twice: {term.id}"
         if isinstance(term, Clawback) and contract and contract.product not in {p.id for p in term.products}:
             yield (i, "products"), f"'{contract.product}', the product of the contract, is not among them"
+
+
+def partner_faults(partners: Sequence[Partner], contract: Contract | None) -> Iterator[Fault]:
+    """Yield what is wrong with the partners: one named twice, or the contract itself."""
+    names = [partner.contract for partner in partners]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield (i, "contract"), f"partner named twice: {name}"
+        if contract and name == contract.id:
+            yield (i, "contract"), "is this contract itself"
+
+
+def concept_faults(records: Records, partners: Sequence[Partner]) -> Iterator[Fault]:
+    """Yield concepts that are of the product and of a partner: each dose would be given together with itself."""
+    theirs = {concept: partner.contract for partner in partners for concept in partner.concepts}
+    for i, concept in enumerate(records.concepts):
+        if concept in theirs:
+            yield ("concepts", i), f"concept {concept} stands under the partner {theirs[concept]} too; keep one"

@@ -82,7 +82,8 @@ class Index(Part):
     """Which dose is a patient's first.
 
     `first_dose_in_window`: a patient who had the product before the contract (within
-    `washout_days` of the first dose inside it, ever where that is left out) is not covered.
+    `washout_days` of the first dose inside it, ever where that is left out) is not covered. A contract that
+    follows another leaves `washout_days` out: then no dose of the other's run-off is paid under both.
     `rechallenge_gap_days`: a dose that many days or more after the one before starts a new course
     that is judged on its own; left out, all doses of a patient are one course.
     """

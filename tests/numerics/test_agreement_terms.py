@@ -158,6 +158,43 @@ def test_the_run_off_needs_prices_too(tmp_path: Path) -> None:
     ]
 
 
+RECORDS = """\
+records:
+  {population: treated, concepts: [7, 8], endpoint: rfs, death_endpoint: os,
+   outcomes: {event: progression, event_at_death: death, event_free: stable}}
+"""
+PARTNERS = """\
+combination:
+  - {contract: B, concepts: [8], within_days: 7, refunds: each}
+  - {contract: B, concepts: [9], within_days: 7, refunds: other}
+  - {contract: C, concepts: [9], within_days: 7, refunds: both}
+"""
+
+
+def test_partners_are_others_and_known_once(tmp_path: Path) -> None:
+    term = f"type: discount, {TERMS['discount']}"
+    head = PARTNERS + HEAD
+
+    unreadable = faults(written(tmp_path, term, head=head))
+    misfits = faults(written(tmp_path, term, head=RECORDS + head.replace("both", "each")))
+
+    assert [(line, text[:4]) for line, text, _ in unreadable] == [(4, "both")]
+    assert [(line, text[:1], message) for line, text, message in misfits] == [
+        (6, "B", "partner named twice: B"),
+        (7, "C", "is this contract itself"),
+    ]
+
+
+def test_a_concept_is_of_the_product_or_of_a_partner(tmp_path: Path) -> None:
+    head = RECORDS + "".join(PARTNERS.splitlines(keepends=True)[:2]) + HEAD
+
+    found = faults(written(tmp_path, f"type: discount, {TERMS['discount']}", head=head))
+
+    assert [(line, text[:1], message) for line, text, message in found] == [
+        (2, "8", "concept 8 stands under the partner B too; keep one")
+    ]
+
+
 def agreement(**parts: Any) -> rb.Agreement:
     contract = {"id": "C", "product": "x", "indication": "y", "start": date(2026, 1, 1), "end": date(2026, 12, 31)}
     term = {"id": "t", "type": "payment_by_result", "assess_day": 56, "window": [-7, 14], "failure": ["progression"]}

@@ -9,11 +9,15 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import polars as pl
 import pytest
+from hypothesis import strategies as st
 
 from rwe import reimbursement as rb
 from rwe.errors import DataError
+from rwe.reimbursement.covered import covered
+from rwe.reimbursement.given import given_doses
 
 START, LATE = date(2026, 1, 1), date(2028, 12, 31)
 PARTNER = {"contract": "OTHER", "concepts": [8], "within_days": 7, "refunds": "other"}
@@ -134,6 +138,27 @@ def test_a_contract_that_follows_another_pays_for_no_dose_of_it() -> None:
 
     assert [s.gross for s in under] == [Decimal(200), Decimal(200)]
     assert [s.lines["person_id"].to_list() for s in under] == [[1], [2]]
+
+
+OLD = agreement(contract={"run_off_days": 200}, index={"rechallenge_gap_days": 120})
+NEW = agreement(contract={"id": "D", "start": date(2027, 1, 1), "end": date(2027, 12, 31)})
+dose_days = st.lists(st.tuples(st.integers(0, 5), st.integers(-50, 800), st.just("1")), max_size=30)
+
+
+@hypothesis.given(dose_days, st.integers(0, 900))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_law_no_dose_is_paid_under_two_contracts_that_follow_each_other(
+    rows: list[tuple[int, int, str]], cut: int
+) -> None:
+    frame = doses(*rows).with_columns(record_id=pl.Series([str(i) for i in range(len(rows))], dtype=pl.String))
+
+    paid = []
+    for how in (OLD, NEW):
+        found = covered(how, given_doses(how, frame), START + timedelta(days=cut))
+        assert sorted(found["record_id"]) == sorted(frame["record_id"]), "each dose is told of once"
+        paid.append(set(found.filter(reason="")["record_id"]))
+
+    assert not paid[0] & paid[1]
 
 
 def test_a_patient_who_moves_to_another_hospital_stays_one_patient() -> None:

@@ -446,6 +446,23 @@ def test_assessments_of_a_cohort() -> None:
     ]
 
 
+def test_a_death_after_the_event_and_the_parts_of_a_price_are_assessed_too() -> None:
+    parts = [{"day": 0, "share": "0.5"}, {"day": 40, "share": "0.5", "if": "response"}]
+    price = {"id": "p", "type": "instalments", "price": "9", "parts": parts, "window": (-5, 5)}
+    people = cohort().subjects.head(3).with_columns(os_days=pl.Series([25, 30, 900]), os_event=pl.Series([True] * 3))
+
+    found = rb.assessments(SimpleNamespace(subjects=people), agreement(price, records=RECORDS))
+
+    days = (pl.col("assessed_on") - START).dt.total_days()
+    assert found.select("person_id", days, "outcome").rows() == [
+        (1, 20, "progression"),
+        (1, 25, "death"),
+        (2, 30, "death"),
+        (3, 40, "stable"),
+        (3, 900, "death"),
+    ]
+
+
 def test_doses_of_the_common_model() -> None:
     exposure = pl.LazyFrame(
         {
