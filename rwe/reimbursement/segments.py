@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of neighbouring rows: sums over each, and exact splits of an amount among the rows or runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from rwe.reimbursement.atoms import INT, integers, portion
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Runs of rows that belong together.
+
+    Parameters
+    ----------
+    of
+        For each row, the number of its run, from 0.
+    last
+        For each run, the number of its last row.
+    """
+
+    of: pl.Series
+    last: pl.Series
+
+    @classmethod
+    def where(cls, begins: pl.Series) -> Segments:
+        """Return the runs that begin where `begins` is true; its first row must be."""
+        first = begins.arg_true()
+        last = first.shift(-1, fill_value=begins.len()) - 1
+        return cls((begins.cum_sum() - 1).cast(pl.UInt32), last)
+
+    @property
+    def first(self) -> pl.Series:
+        """Return for each run the number of its first row."""
+        return (self.last + 1).shift(1, fill_value=0)
+
+    def __len__(self) -> int:
+        return self.last.len()
+
+    def sum(self, values: pl.Series) -> pl.Series:
+        """Return the sum of whole numbers over each run."""
+        upto = values.cast(INT).cum_sum().gather(self.last)
+        return upto - upto.shift(1, fill_value=0)
+
+    def running(self, values: pl.Series) -> pl.Series:
+        """Return for each row the sum of its run up to and with it."""
+        upto = values.cast(INT).cum_sum()
+        before = upto.gather(self.last).shift(1, fill_value=0)
+        return upto - before.gather(self.of)
+
+    def spread(self, amount: pl.Series, wanted: pl.Series) -> pl.Series:
+        """Split each run's `amount` among its rows in proportion to `wanted`; the parts sum to it.
+
+        Each row gets what brings the running total to the whole atoms that its run's part up to there
+        comes to: no row gets more than it wanted, and each is within an atom of its exact part.
+        """
+        upto = self.running(wanted)
+        whole = upto.gather(self.last)
+        if (amount == whole).all():
+            return wanted
+        reached, _ = portion(amount.gather(self.of), upto, whole.gather(self.of))
+        before = reached.shift(1, fill_value=0).to_frame("x")
+        begins = (self.of != self.of.shift(1)).fill_null(value=True)
+        return reached - before.select(pl.when(begins).then(pl.lit(0, INT)).otherwise(pl.col("x")))["x"]
+
+
+def hamilton(total: pl.Series, wanted: pl.Series, room: pl.Series, group: pl.Series) -> pl.Series:
+    """Split the `total` of each group among its rows in proportion to `wanted`, none above its `room`.
+
+    Each part is rounded down; what is left goes one each to the largest remainders, the earlier row
+    first among equals (Hamilton's method), and to rows with room where that is not enough. `total` is
+    the same on all rows of a group.
+    """
+    frame = pl.DataFrame({"g": group, "t": integers(total), "w": integers(wanted), "m": integers(room)})
+    whole = frame.select(pl.col("w").sum().over("g"))["w"]
+    quotient, rest = portion(frame["t"], frame["w"], whole)
+    frame = frame.with_columns(q=quotient, r=rest).with_columns(q=pl.min_horizontal("q", "m")).with_row_index("i")
+    frame = frame.sort("g", "r", "i", descending=[False, True, False])
+    for most in (pl.lit(1, INT), pl.col("m")):  # one each, then up to the room
+        spare = pl.min_horizontal(pl.col("m") - pl.col("q"), most)
+        before = spare.cum_sum().over("g") - spare
+        left = pl.col("t") - pl.col("q").sum().over("g")
+        frame = frame.with_columns(q=pl.col("q") + pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal(spare, left - before)))
+    return frame.sort("i")["q"]
