@@ -100,12 +100,13 @@ def _portion_wide(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     return pl.Series([q for q, _ in pairs], dtype=INT), pl.Series([r for _, r in pairs], dtype=INT)
 
 
-def rounded(atoms: pl.Series, share: Fraction, quantum: int) -> pl.Series:
+def rounded(atoms: pl.Series, share: Fraction | int, quantum: int) -> pl.Series:
     """Return a share of amounts >= 0 in whole quanta, a half going up: the one place where money is rounded."""
     over, under = 2 * share.numerator, 2 * share.denominator * quantum
     half = share.denominator * quantum
     fits(largest(atoms) * over + half, "shares of the amounts")
-    return atoms.to_frame("x").select((pl.col("x") * pl.lit(over, INT) + pl.lit(half, INT)) // pl.lit(under, INT))["x"]
+    twice = pl.col("x") * pl.lit(over, INT) + pl.lit(half, INT)
+    return integers(atoms).to_frame("x").select(x=twice // pl.lit(under, INT))["x"]
 
 
 def money(quanta: pl.Series, quantum: Decimal) -> pl.Series:
@@ -113,4 +114,4 @@ def money(quanta: pl.Series, quantum: Decimal) -> pl.Series:
     scale = max(0, -int(quantum.as_tuple().exponent))
     kind = pl.Decimal(38, scale)
     fits(largest(quanta) * 10 ** (2 * scale + 1), "amounts")
-    return quanta.to_frame("x").select(pl.col("x").cast(kind) * pl.lit(quantum).cast(kind))["x"].cast(kind)
+    return quanta.to_frame("x").select(x=pl.col("x").cast(kind) * pl.lit(quantum).cast(kind))["x"].cast(kind)

@@ -4,23 +4,22 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date
-from fractions import Fraction
 
 import polars as pl
 
 from rwe.errors import DataError
+from rwe.reimbursement.order import in_order
 from rwe.spec.agreement import Agreement
 from rwe.spec.agreement_checks import last_paid_day
 
 ALWAYS = ("after_as_of", "before_contract", "after_contract", "not_a_new_patient")
-REASONS = (*ALWAYS, "other_indication", "refunded_by_partner", "free_of_charge", "trial")
+REASONS = (*ALWAYS, "other_indication", "refunded_by_partner", "free_of_charge", "trial", "credited")
 DAY = pl.col("administered_on")
 
 
 def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Return all doses (as `rwe.reimbursement.given` checked them) with ``reason``, ``course`` and ``first_dose``.
+    """Return all doses (of `rwe.reimbursement.credits.credited`) with ``reason``, ``course`` and ``first_dose``.
 
     A dose that is paid for has the reason ``""``. `course` counts a patient's courses from 1 over all
     hospitals, because a person is one person wherever treated; assessment days count from `first_dose`.
@@ -31,12 +30,11 @@ def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> pl.DataFr
     DataError
         If doses lie before a contract whose file refuses them.
     """
-    frame = _units(agreement, doses).with_columns(DAY.cast(pl.Date))
+    frame = doses.with_columns(DAY.cast(pl.Date))
     frame = frame.with_columns(_reason(agreement, doses.columns, as_of).alias("reason"))
     _early(agreement, frame)
     treating = ["", "free_of_charge", "trial"] if agreement.doses.free_doses_start else [""]
-    order = ["person_id", "administered_on", "record_id", "units"]
-    inside = _courses(agreement, frame.filter(pl.col("reason").is_in(treating)).sort(order))
+    inside = _courses(agreement, in_order(frame.filter(pl.col("reason").is_in(treating))))
     inside = inside.with_columns(_not_begun(agreement, inside, frame).alias("reason"))
     outside = frame.filter(~pl.col("reason").is_in(treating))
     return pl.concat([inside, outside], how="diagonal")
@@ -52,19 +50,12 @@ def excluded(frame: pl.DataFrame) -> pl.DataFrame:
     return reasons.join(counts, on="reason", how="left", maintain_order="left").fill_null(0)
 
 
-def _units(agreement: Agreement, doses: pl.DataFrame) -> pl.DataFrame:
-    if agreement.doses.fractions == "as_recorded":
-        return doses
-    texts = doses["units"].unique().to_list()
-    whole = {text: str(math.ceil(Fraction(text))) for text in texts}
-    return doses.with_columns(pl.col("units").replace(whole))
-
-
 def _reason(agreement: Agreement, columns: list[str], as_of: date) -> pl.Expr:
     contract = agreement.contract
     theirs = [partner.contract for partner in agreement.combination if partner.refunds == "other"]
     why = {
         "after_as_of": as_of < DAY,
+        "credited": pl.col("credited"),
         "other_indication": pl.col("indication") != contract.indication if "indication" in columns else None,
         "before_contract": contract.start > DAY,
         "after_contract": last_paid_day(contract) < DAY,

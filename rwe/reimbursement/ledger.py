@@ -1,96 +1,161 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""From doses to accounts: courses of treatment inside the contract, each with its exact cost."""
+"""The ledger while it is settled: what of each dose's cost no term has paid back, in blocks of patients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
-from rwe.reimbursement.covered import covered, excluded
-from rwe.reimbursement.money import half_up, net_price
+from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, rounded, scale_of
+from rwe.reimbursement.money import net_price
+from rwe.reimbursement.schemes import due_parts, observed_price
+from rwe.reimbursement.segments import Segments
 from rwe.spec.agreement import Agreement
+from rwe.spec.agreement_cohort import OutcomePrice
+from rwe.spec.agreement_patient import Instalments
+
+ROWS = 1_000_000  # doses of a block: few enough that what a term works out is small beside the records
+KEPT = ("record_id", "site_id", "version")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One course of treatment of one patient.
-
-    Parameters
-    ----------
-    person_id, course
-        Whose, and which: a re-challenge after the contract's gap is the next course.
-    first_dose
-        The day from which assessment days count.
-    days, left, records
-        For each dose: its day, what of its exact cost no term has paid back, record id.
-    spend
-        Cost of the course, in rounded money.
-    payable
-        What of it may still be paid back.
-    """
-
-    person_id: Any
-    course: int
-    first_dose: date
-    days: tuple[date, ...]
-    left: tuple[Fraction, ...]
-    records: tuple[str, ...]
-    spend: Decimal
-    payable: Decimal
-
-    @property
-    def balance(self) -> Fraction:
-        """Exact cost that no term has paid back."""
-        return sum(self.left, Fraction(0))
-
-    def pay(self, wanted: Sequence[Fraction], amount: Decimal) -> Account:
-        """Return the account after `amount` was paid back on the doses, in proportion to `wanted`."""
-        if not amount:
-            return self
-        whole = sum(wanted, Fraction(0))
-        ratio = Fraction(amount) / whole if whole else Fraction(0)
-        left = tuple(max(Fraction(0), have - part * ratio) for have, part in zip(self.left, wanted, strict=True))
-        return replace(self, left=left, payable=self.payable - amount)
-
-
-def accounts(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> tuple[list[Account], pl.DataFrame]:
-    """Return the accounts in the order of their patients, and the doses excluded by reason.
+@dataclass
+class Block:
+    """Some patients' doses and courses, whole.
 
     Parameters
     ----------
     doses
-        The doses as `rwe.reimbursement.given` checked them.
-
-    Returns
-    -------
-    accounts, excluded
-        `excluded` has ``reason``, ``doses`` and ``patients`` for every reason, zeros included.
+        In order of person, course and day: ``course`` (row in `courses`), ``day``, ``units`` (parts),
+        ``price`` (atoms for a part), ``record_id`` and where known ``site_id``, ``version``.
+    courses
+        ``person_id``, ``course``, ``first_dose``.
+    left
+        Atoms of each dose's cost that no term has paid back.
+    spend, payable
+        Cost of each course in quanta, and what of it may still be paid back.
     """
-    sorted_out = covered(agreement, doses, as_of)
-    kept = sorted_out.filter(pl.col("reason") == "")
-    groups = kept.group_by("person_id", "course", "first_dose", maintain_order=True)
-    rows = groups.agg("administered_on", "units", "record_id").iter_rows()
-    price = {day: net_price(agreement, day) for day in kept["administered_on"].unique()}
-    return [_account(price, agreement.rounding.quantum, *row) for row in rows], excluded(sorted_out)
+
+    doses: pl.DataFrame
+    courses: pl.DataFrame
+    left: pl.Series
+    spend: pl.Series
+    payable: pl.Series
+
+    @cached_property
+    def by_course(self) -> Segments:
+        """Return the courses as runs of the doses."""
+        return Segments.where(_changes(self.doses["course"]))
+
+    @cached_property
+    def by_person(self) -> Segments:
+        """Return the patients as runs of the doses."""
+        return Segments.where(_changes(self.courses["person_id"].gather(self.doses["course"])))
+
+    def by(self, period: pl.Series) -> Segments:
+        """Return the courses in each period as runs of the doses."""
+        return Segments.where(_changes(self.doses["course"]) | _changes(period))
+
+    @property
+    def days(self) -> pl.Series:
+        """Return for each dose the days since the first of its course."""
+        first = self.courses["first_dose"].gather(self.doses["course"])
+        return (self.doses["day"] - first).dt.total_days()
+
+    def pay(self, runs: Segments, reach: pl.Series, owed: pl.Series, quantum: int) -> tuple[pl.Series, pl.Series]:
+        """Pay `owed` quanta back on each run, as far as its course has money left, on the doses in reach.
+
+        Returns
+        -------
+        amount, paid
+            Quanta paid back on each run, and atoms taken off each dose.
+        """
+        course = self.doses["course"].gather(runs.last)
+        before = Segments.where(_changes(course)).running(owed) - owed
+        room = self.payable.gather(course) - before
+        amount = pl.DataFrame({"owed": owed, "room": room}).select(
+            x=pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal("owed", "room"))
+        )["x"]
+        atoms = pl.DataFrame({"a": amount, "all": runs.sum(reach)}).select(
+            x=pl.min_horizontal(pl.col("a") * pl.lit(quantum, INT), "all")
+        )["x"]
+        paid = runs.spread(atoms, reach)
+        self.left = self.left - paid
+        paid_back = (
+            pl.DataFrame({"course": course, "x": amount}).group_by("course", maintain_order=True).agg(pl.sum("x"))
+        )
+        at = pl.DataFrame({"course": pl.int_range(self.courses.height, dtype=pl.UInt32, eager=True)})
+        spent = at.join(paid_back, "course", how="left", maintain_order="left")["x"].fill_null(0)
+        self.payable = self.payable - spent
+        return amount, paid
 
 
-def _account(
-    price: Mapping[date, Fraction],
-    quantum: Decimal,
-    person: Any,
-    course: int,
-    first_dose: date,
-    days: list[date],
-    units: list[str],
-    records: list[str],
-) -> Account:
-    gross = tuple(Fraction(Decimal(n)) * price[day] for n, day in zip(units, days, strict=True))
-    spend = half_up(sum(gross, Fraction(0)), quantum)
-    return Account(person, course, first_dose, tuple(days), gross, tuple(records), spend, spend)
+@dataclass(frozen=True)
+class Ledger:
+    """All blocks, and the scale in which their money is counted."""
+
+    scale: Scale
+    blocks: tuple[Block, ...]
+
+    @property
+    def courses(self) -> pl.DataFrame:
+        """Return the courses of all blocks, in their order."""
+        return pl.concat([block.courses for block in self.blocks])
+
+    def gross(self) -> int:
+        """Return the cost of all courses in quanta."""
+        return sum(int(block.spend.sum()) for block in self.blocks)
+
+
+def ledger_of(agreement: Agreement, doses: pl.DataFrame, unit: int) -> Ledger:
+    """Return the ledger of doses that are paid for, before any term.
+
+    Parameters
+    ----------
+    doses
+        As `rwe.reimbursement.covered.covered` returns those with the reason ``""``.
+    unit
+        Parts of one unit of the product.
+    """
+    prices = [net_price(agreement, price.start) for price in agreement.price]
+    of_parts = [part for term in agreement.terms if isinstance(term, Instalments) for part in due_parts(term)]
+    by_outcome = [observed_price(term) for term in agreement.terms if isinstance(term, OutcomePrice)]
+    scale = scale_of([*prices, *by_outcome], of_parts, unit, agreement.rounding.quantum)
+    atoms = pl.Series([scale.price(price) for price in prices], dtype=INT)
+    fits(largest(doses["units"]) * largest(atoms) * max(1, doses.height), "the cost of all doses")
+    starts = pl.Series([price.start for price in agreement.price])
+    blocks = (_block(part, starts, atoms, scale) for part in _parts(doses))
+    return Ledger(scale, tuple(blocks))
+
+
+def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scale) -> Block:
+    at = (starts.search_sorted(doses["administered_on"], side="right") - 1).cast(pl.UInt32)
+    begins = _changes(doses["person_id"]) | _changes(doses["course"])
+    runs = Segments.where(begins)
+    courses = doses.select("person_id", "course", "first_dose")[runs.first]
+    kept = [name for name in KEPT if name in doses.columns]
+    rows = doses.select(pl.col("administered_on").alias("day"), "units", *kept)
+    rows = rows.with_columns(course=runs.of, price=atoms.gather(at))
+    left = integers(rows["units"]) * rows["price"]
+    spend = rounded(runs.sum(left), 1, scale.quantum)
+    return Block(rows, courses, left, spend, spend)
+
+
+def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the doses in parts that end with a patient."""
+    starts = _changes(doses["person_id"]).arg_true()
+    at, whole = 0, False
+    while not whole:  # a settlement without doses has one block without rows
+        following = starts.search_sorted(at + ROWS)
+        whole = following == starts.len()
+        end = doses.height if whole else starts[following]
+        yield doses.slice(at, end - at)
+        at = end
+
+
+def _changes(values: pl.Series) -> pl.Series:
+    """Return where a value differs from the one before; true on the first row."""
+    return (values != values.shift(1)).fill_null(value=True)

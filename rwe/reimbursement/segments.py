@@ -59,30 +59,28 @@ class Segments:
         comes to: no row gets more than it wanted, and each is within an atom of its exact part.
         """
         upto = self.running(wanted)
-        whole = upto.gather(self.last)
-        if (amount == whole).all():
+        whole = upto.gather(self.last).gather(self.of)
+        if (amount == whole.gather(self.last)).all():
             return wanted
-        reached, _ = portion(amount.gather(self.of), upto, whole.gather(self.of))
-        before = reached.shift(1, fill_value=0).to_frame("x")
+        reached, _ = portion(amount.gather(self.of), upto, whole)
         begins = (self.of != self.of.shift(1)).fill_null(value=True)
-        return reached - before.select(pl.when(begins).then(pl.lit(0, INT)).otherwise(pl.col("x")))["x"]
+        frame = pl.DataFrame({"upto": reached, "begins": begins})
+        before = pl.when("begins").then(pl.lit(0, INT)).otherwise(pl.col("upto").shift(1))
+        return frame.select(x=pl.col("upto") - before)["x"]
 
 
-def hamilton(total: pl.Series, wanted: pl.Series, room: pl.Series, group: pl.Series) -> pl.Series:
-    """Split the `total` of each group among its rows in proportion to `wanted`, none above its `room`.
+def hamilton(total: int, wanted: pl.Series, room: pl.Series) -> pl.Series:
+    """Split `total` among the rows in proportion to `wanted`, none above its `room`.
 
     Each part is rounded down; what is left goes one each to the largest remainders, the earlier row
-    first among equals (Hamilton's method), and to rows with room where that is not enough. `total` is
-    the same on all rows of a group.
+    first among equals (Hamilton's method), and further to rows with room where that is not enough.
     """
-    frame = pl.DataFrame({"g": group, "t": integers(total), "w": integers(wanted), "m": integers(room)})
-    whole = frame.select(pl.col("w").sum().over("g"))["w"]
-    quotient, rest = portion(frame["t"], frame["w"], whole)
-    frame = frame.with_columns(q=quotient, r=rest).with_columns(q=pl.min_horizontal("q", "m")).with_row_index("i")
-    frame = frame.sort("g", "r", "i", descending=[False, True, False])
+    whole = pl.repeat(int(wanted.sum()), wanted.len(), dtype=INT, eager=True)
+    quotient, rest = portion(wanted, pl.repeat(total, wanted.len(), dtype=INT, eager=True), whole)
+    frame = pl.DataFrame({"m": integers(room), "q": quotient, "r": rest}).with_row_index("i")
+    frame = frame.with_columns(q=pl.min_horizontal("q", "m")).sort("r", "i", descending=[True, False])
     for most in (pl.lit(1, INT), pl.col("m")):  # one each, then up to the room
         spare = pl.min_horizontal(pl.col("m") - pl.col("q"), most)
-        before = spare.cum_sum().over("g") - spare
-        left = pl.col("t") - pl.col("q").sum().over("g")
-        frame = frame.with_columns(q=pl.col("q") + pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal(spare, left - before)))
+        left = pl.lit(total, INT) - pl.col("q").sum() - (spare.cum_sum() - spare)
+        frame = frame.with_columns(q=pl.col("q") + pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal(spare, left)))
     return frame.sort("i")["q"]

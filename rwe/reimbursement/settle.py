@@ -4,34 +4,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
 import polars as pl
 
-from rwe.errors import DefinitionError, RweError
+from rwe.errors import RweError
+from rwe.reimbursement.claim import Case, Claim
+from rwe.reimbursement.covered import covered, excluded
+from rwe.reimbursement.credits import credited
 from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
-from rwe.reimbursement.judged import judged
-from rwe.reimbursement.ledger import Account, accounts
-from rwe.reimbursement.money import allocate, half_up, period_end, period_of
-from rwe.reimbursement.settlement import Line, Settlement, to_frame
+from rwe.reimbursement.ledger import Block, Ledger, ledger_of
+from rwe.reimbursement.lines import Paid, lines_of, pools_of, rejected_of, rejections, sites_of, summed_sites
+from rwe.reimbursement.settlement import Settlement
+from rwe.reimbursement.terms_cohort import CohortTerm, cohort
+from rwe.reimbursement.terms_dose import beyond, cost_sharing, discount, dose_cap, outcome_price, patient_cap, time_cap
+from rwe.reimbursement.terms_judged import (
+    by_result,
+    continuation,
+    death_rebate,
+    instalments,
+    outcomes,
+    success_fee,
+)
+from rwe.reimbursement.units import parts_of, whole_units
 from rwe.result import Result
-from rwe.spec.agreement import Agreement, OutcomeGuarantee, PatientTerm, PaymentByResult, RiskSharing
+from rwe.spec.agreement import Agreement, OutcomeGuarantee
+
+DOSE: dict[str, Callable[..., Claim]] = {
+    "discount": discount,
+    "cost_sharing": cost_sharing,
+    "dose_cap": dose_cap,
+    "time_cap": time_cap,
+    "outcome_price": outcome_price,
+}
+JUDGED: dict[str, Callable[..., Claim]] = {
+    "payment_by_result": by_result,
+    "risk_sharing": by_result,
+    "success_fee": success_fee,
+    "continuation": continuation,
+    "death_rebate": death_rebate,
+    "instalments": instalments,
+}
+REJECTING = ("continuation", "dose_cap", "time_cap", "patient_cap")
 
 
-class Judgement(NamedTuple):
-    """What a term says of one course: the columns of `judged`."""
+@dataclass
+class _Books:
+    """What has been written so far."""
 
-    outcome: str
-    decided_on: date
-    due_on: date
-    rule: str
-    reason: str
-    record: str = ""
+    lines: list[pl.DataFrame] = field(default_factory=list)
+    rejected: list[pl.DataFrame] = field(default_factory=list)
+    sites: list[pl.DataFrame] = field(default_factory=list)
+    pools: list[pl.DataFrame] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
 def settle(
@@ -43,10 +72,11 @@ def settle(
     ----------
     doses
         One row an administration: ``person_id``, ``administered_on`` (date), ``units`` (Decimal,
-        integer or exact text) and, where known, ``record_id``.
+        integer or exact text; negative in a credit note) and, where known, ``record_id``, ``site_id``
+        (hospital), ``version`` (landing) and what `rwe.reimbursement.given` names.
     assessments
         One row an assessment: ``person_id``, ``assessed_on`` (date), ``outcome`` (a word of
-        `rwe.spec.agreement.OUTCOMES`) and, where known, ``record_id``.
+        `rwe.spec.agreement.OUTCOMES`) and, where known, ``record_id`` and ``version``.
     as_of
         Day of the data cut: later records are not known yet.
     evidence
@@ -55,117 +85,93 @@ def settle(
     Raises
     ------
     DataError
-        If a column is missing, units are not exact, or an outcome is not a known word.
+        If a column is missing, units are not exact, an outcome is not a known word, or a credit note
+        matches no earlier dose.
     DefinitionError
-        If the evidence does not fit the term, or a term is of a type that is not settled.
+        If the evidence does not fit the term.
     """
-    given, judged_on = given_doses(agreement, doses), given_assessments(assessments)
-    same_ids(given, judged_on)
-    ledger, excluded = accounts(agreement, given, as_of)
-    lines: list[Line] = []
-    verdicts: dict[str, Verdict] = {}
-    population = agreement.records.population if agreement.records else ""
+    ledger, left_out, case = _opened(agreement, given_doses(agreement, doses), given_assessments(assessments), as_of)
+    gross, books = ledger.gross(), _Books()
     for term in agreement.terms:
-        if isinstance(term, OutcomeGuarantee):
-            verdicts[term.id] = decide(term, evidence, population)
-            new, ledger = _guarantee(agreement, term, verdicts[term.id], ledger, as_of)
-        elif isinstance(term, PaymentByResult | RiskSharing):
-            new, ledger = _patients(agreement, term, ledger, judged_on, as_of)
-        else:
-            raise DefinitionError(f"term '{term.id}': terms of type '{term.type}' are not settled")
-        lines += new
-    quantum = agreement.rounding.quantum
-    _check(lines, ledger)
-    gross = sum((account.spend for account in ledger), 0 * quantum)
-    return Settlement(agreement, as_of, to_frame(lines, quantum), gross, excluded, verdicts)
+        for block, claim in _claims(case, term, ledger, books, evidence):
+            _post(case, term, block, claim, books)
+    _check(ledger, books, gross)
+    return _settlement(case, books, gross, left_out)
 
 
-def _patients(
-    agreement: Agreement, term: PatientTerm, ledger: Sequence[Account], seen: pl.DataFrame, as_of: date
-) -> tuple[list[Line], list[Account]]:
-    """Apply a term that judges each course by itself."""
-    lines, after, quantum = [], [], agreement.rounding.quantum
-    keys = [(account.person_id, account.course, account.first_dose) for account in ledger]
-    courses = pl.DataFrame(keys, schema=["person_id", "course", "first_dose"], orient="row", infer_schema_length=None)
-    said = judged(term, courses, seen, as_of) if keys else courses
-    for account, (_, _, *verdict) in zip(ledger, said.iter_rows(), strict=True):
-        judgement = Judgement(*verdict)
-        reach = _reach(term, account, judgement)
-        base = sum(reach, Fraction(0))
-        owed = half_up(base * Fraction(term.share), quantum) if judgement.outcome == "failure" else 0 * quantum
-        amount = min(owed, account.payable)
-        lines.append(_line(agreement, term, account, judgement, base, amount, as_of))
-        after.append(account.pay(reach, amount))
-    return lines, after
+def _opened(
+    agreement: Agreement, doses: pl.DataFrame, seen: pl.DataFrame, as_of: date
+) -> tuple[Ledger, pl.DataFrame, Case]:
+    """Return the ledger before any term, the doses left out by reason, and what terms need to know."""
+    same_ids(doses, seen)
+    units, unit = parts_of(doses["units"])
+    doses = credited(doses.with_columns(units.alias("units")), as_of)
+    if agreement.doses.fractions == "whole_units":
+        doses = doses.with_columns(whole_units(doses["units"], unit).alias("units"))
+    sorted_out = covered(agreement, doses, as_of)
+    left_out = excluded(sorted_out)
+    ledger = ledger_of(agreement, sorted_out.filter(pl.col("reason") == ""), unit)
+    return ledger, left_out, Case(agreement, ledger.scale, as_of, seen)
 
 
-def _reach(term: PatientTerm, account: Account, verdict: Judgement) -> list[Fraction]:
-    """Return what the term could pay back of each dose: all that is left up to the day its `cost_scope` names."""
-    last = {
-        "until_failure": verdict.decided_on,
-        "until_assessment": account.first_dose + timedelta(days=term.assess_day),
-        "all": date.max,
-    }[term.cost_scope]
-    return [left if day <= last else Fraction(0) for day, left in zip(account.days, account.left, strict=True)]
+def _claims(
+    case: Case, term: Any, ledger: Ledger, books: _Books, evidence: Result | None
+) -> Iterator[tuple[Block, Claim]]:
+    """Yield what a term asks of each block; terms of one block are worked out when the one before is posted."""
+    if term.type in DOSE:
+        yield from ((block, DOSE[term.type](case, term, block)) for block in ledger.blocks)
+    elif term.type in JUDGED:
+        found, at = outcomes(case, term, ledger), 0
+        for block in ledger.blocks:
+            yield block, JUDGED[term.type](case, term, block, found.slice(at, block.courses.height))
+            at += block.courses.height
+    elif term.type == "patient_cap":
+        for block, late in zip(ledger.blocks, beyond(term, ledger), strict=True):
+            yield block, patient_cap(case, term, block, late)
+    else:
+        yield from zip(ledger.blocks, _of_cohort(case, term, ledger, books, evidence), strict=True)
 
 
-def _guarantee(
-    agreement: Agreement, term: OutcomeGuarantee, verdict: Verdict, ledger: Sequence[Account], as_of: date
-) -> tuple[list[Line], list[Account]]:
-    """Apply a term that rests on the whole cohort, and share its payback out to the courses."""
-    quantum = agreement.rounding.quantum
-    wanted = [account.balance * verdict.rate for account in ledger]
-    room = [account.payable for account in ledger]
-    total = min(half_up(sum(wanted, Fraction(0)), quantum), sum(room, Decimal(0)))
-    amounts = allocate(total, wanted, room, quantum)
-    said = Judgement("open", as_of, as_of, verdict.verdict, verdict.reason)
-    lines = [
-        _line(agreement, term, account, said, account.balance, amount, as_of)._replace(outcome="all")
-        for account, amount in zip(ledger, amounts, strict=True)
-    ]
-    after = [account.pay(account.left, amount) for account, amount in zip(ledger, amounts, strict=True)]
-    return lines, after
+def _of_cohort(case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evidence: Result | None) -> list[Claim]:
+    verdict = None
+    if isinstance(term, OutcomeGuarantee):
+        records = case.agreement.records
+        verdict = books.verdicts[term.id] = decide(term, evidence, records.population if records else "")
+    claims, pools = cohort(case, term, ledger, verdict)
+    books.pools.append(pools)
+    return claims
 
 
-def _line(
-    agreement: Agreement,
-    term: PatientTerm | OutcomeGuarantee,
-    account: Account,
-    verdict: Judgement,
-    base: Fraction,
-    amount: Decimal,
-    as_of: date,
-) -> Line:
-    schedule, quantum = agreement.settlement, agreement.rounding.quantum
-    closed = period_end(verdict.due_on, schedule.every) + timedelta(days=schedule.data_cut_lag_days)
-    return Line(
-        person_id=account.person_id,
-        course=account.course,
-        term=term.id,
-        type=term.type,
-        period=period_of(verdict.due_on, schedule.every),
-        final=as_of >= closed,
-        outcome=verdict.outcome,
-        rule=verdict.rule,
-        reason=verdict.reason,
-        decided_on=verdict.decided_on,
-        spend=account.spend,
-        base=half_up(base, quantum),
-        amount=amount,
-        doses=list(filter(None, account.records)),
-        assessment=verdict.record,
-    )
+def _post(case: Case, term: Any, block: Block, claim: Claim, books: _Books) -> None:
+    """Pay a claim as far as money is left, and write its lines."""
+    paid = Paid(*block.pay(claim.runs, claim.reach, claim.owed, case.scale.quantum))
+    books.lines.append(lines_of(case, term, block, claim, paid))
+    if term.type in REJECTING:
+        books.rejected.append(rejected_of(term, block, claim))
+    if "site_id" in block.doses.columns:
+        books.sites.append(sites_of(case, term, block, claim, paid))
 
 
-def _check(lines: Sequence[Line], ledger: Sequence[Account]) -> None:
+def _check(ledger: Ledger, books: _Books, gross: int) -> None:
     """Hold the invariants of every settlement: nothing negative, nothing beyond what was spent."""
-    paid: dict[tuple[Any, int], Decimal] = {}
-    for line in lines:
-        key = (line.person_id, line.course)
-        paid[key] = paid.get(key, Decimal(0)) + line.amount
-    for account in ledger:
-        spend, back = account.spend, paid[account.person_id, account.course]
-        if not (0 <= back <= spend and back == spend - account.payable) or account.payable < 0:
-            raise RweError("a settlement would pay back more than was spent; this is a fault of the engine")
-    if any(line.amount < 0 for line in lines):
-        raise RweError("a settlement line is negative; this is a fault of the engine")
+    payable = sum(int(block.payable.sum()) for block in ledger.blocks)
+    wrong = any((block.payable < 0).any() or (block.left < 0).any() for block in ledger.blocks)
+    negative = any((lines["amount"] < 0).any() for lines in books.lines)
+    back = sum(int(lines["amount"].to_physical().sum()) for lines in books.lines)
+    if wrong or negative or back != gross - payable:
+        raise RweError("a settlement would pay back more than was spent; this is a fault of the engine")
+
+
+def _settlement(case: Case, books: _Books, gross: int, left_out: pl.DataFrame) -> Settlement:
+    quantum = case.agreement.rounding.quantum
+    return Settlement(
+        agreement=case.agreement,
+        as_of=case.as_of,
+        lines=pl.concat(books.lines),
+        gross=gross * quantum,
+        excluded=left_out,
+        verdicts=books.verdicts,
+        rejected=rejections(books.rejected, books.lines[0].schema),
+        pools=pools_of(case, books.pools),
+        sites=summed_sites(books.sites, quantum),
+    )

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -16,27 +16,8 @@ from rwe.reimbursement.guarantee import Verdict
 from rwe.result import Result, tidy
 from rwe.spec.agreement import Agreement, OutcomeGuarantee
 
+JUDGED = ("payment_by_result", "risk_sharing", "success_fee", "continuation", "death_rebate", "instalments")
 PATIENT_OUTCOMES = ("responder", "failure", "not_evaluable", "open")
-
-
-class Line(NamedTuple):
-    """One row of the ledger: a patient's course under one term."""
-
-    person_id: Any
-    course: int
-    term: str
-    type: str
-    period: str
-    final: bool
-    outcome: str
-    rule: str
-    reason: str
-    decided_on: date
-    spend: Decimal
-    base: Decimal
-    amount: Decimal
-    doses: list[str]
-    assessment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +32,27 @@ class Settlement:
         Day of the data cut.
     lines
         One row a patient (a course of treatment), term and period: ``person_id``, ``course``,
-        ``term``, ``type``, ``period`` (of the day that decided), ``final`` (the data cut lies past
-        the period's lag), ``outcome``, ``rule``, ``reason``, ``decided_on``, ``spend`` (cost of the
-        course), ``base`` (what the term could pay back), ``amount`` (what it pays back; Decimal),
-        ``doses`` and ``assessment`` (ids of the records behind it).
+        ``term``, ``type``, ``period`` (of the day that decided, or of the doses), ``final`` (the data
+        cut lies past the period's lag), ``outcome``, ``rule``, ``reason``, ``decided_on``, ``spend``
+        (cost of the line's doses), ``base`` (what the term could pay back), ``amount`` (what it pays
+        back; Decimal), ``doses`` and ``assessment`` (ids of the records behind it). Where the doses
+        carry them: ``site_id`` (hospital of the line's first dose), ``version`` (newest landing among
+        the records). A term that looks at doses alone has lines only where it could pay something back.
     gross
         Cost of all courses, each rounded as the agreement says.
     excluded
         Doses that are not paid for under the contract: ``reason``, ``doses``, ``patients``.
     verdicts
         For each term that rests on a cohort estimate, what it comes to.
+    rejected
+        Doses that a term finds not payable, whole or in part: ``person_id``, ``course``, ``term``,
+        ``administered_on``, ``record_id``, ``reason``.
+    pools
+        For each term that rests on all patients, what it is worked out from: ``term``, ``pool`` (a
+        calendar year, or ``contract``), ``spend`` (left by earlier terms), ``units``, ``payback``.
+    sites
+        What comes back for each hospital's doses: ``site_id``, ``term``, ``period``, ``amount``; they sum
+        to the lines. Empty where doses do not say their hospital.
     """
 
     agreement: Agreement
@@ -69,26 +61,29 @@ class Settlement:
     gross: Decimal
     excluded: pl.DataFrame
     verdicts: Mapping[str, Verdict]
+    rejected: pl.DataFrame
+    pools: pl.DataFrame
+    sites: pl.DataFrame
 
     @property
     def total(self) -> Decimal:
         """What comes back in all: the sum of the lines."""
-        return sum(self.lines["amount"], 0 * self.agreement.rounding.quantum)
+        return exact_sum(self.lines["amount"]) + 0 * self.agreement.rounding.quantum
 
     def to_result(self) -> Result:
         """Return patients, spend and payback by term and outcome; the verdicts stand in the settings."""
         rows: list[dict[str, Any]] = []
         for term in self.agreement.terms:
-            rows += self._of_term(term.id)
+            rows += self._of_term(term)
             rows += self._of_verdict(term) if isinstance(term, OutcomeGuarantee) else []
         table = tidy([*rows, *self._of_all()], analysis="settlement", population=self.agreement.contract.id)
         return Result(table, self._settings())
 
-    def _of_term(self, term: str) -> Iterator[dict[str, Any]]:
-        mine = self.lines.filter(pl.col("term") == term)
-        for outcome in () if term in self.verdicts else PATIENT_OUTCOMES:
-            yield from _totals(mine.filter(pl.col("outcome") == outcome), term, outcome)
-        yield from _totals(mine, term, "all")
+    def _of_term(self, term: Any) -> Iterator[dict[str, Any]]:
+        mine = self.lines.filter(pl.col("term") == term.id)
+        for outcome in PATIENT_OUTCOMES if term.type in JUDGED else ():
+            yield from _totals(mine.filter(pl.col("outcome") == outcome), term.id, outcome)
+        yield from _totals(mine, term.id, "all")
 
     def _of_verdict(self, term: OutcomeGuarantee) -> Iterator[dict[str, Any]]:
         verdict = self.verdicts[term.id]
@@ -122,20 +117,15 @@ class Settlement:
         }
 
 
-def to_frame(lines: Sequence[Line], quantum: Decimal) -> pl.DataFrame:
-    """Return ledger lines as a frame with money in exact decimals of the quantum's scale."""
-    scale = max(0, -int(quantum.as_tuple().exponent))
-    money = dict.fromkeys(("spend", "base", "amount"), pl.Decimal(38, scale))
-    words = dict.fromkeys(("term", "type", "period", "outcome", "rule", "reason", "assessment"), pl.String())
-    known = {"course": pl.Int64(), "final": pl.Boolean(), "decided_on": pl.Date(), "doses": pl.List(pl.String)}
-    types: dict[str, pl.DataType | None] = {**money, **words, **known}
-    schema = {name: types.get(name, None if lines else pl.Int64()) for name in Line._fields}
-    return pl.DataFrame(lines, schema=schema, orient="row", infer_schema_length=None)
-
-
 def _totals(lines: pl.DataFrame, term: str, outcome: str) -> Iterator[dict[str, Any]]:
     patients = lines["person_id"].n_unique()
     row = {"stratum": term, "outcome": outcome, "n": patients}
     yield {**row, "estimand": "patients", "estimate": float(patients)}
-    yield {**row, "estimand": "spend", "estimate": float(sum(lines["spend"]))}
-    yield {**row, "estimand": "payback", "estimate": float(sum(lines["amount"]))}
+    yield {**row, "estimand": "spend", "estimate": float(exact_sum(lines["spend"]))}
+    yield {**row, "estimand": "payback", "estimate": float(exact_sum(lines["amount"]))}
+
+
+def exact_sum(amounts: pl.Series) -> Decimal:
+    """Return the sum of exact decimals."""
+    found: Decimal = amounts.sum() or Decimal(0)
+    return found

@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Claim`: what one term asks back on the runs of a block's doses, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+import polars as pl
+
+from rwe.reimbursement.atoms import INT, Scale, integers, rounded
+from rwe.reimbursement.ledger import Block
+from rwe.reimbursement.segments import Segments
+from rwe.spec.agreement import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a term asks back of a block.
+
+    Parameters
+    ----------
+    runs
+        The doses of each line.
+    reach
+        Atoms of each dose that the term could pay back.
+    owed
+        Quanta it asks back on each line, before it is seen what is left.
+    said
+        For each line ``outcome``, ``rule``, ``reason``, ``decided_on`` and ``assessment``.
+    kept
+        Which lines are written; None for all.
+    """
+
+    runs: Segments
+    reach: pl.Series
+    owed: pl.Series
+    said: pl.DataFrame
+    kept: pl.Series | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What terms need to know beside the ledger.
+
+    Parameters
+    ----------
+    assessments
+        As `rwe.reimbursement.given.given_assessments` checked them.
+    """
+
+    agreement: Agreement
+    scale: Scale
+    as_of: date
+    assessments: pl.DataFrame
+
+
+def on_doses(case: Case, block: Block, reach: pl.Series, share: Fraction, rule: str) -> Claim:
+    """Return the claim of a term that looks at doses alone: a line for each course and period with doses in reach."""
+    period = period_number(block.doses["day"], case.agreement.settlement.every)
+    runs = block.by(period)
+    base = runs.sum(reach)
+    said = pl.DataFrame({"decided_on": block.doses["day"].gather(runs.last)}).select(
+        outcome=pl.lit("all"), rule=pl.lit(rule), reason=pl.lit(rule), decided_on="decided_on", assessment=pl.lit("")
+    )
+    return Claim(runs, reach, rounded(base, share, case.scale.quantum), said, base > 0)
+
+
+def where(told: pl.Series, values: pl.Series) -> pl.Series:
+    """Return the values where it is told, zeros elsewhere."""
+    frame = pl.DataFrame({"told": told, "x": integers(values)})
+    return frame.select(x=pl.when("told").then(pl.col("x")).otherwise(pl.lit(0, INT)))["x"]
+
+
+def period_number(days: pl.Series, every: str) -> pl.Series:
+    """Return a number for the settlement period of each day that rises with time."""
+    year, month = days.dt.year().cast(pl.Int32), days.dt.month().cast(pl.Int32)
+    return {"year": year, "quarter": year * 4 + (month - 1) // 3, "month": year * 12 + month}[every]

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Terms that rest on all patients together: what comes back in all, and how it is shared out to their courses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import polars as pl
+
+from rwe.reimbursement.atoms import INT
+from rwe.reimbursement.claim import Case, Claim
+from rwe.reimbursement.guarantee import Verdict
+from rwe.reimbursement.ledger import Block, Ledger
+from rwe.reimbursement.schemes import clawed_back, tiered
+from rwe.reimbursement.segments import Segments, hamilton
+from rwe.spec.agreement import OutcomeGuarantee
+from rwe.spec.agreement_cohort import Clawback, ExpenditureCap, PriceVolume
+
+CohortTerm = ExpenditureCap | PriceVolume | Clawback | OutcomeGuarantee
+
+
+WHOLE = 0  # the pool of a term that looks at the whole contract
+
+
+def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None) -> tuple[list[Claim], pl.DataFrame]:
+    """Return the claim of a cohort term on each block, and what each pool comes to.
+
+    A pool is what is settled together: all doses of the contract, or those of a calendar year. Its
+    payback is rounded once and shared out to the courses in proportion to what is left of them, to the
+    quantum (Hamilton's method), so that the lines of all hospitals sum to it.
+
+    Returns
+    -------
+    claims, pools
+        `pools` has ``term``, ``pool`` (a year, or ``contract``), ``balance`` (atoms), ``units`` (parts)
+        and ``payback`` (quanta).
+    """
+    runs = [_runs(term, block) for block in ledger.blocks]
+    parts = [_balances(term, i, block, run) for i, (block, run) in enumerate(zip(ledger.blocks, runs, strict=True))]
+    lines = pl.concat(parts)
+    shared, pools = _shared(case, term, lines, verdict)
+    found, at = [], 0
+    for block, run in zip(ledger.blocks, runs, strict=True):
+        said = _said(case, term, lines["pool"].slice(at, len(run)), verdict)
+        owed = shared.slice(at, len(run))
+        kept = None if isinstance(term, OutcomeGuarantee) else owed > 0
+        found.append(Claim(run, block.left, owed, said, kept))
+        at += len(run)
+    return found, pools
+
+
+def _yearly(term: CohortTerm) -> bool:
+    return isinstance(term, ExpenditureCap | PriceVolume) and term.per == "year"
+
+
+def _runs(term: CohortTerm, block: Block) -> Segments:
+    return block.by(block.doses["day"].dt.year()) if _yearly(term) else block.by_course
+
+
+def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:
+    """Return for each line its pool, its course, what is left and payable of it, and its units."""
+    course = block.doses["course"].gather(runs.last)
+    year = block.doses["day"].gather(runs.last).dt.year().cast(pl.Int32)
+    return pl.DataFrame(
+        {
+            "pool": year if _yearly(term) else pl.repeat(WHOLE, len(runs), dtype=pl.Int32, eager=True),
+            "course": course.cast(pl.Int64) + (number << 32),
+            "balance": runs.sum(block.left),
+            "units": runs.sum(block.doses["units"]),
+            "room": block.payable.gather(course),
+        }
+    )
+
+
+def _shared(
+    case: Case, term: CohortTerm, lines: pl.DataFrame, verdict: Verdict | None
+) -> tuple[pl.Series, pl.DataFrame]:
+    """Share each pool out to its lines, the pools in their order: none takes what an earlier one took of a course."""
+    shares, rows = [], []
+    lines = lines.with_row_index("line")
+    taken = pl.DataFrame(schema={"course": pl.Int64, "taken": INT})
+    for pool in lines["pool"].unique().sort():
+        mine = lines.filter(pool=pool).join(taken, "course", how="left", maintain_order="left")
+        room = mine.select(x=pl.col("room") - pl.col("taken").fill_null(0))["x"]
+        balance, units = int(mine["balance"].sum()), int(mine["units"].sum())
+        asked = _payback(case, term, Fraction(balance, case.scale.money), Fraction(units, case.scale.unit), verdict)
+        payback = min(case.scale.quanta(asked * case.scale.money), int(room.sum()))
+        amount = hamilton(payback, mine["balance"], room)
+        shares.append(mine.select("line", amount=amount))
+        taken = pl.concat([taken, mine.select("course", taken=amount)]).group_by("course").agg(pl.sum("taken"))
+        rows.append((term.id, str(pool) if pool else "contract", balance, units, payback))
+    schema = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
+    pools = pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.concat(shares).sort("line")["amount"] if shares else pl.Series([], dtype=INT), pools
+
+
+def _payback(case: Case, term: CohortTerm, balance: Fraction, units: Fraction, verdict: Verdict | None) -> Fraction:
+    """Return what comes back of a pool, in currency."""
+    if isinstance(term, ExpenditureCap):
+        return Fraction(term.share) * max(Fraction(0), balance - Fraction(term.amount))
+    if isinstance(term, PriceVolume):
+        return max(Fraction(0), balance - tiered(term, units))
+    if isinstance(term, Clawback):
+        return clawed_back(term, case.agreement.contract.product)
+    return balance * verdict.rate if verdict else Fraction(0)
+
+
+def _said(case: Case, term: CohortTerm, pool: pl.Series, verdict: Verdict | None) -> pl.DataFrame:
+    rule, reason = (verdict.verdict, verdict.reason) if verdict else (term.type, term.type)
+    year_end = pl.date(pl.when(pl.col("pool") == WHOLE).then(9999).otherwise(pl.col("pool")), 12, 31)
+    return pool.to_frame("pool").select(
+        outcome=pl.lit("all"),
+        rule=pl.lit(rule),
+        reason=pl.lit(reason),
+        decided_on=pl.min_horizontal(year_end, pl.lit(case.as_of)),
+        assessment=pl.lit(""),
+    )

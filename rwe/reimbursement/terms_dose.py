@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Terms that ask only which dose it is: discount, first cycles, caps of units, time and patients, price by outcome."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import polars as pl
+
+from rwe.reimbursement.atoms import INT, integers, portion
+from rwe.reimbursement.claim import Case, Claim, on_doses, where
+from rwe.reimbursement.ledger import Block, Ledger
+from rwe.reimbursement.schemes import observed_price
+from rwe.reimbursement.segments import Segments
+from rwe.spec.agreement_cohort import OutcomePrice, PatientCap
+from rwe.spec.agreement_patient import CostSharing, Discount, DoseCap, TimeCap
+
+ALL = Fraction(1)
+
+
+def discount(case: Case, term: Discount, block: Block) -> Claim:
+    """Ask a share of everything that is left."""
+    return on_doses(case, block, block.left, Fraction(term.rate), term.type)
+
+
+def cost_sharing(case: Case, term: CostSharing, block: Block) -> Claim:
+    """Ask a share of the doses of the first cycles, counted from the first dose of the course."""
+    early = block.days < term.cycles * term.cycle_days
+    return on_doses(case, block, where(early, block.left), Fraction(term.share), term.type)
+
+
+def time_cap(case: Case, term: TimeCap, block: Block) -> Claim:
+    """Ask back doses given so many days or more after the first one of the course."""
+    return on_doses(case, block, where(block.days >= term.days, block.left), ALL, term.type)
+
+
+def dose_cap(case: Case, term: DoseCap, block: Block) -> Claim:
+    """Ask back the units above the cap, in the order of the doses; the dose that crosses it is split.
+
+    Counted are the units given within `window_days` of the first dose of the course, or of the
+    patient's first course where the cap is `per: patient`.
+    """
+    runs = block.by_person if term.per == "patient" else block.by_course
+    units = _in_window(term, block, runs)
+    cap = int(Fraction(term.units) * case.scale.unit)
+    frame = pl.DataFrame({"upto": runs.running(units), "units": units})
+    above = pl.min_horizontal(pl.max_horizontal(pl.lit(0, INT), pl.col("upto") - pl.lit(cap, INT)), "units")
+    reach, _ = portion(block.left, frame.select(x=above)["x"], integers(block.doses["units"]))
+    return on_doses(case, block, reach, ALL, term.type)
+
+
+def _in_window(term: DoseCap, block: Block, runs: Segments) -> pl.Series:
+    units = integers(block.doses["units"])
+    if term.window_days is None:
+        return units
+    first = block.courses["first_dose"].gather(block.doses["course"].gather(runs.first)).gather(runs.of)
+    return where((block.doses["day"] - first).dt.total_days() < term.window_days, units)
+
+
+def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
+    """Ask back what the price lies above the price that the outcome is worth, where it lies further than tolerated."""
+    worth = case.scale.price(observed_price(term))
+    kept = Fraction(term.tolerance)
+    frame = pl.DataFrame({"price": block.doses["price"], "units": integers(block.doses["units"]), "left": block.left})
+    prices = frame["price"].unique()
+    apart = prices.filter(pl.Series([abs(worth - price) > kept * price for price in prices], dtype=pl.Boolean))
+    above = (pl.col("price") - pl.lit(worth, INT)) * pl.col("units")
+    asked = pl.min_horizontal(pl.max_horizontal(pl.lit(0, INT), above), "left")
+    told = frame["price"].is_in(apart.implode())
+    return on_doses(case, block, where(told, frame.select(x=asked)["x"]), ALL, term.type)
+
+
+def beyond(term: PatientCap, ledger: Ledger) -> list[pl.Series]:
+    """Return for each block which of its courses are of patients beyond the number; first dose first, then the id."""
+    people = ledger.courses.group_by("person_id").agg(pl.col("first_dose").min()).sort("first_dose", "person_id")
+    late = people["person_id"].slice(term.patients)
+    return [block.courses["person_id"].is_in(late.implode()) for block in ledger.blocks]
+
+
+def patient_cap(case: Case, term: PatientCap, block: Block, late: pl.Series) -> Claim:
+    """Ask back all doses of patients beyond the number."""
+    return on_doses(case, block, where(late.gather(block.doses["course"]), block.left), ALL, term.type)

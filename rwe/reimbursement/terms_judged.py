@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Terms that rest on the outcome of each course: payment by result, success fee, continuation, parts, death."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+import polars as pl
+
+from rwe.reimbursement.atoms import INT, rounded
+from rwe.reimbursement.claim import Case, Claim, where
+from rwe.reimbursement.judged import judged
+from rwe.reimbursement.ledger import Block, Ledger
+from rwe.reimbursement.schemes import due_parts
+from rwe.spec.agreement import JudgedTerm, PaymentByResult, RiskSharing
+from rwe.spec.agreement_patient import Continuation, DeathRebate, Instalment, Instalments, SuccessFee
+from rwe.spec.agreement_words import DEATHS, OUTCOMES
+
+Outcomes = pl.DataFrame
+SAID = ("outcome", "rule", "reason", "decided_on", "due_on", "assessment")
+
+
+def outcomes(case: Case, term: JudgedTerm | DeathRebate | Instalments, ledger: Ledger) -> Outcomes:
+    """Return the judgement of every course; for instalments with ``due``, the atoms that are payable by now."""
+    courses = ledger.courses
+    if isinstance(term, Instalments):
+        return _parts(case, term, courses)
+    if isinstance(term, DeathRebate):
+        return _judged(case, _alive(term.id, term.horizon_days, term.deaths), courses)
+    return _judged(case, term, courses)
+
+
+def _judged(case: Case, term: JudgedTerm, courses: pl.DataFrame) -> Outcomes:
+    return judged(term, courses, case.assessments, case.as_of).rename({"record": "assessment"})
+
+
+def _alive(name: str, day: int, deaths: tuple[str, ...]) -> JudgedTerm:
+    """Return the question whether one of the deaths is on record up to a day; nothing else is a failure."""
+    others = [word for word in (*OUTCOMES, "not_assessed", "assessed_early", "assessed_late") if word not in deaths]
+    ways = {word: "responder" for word in others if word not in ("response", "stable")}
+    return JudgedTerm(id=name, assess_day=max(1, day), window=(0, 0), failure=deaths, missing=ways)
+
+
+def by_result(case: Case, term: PaymentByResult | RiskSharing, block: Block, found: Outcomes) -> Claim:
+    """Ask back the share of a failed course's doses up to the day its `cost_scope` names."""
+    runs, day = block.by_course, block.doses["day"]
+    last = {
+        "until_failure": found["decided_on"],
+        "until_assessment": block.courses["first_dose"] + timedelta(days=term.assess_day),
+        "all": day.gather(runs.last),
+    }[term.cost_scope]
+    reach = where(day <= last.gather(runs.of), block.left)
+    owed = rounded(runs.sum(reach), Fraction(term.share), case.scale.quantum)
+    return Claim(runs, reach, where(found["outcome"] == "failure", owed), found.select(SAID))
+
+
+def success_fee(case: Case, term: SuccessFee, block: Block, found: Outcomes) -> Claim:
+    """Ask back the cost up to the assessment day unless the course is one of a responder: until then nothing is due."""
+    runs = block.by_course
+    reach = where(block.days <= term.assess_day, block.left)
+    owed = rounded(runs.sum(reach), 1, case.scale.quantum)
+    return Claim(runs, reach, where(found["outcome"] != "responder", owed), found.select(SAID))
+
+
+def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) -> Claim:
+    """Reject doses after the window where the assessment failed or is missing."""
+    runs = block.by_course
+    late = block.days > term.assess_day + term.window[1]
+    stopped = found["outcome"].is_in(["failure", "not_evaluable"])
+    reach = where(late & stopped.gather(runs.of), block.left)
+    owed = rounded(runs.sum(reach), 1, case.scale.quantum)
+    return Claim(runs, reach, owed, found.select(SAID))
+
+
+def death_rebate(case: Case, term: DeathRebate, block: Block, found: Outcomes) -> Claim:
+    """Ask back a share of the spend, or of the price of one unit on the first day, for a death within the horizon."""
+    runs = block.by_course
+    base = runs.sum(block.left)
+    if term.base == "price":
+        base = block.doses["price"].gather(runs.first) * pl.Series([case.scale.unit], dtype=INT)
+    owed = rounded(base, Fraction(term.rate), case.scale.quantum)
+    return Claim(runs, block.left, where(found["outcome"] == "failure", owed), found.select(SAID))
+
+
+def instalments(case: Case, term: Instalments, block: Block, found: Outcomes) -> Claim:
+    """Ask back what of the course is not due: parts still to come, and all parts from the first that failed on."""
+    runs = block.by_course
+    left = runs.sum(block.left)
+    unpaid = pl.DataFrame({"left": left, "due": found["due"]}).select(
+        x=pl.max_horizontal(pl.lit(0, INT), pl.col("left") - pl.col("due"))
+    )["x"]
+    return Claim(runs, block.left, rounded(unpaid, 1, case.scale.quantum), found.select(SAID))
+
+
+def _parts(case: Case, term: Instalments, courses: pl.DataFrame) -> Outcomes:
+    """Judge the parts in their order; a course stands where its first part that is not paid stands."""
+    standing = _part(case, term, term.parts[0], courses)
+    due = _if_paid(standing, case.scale.atoms(due_parts(term)[0]))
+    for part, amount in zip(term.parts[1:], due_parts(term)[1:], strict=True):
+        paid, following = standing["outcome"] == "responder", _part(case, term, part, courses)
+        due = due + where(paid, _if_paid(following, case.scale.atoms(amount)))
+        standing = pl.DataFrame([following[name].zip_with(paid, standing[name]) for name in SAID])
+    return standing.with_columns(due=due)
+
+
+def _if_paid(found: Outcomes, amount: int) -> pl.Series:
+    return where(found["outcome"] == "responder", pl.repeat(amount, found.height, dtype=INT, eager=True))
+
+
+def _part(case: Case, term: Instalments, part: Instalment, courses: pl.DataFrame) -> Outcomes:
+    if part.if_ == "given":
+        return _given(case, part, courses)
+    if part.if_ == "alive":
+        return _judged(case, _alive(term.id, part.day, DEATHS), courses)
+    window = (max(term.window[0], -part.day), term.window[1])  # none opens before the first dose
+    return _judged(
+        case, JudgedTerm(id=term.id, assess_day=max(1, part.day), window=window, failure=term.failure), courses
+    )
+
+
+def _given(case: Case, part: Instalment, courses: pl.DataFrame) -> Outcomes:
+    """Return that a part which only asks for the first dose is paid from its day on."""
+    day = pl.col("first_dose").dt.offset_by(f"{part.day}d")
+    return courses.select(
+        outcome=pl.when(day <= case.as_of).then(pl.lit("responder")).otherwise(pl.lit("open")),
+        rule=pl.lit("given"),
+        reason=pl.lit("given"),
+        decided_on=day,
+        due_on=day,
+        assessment=pl.lit(""),
+    )
