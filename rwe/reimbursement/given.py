@@ -58,10 +58,12 @@ def given_assessments(source: Any) -> pl.DataFrame:
     frame = people(source)
     require(frame, ["person_id", "assessed_on", "outcome"])
     _plain_dates(frame, "assessments", "assessed_on")
-    frame = _with_records(frame).select("person_id", "assessed_on", pl.col("outcome", "record_id").cast(pl.String))
+    landed = ["version"] if "version" in frame.columns else []
+    words = pl.col("outcome", "record_id").cast(pl.String)
+    frame = _with_records(frame).select("person_id", "assessed_on", words, *landed)
     odd = int((~frame["outcome"].is_in(OUTCOMES)).sum())
-    words = [f"'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"] if odd else []
-    _refuse("assessments", [*_empty(frame, []), *words])
+    odd_words = [f"'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"] if odd else []
+    _refuse("assessments", [*_empty(frame, landed), *odd_words])
     return frame
 
 

@@ -125,7 +125,7 @@ def rejections(parts: list[pl.DataFrame], lines: pl.Schema) -> pl.DataFrame:
     """Return the doses found not payable of all blocks."""
     if parts:
         return pl.concat(parts)
-    known = {"person_id": lines["person_id"], "course": lines["course"], "administered_on": pl.Date}
+    known: dict[str, Any] = {"person_id": lines["person_id"], "course": lines["course"], "administered_on": pl.Date}
     columns = ("person_id", "course", "term", "administered_on", "record_id", "reason")
     return pl.DataFrame(schema={name: known.get(name, pl.String) for name in columns})
 
@@ -151,7 +151,7 @@ def summed_sites(parts: list[pl.DataFrame], quantum: Decimal) -> pl.DataFrame:
 
 def pools_of(case: Case, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Return what terms on all patients are worked out from, in units and in currency."""
-    schema = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
+    schema: dict[str, Any] = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
     found, quantum = pl.concat(parts or [pl.DataFrame(schema=schema)]), case.agreement.rounding.quantum
     decimals = len(str(case.scale.unit)) - 1
     return found.select(

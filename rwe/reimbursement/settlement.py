@@ -127,5 +127,4 @@ def _totals(lines: pl.DataFrame, term: str, outcome: str) -> Iterator[dict[str, 
 
 def exact_sum(amounts: pl.Series) -> Decimal:
     """Return the sum of exact decimals."""
-    found: Decimal = amounts.sum() or Decimal(0)
-    return found
+    return Decimal(amounts.sum() or 0)

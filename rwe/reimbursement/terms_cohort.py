@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import polars as pl
 
@@ -90,7 +91,7 @@ def _shared(
         shares.append(mine.select("line", amount=amount))
         taken = pl.concat([taken, mine.select("course", taken=amount)]).group_by("course").agg(pl.sum("taken"))
         rows.append((term.id, str(pool) if pool else "contract", balance, units, payback))
-    schema = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
+    schema: dict[str, Any] = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
     pools = pl.DataFrame(rows, schema=schema, orient="row")
     return pl.concat(shares).sort("line")["amount"] if shares else pl.Series([], dtype=INT), pools
 

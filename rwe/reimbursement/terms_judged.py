@@ -84,7 +84,7 @@ def death_rebate(case: Case, term: DeathRebate, block: Block, found: Outcomes) -
     return Claim(runs, block.left, where(found["outcome"] == "failure", owed), found.select(SAID))
 
 
-def instalments(case: Case, term: Instalments, block: Block, found: Outcomes) -> Claim:
+def instalments(case: Case, _term: Instalments, block: Block, found: Outcomes) -> Claim:
     """Ask back what of the course is not due: parts still to come, and all parts from the first that failed on."""
     runs = block.by_course
     left = runs.sum(block.left)

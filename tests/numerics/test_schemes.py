@@ -14,6 +14,7 @@ import pytest
 
 from rwe import reimbursement as rb
 from rwe.errors import DataError, DefinitionError
+from rwe.reimbursement.order import in_order
 from rwe.reimbursement.schemes import clawed_back, observed_price, tiered
 from rwe.spec.agreement_cohort import Clawback, OutcomePrice, PriceVolume
 
@@ -61,31 +62,44 @@ ONE = doses((1, 0, "1"))
 FAILED, ANSWERED = (1, 56, "progression"), (1, 56, "response")
 
 
-@pytest.mark.parametrize(
-    ("term", "net", "given", "seen", "expected"),
-    [
-        ({"type": "discount", "rate": "0.10"}, "1000.00", doses((1, 0, "260")), (), "26000.00"),
-        ({"type": "cost_sharing", "share": "0.5", "cycles": 2, "cycle_days": 21}, "1500", CYCLES, (), "3000.00"),
-        ({"type": "risk_sharing", "share": "0.5", **JUDGED, "cost_scope": "until_failure"}, "1500", THREE, (FAILED,), "4500.00"),
-        ({"type": "payment_by_result", **JUDGED, "cost_scope": "until_failure"}, "1500", THREE, (FAILED,), "9000.00"),
-        ({"type": "success_fee", **JUDGED}, "1500", THREE, (ANSWERED,), "0.00"),
-        ({"type": "success_fee", **JUDGED}, "1500", THREE, (FAILED,), "9000.00"),
-        ({"type": "death_rebate", "rate": "0.4", "horizon_days": 365, "base": "price"}, "320000", ONE, ((1, 90, "death"),), "128000.00"),
-        ({"type": "death_rebate", "rate": "0.4", "horizon_days": 365, "base": "price"}, "320000", ONE, ((1, 366, "death"),), "0.00"),
-        ({"type": "dose_cap", "units": "10"}, "1500", CYCLES, (), "6000.00"),
-        ({"type": "time_cap", "days": 63}, "1500", CYCLES, (), "12000.00"),
-        ({"type": "patient_cap", "patients": 1}, "1500", doses((2, 0, "1"), (1, 3, "1"), (3, 3, "2")), (), "4500.00"),
-        ({"type": "expenditure_cap", "per": "contract", "amount": "200000", "share": "0.8"}, "1000", doses((1, 0, "260")), (), "48000.00"),
-        ({"type": "price_volume", "per": "contract", "mode": "marginal", "tiers": TIERS}, "100", doses((1, 0, "2600")), (), "25000.00"),
-        ({"type": "price_volume", "per": "contract", "mode": "all_units", "tiers": TIERS}, "100", doses((1, 0, "2600")), (), "65000.00"),
-        ({"type": "clawback", "by": "excess", "products": GROUP}, "120", ONE, (), "13.33"),
-        ({"type": "clawback", "by": "spend", "products": GROUP}, "120", ONE, (), "8.89"),
-        ({"type": "clawback", "by": "growth", "products": GROUP}, "120", ONE, (), "10.00"),
-    ],
-)  # fmt: skip
-def test_worked_example(
-    term: dict[str, Any], net: str, given: pl.DataFrame, seen: tuple[Any, ...], expected: str
-) -> None:
+RESULT = {**JUDGED, "cost_scope": "until_failure"}
+DEATH = {"type": "death_rebate", "rate": "0.4", "horizon_days": 365, "base": "price"}
+BUDGET = {"type": "expenditure_cap", "per": "contract", "amount": "200000", "share": "0.8"}
+VOLUME = {"type": "price_volume", "per": "contract", "tiers": TIERS}
+GROUPED = {"type": "clawback", "products": GROUP}
+PEOPLE = doses((2, 0, "1"), (1, 3, "1"), (3, 3, "2"))
+LOT, VOLUMES = doses((1, 0, "260")), doses((1, 0, "2600"))
+EXAMPLES = {
+    "discount": ({"type": "discount", "rate": "0.10"}, "1000", LOT, "26000.00"),
+    "cost sharing": (
+        {"type": "cost_sharing", "share": "0.5", "cycles": 2, "cycle_days": 21},
+        "1500",
+        CYCLES,
+        "3000.00",
+    ),
+    "risk sharing": ({"type": "risk_sharing", "share": "0.5", **RESULT}, "1500", THREE, "4500.00", FAILED),
+    "payment by result": ({"type": "payment_by_result", **RESULT}, "1500", THREE, "9000.00", FAILED),
+    "success fee, responder": ({"type": "success_fee", **JUDGED}, "1500", THREE, "0.00", ANSWERED),
+    "success fee, failure": ({"type": "success_fee", **JUDGED}, "1500", THREE, "9000.00", FAILED),
+    "death in the horizon": (DEATH, "320000", ONE, "128000.00", (1, 90, "death")),
+    "death after the horizon": (DEATH, "320000", ONE, "0.00", (1, 366, "death")),
+    "death, of the spend": ({**DEATH, "base": "spend"}, "1500", THREE, "3600.00", (1, 365, "death")),
+    "dose cap": ({"type": "dose_cap", "units": "10"}, "1500", CYCLES, "6000.00"),
+    "time cap": ({"type": "time_cap", "days": 63}, "1500", CYCLES, "12000.00"),
+    "patient cap, the tie to the smaller id": ({"type": "patient_cap", "patients": 2}, "1500", PEOPLE, "3000.00"),
+    "expenditure cap": (BUDGET, "1000", LOT, "48000.00"),
+    "price by volume, marginal": ({**VOLUME, "mode": "marginal"}, "100", VOLUMES, "25000.00"),
+    "price by volume, all units": ({**VOLUME, "mode": "all_units"}, "100", VOLUMES, "65000.00"),
+    "clawback by excess": ({**GROUPED, "by": "excess"}, "120", ONE, "13.33"),
+    "clawback by spend": ({**GROUPED, "by": "spend"}, "120", ONE, "8.89"),
+    "clawback by growth": ({**GROUPED, "by": "growth"}, "120", ONE, "10.00"),
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+def test_worked_example(example: tuple[Any, ...]) -> None:
+    term, net, given, expected, *seen = example
+
     settlement = settled(agreement(term, net=net), given, *seen)
 
     assert str(settlement.total) == expected
@@ -115,3 +129,183 @@ def test_worked_example_of_instalments(
 
     assert str(settlement.gross - settlement.total) == paid
     assert settlement.lines["outcome"].to_list() == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("product", "excess", "spend"), [("x", "13.33", "8.89"), ("y", "6.67", "6.67"), ("z", "0.00", "4.44")]
+)
+def test_a_group_pays_its_overspend_whole(product: str, excess: str, spend: str) -> None:
+    by_excess, by_spend = (Clawback.model_validate({"id": "c", **GROUPED, "by": by}) for by in ("excess", "spend"))
+
+    assert f"{float(clawed_back(by_excess, product)):.2f}" == excess
+    assert f"{float(clawed_back(by_spend, product)):.2f}" == spend
+    assert sum(clawed_back(by_spend, p) for p in "xyz") == 20
+
+
+def test_a_group_in_which_nothing_grew_cannot_share_by_growth() -> None:
+    still = [{**p, "previous": p["spend"]} for p in GROUP]
+
+    with pytest.raises(DefinitionError, match="no product grew"):
+        settled(agreement({**GROUPED, "by": "growth", "products": still}), ONE)
+
+
+# 36,000 a QALY, 2,000 of other cost, 24 units: 0.40 is worth 516.67 a unit and 0.30 366.67
+@pytest.mark.parametrize(
+    ("gain", "price", "net", "back"),
+    [
+        ("0.40", "516.67", "500.00", "0.00"),
+        ("0.40", "516.67", "600.00", "0.00"),  # 14 % above: within the tolerance of 20 %
+        ("0.40", "516.67", "650.00", "3200.00"),
+        ("0.30", "366.67", "516.67", "3600.08"),
+        ("0.01", "0.00", "100.00", "2400.00"),
+    ],
+)
+def test_the_price_follows_the_outcome(gain: str, price: str, net: str, back: str) -> None:
+    term = {"type": "outcome_price", "lambda": "36000", "qaly_gain": gain, "other_cost": "2000", "units": "24"}
+
+    settlement = settled(agreement(term, net=net), doses((1, 0, "24")))
+
+    assert f"{float(observed_price(OutcomePrice.model_validate({'id': 'p', **term}))):.2f}" == price
+    assert str(settlement.total) == back
+
+
+@pytest.mark.parametrize(
+    ("volume", "marginal", "all_units"), [(1000, 100_000, 90_000), (1001, 100_090, 90_090), (0, 0, 0)]
+)
+def test_the_edge_of_a_tier(volume: int, marginal: int, all_units: int) -> None:
+    terms = [PriceVolume.model_validate({"id": "v", **VOLUME, "mode": mode}) for mode in ("marginal", "all_units")]
+
+    assert [tiered(term, Fraction(volume)) for term in terms] == [marginal, all_units]
+
+
+# ---- what the file's terms do together
+
+
+def test_terms_in_their_order_each_on_what_is_left() -> None:
+    # 21,000; a tenth off: 18,900; units above 10 at 1,350: 5,400; result: 13,500 left until day 56 less the cap's doses
+    terms = (
+        {"type": "discount", "rate": "0.10"},
+        {"type": "dose_cap", "units": "10"},
+        {"type": "payment_by_result", **RESULT},
+    )
+
+    lines = settled(agreement(*terms), CYCLES, FAILED).lines
+
+    by_term = {term: exact["amount"].sum() for (term,), exact in lines.group_by("term")}
+    assert by_term == {"t0": Decimal(2100), "t1": Decimal(5400), "t2": Decimal(8100)}
+
+
+def test_lines_of_dose_terms_stand_in_the_period_of_the_doses() -> None:
+    lines = settled(agreement({"type": "discount", "rate": "0.10"}), CYCLES).lines
+
+    assert lines.select("period", "spend", "amount", "doses").rows() == [
+        ("2026-Q1", Decimal(15000), Decimal(1500), ["d0", "d1", "d2", "d3", "d4"]),
+        ("2026-Q2", Decimal(6000), Decimal(600), ["d5", "d6"]),
+    ]
+
+
+def test_a_cap_of_a_year_looks_at_each_year_by_itself() -> None:
+    how = agreement({"type": "expenditure_cap", "per": "year", "amount": "1000", "share": "0.5"}, net="1")
+
+    settlement = settled(how, doses((1, 0, "1500"), (2, 20, "500"), (1, 400, "900"), (2, 800, "1200")))
+
+    assert settlement.pools.select("pool", "spend", "payback").rows() == [
+        ("2026", Decimal(2000), Decimal(500)),
+        ("2027", Decimal(900), Decimal(0)),
+        ("2028", Decimal(1200), Decimal(100)),
+    ]
+    assert settlement.lines.select("person_id", "period", "amount").sort("person_id", "period").rows() == [
+        (1, "2026-Q4", Decimal(375)),
+        (2, "2026-Q4", Decimal(125)),
+        (2, "2028-Q4", Decimal(100)),
+    ]
+
+
+def test_claims_that_are_not_payable_are_listed_by_dose() -> None:
+    terms = ({"type": "continuation", **JUDGED}, {"type": "dose_cap", "units": "5"})
+
+    settlement = settled(agreement(*terms), CYCLES, FAILED)
+
+    # the window ends on day 70; doses on 84, 105 and 126 are rejected; of the rest the third crosses the cap
+    assert settlement.rejected.select("term", "record_id").rows() == [
+        ("t0", "d4"), ("t0", "d5"), ("t0", "d6"), ("t1", "d2"), ("t1", "d3")
+    ]  # fmt: skip
+    assert settlement.total == Decimal(9000 + 4500)
+
+
+def test_hospitals_sum_to_the_whole() -> None:
+    # 10.00 of 3 courses, one of which moved: shares are exact to the cent, and none is lost
+    how = agreement({"type": "expenditure_cap", "per": "contract", "amount": "20", "share": "1"}, net="1")
+    given = doses((1, 0, "7"), (1, 30, "3"), (2, 0, "10"), (3, 0, "10"), site_id=["a", "b", "b", "c"])
+
+    settlement = settled(how, given)
+
+    assert settlement.sites.select("site_id", "amount").rows() == [
+        ("a", Decimal("2.33")),
+        ("b", Decimal("4.34")),
+        ("c", Decimal("3.33")),
+    ]
+    assert settlement.sites["amount"].sum() == settlement.total == Decimal(10)
+    assert settlement.lines["site_id"].to_list() == ["a", "b", "c"]
+
+
+def test_a_line_names_the_newest_landing_of_its_records() -> None:
+    seen = pl.DataFrame({"person_id": [1], "assessed_on": [START + timedelta(days=56)], "outcome": ["progression"]})
+    seen = seen.with_columns(record_id=pl.lit("a0"), version=pl.lit(9))
+    how = agreement({"type": "risk_sharing", "share": "0.5", **RESULT}, {"type": "discount", "rate": "0.5"})
+
+    lines = rb.settle(how, THREE.with_columns(version=pl.Series([3, 8, 5])), seen, as_of=LATE).lines
+
+    assert lines["version"].to_list() == [9, 8]
+
+
+# ---- credit notes
+
+
+@pytest.mark.parametrize(
+    ("rows", "gross", "days"),
+    [
+        ([(1, 0, "2"), (1, 21, "2"), (1, 30, "-2")], "3000.00", [1]),
+        ([(1, 0, "2"), (1, 21, "2"), (1, 30, "-1")], "4500.00", [3]),
+        ([(1, 0, "2"), (1, 21, "2"), (1, 30, "-3")], "1500.00", [2]),
+        ([(1, 0, "2"), (1, 0, "-2"), (2, 5, "1")], "1500.00", [1]),
+    ],
+)
+def test_credit_notes_take_back_the_newest_doses(rows: list[tuple[int, int, str]], gross: str, days: list[int]) -> None:
+    settlement = settled(agreement({"type": "payment_by_result", **RESULT}), doses(*rows))
+
+    assert str(settlement.gross) == gross
+    assert settlement.lines["doses"].list.len().to_list() == days
+
+
+@pytest.mark.parametrize(
+    "rows", [[(1, 0, "2"), (1, 21, "-3")], [(1, 21, "2"), (1, 20, "-1")], [(1, 0, "2"), (2, 9, "-1")]]
+)
+def test_a_credit_note_without_its_dose_is_refused(rows: list[tuple[int, int, str]]) -> None:
+    with pytest.raises(DataError, match=r"1 credit notes .* match no earlier dose"):
+        settled(agreement({"type": "discount", "rate": "0.1"}), doses(*rows))
+
+
+def test_a_credit_note_that_is_not_known_yet_says_nothing() -> None:
+    settlement = settled(agreement({"type": "discount", "rate": "0.1"}), doses((1, 0, "2"), (1, 30, "-2")), as_of=START)
+
+    assert settlement.gross == Decimal(3000)
+
+
+# ---- the order of rows
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [[3, 1, 2], [2**62, -(2**62), 0], ["c", "a", "b"], [2**40 - 2, 0, 5]],
+    ids=["small", "wide", "text", "narrow"],
+)
+@pytest.mark.parametrize("days", [(0, 5), (0, 2_900_000)])
+def test_rows_come_into_one_order(ids: list[Any], days: tuple[int, int]) -> None:
+    first = date(1, 1, 1)
+    rows = [(who, first + timedelta(days=day), record) for who in ids for day in days for record in ("b", "a")]
+    schema = ["person_id", "administered_on", "record_id"]
+    frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(units=pl.lit(1))
+
+    assert in_order(frame).equals(frame.sort("person_id", "administered_on", "record_id"))
+    assert in_order(frame.reverse()).equals(in_order(frame))

@@ -355,7 +355,7 @@ def test_a_line_is_final_after_the_lag_of_its_period(lag: int, *, final: bool) -
     [
         (THREE.with_columns(units=pl.lit(2.0)), seen(), "floating point"),
         (THREE.with_columns(units=pl.lit("two")), seen(), "'units' hold 1 different values"),
-        (THREE.with_columns(units=pl.lit("-2")), seen(), "numbers >= 0"),
+        (THREE.with_columns(units=pl.lit("-2")), seen(), "3 credit notes"),
         (THREE.with_columns(units=pl.lit(None, pl.String)), seen(), "missing values"),
         (THREE.drop("units"), seen(), r"\['units'\] are missing"),
         (THREE.with_columns(record_id=pl.lit("r")), seen(), "repeats in 2 rows"),
