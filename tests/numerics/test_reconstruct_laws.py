@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from rwe import compare as cp
 from rwe import survival as sv
+from rwe.compare.reconstruct_quality import survival_of
 from rwe.errors import DefinitionError
 
 FEW, MANY = 30, 2000
+PRINTED = 0.001  # step of the survival that is printed
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,45 @@ def scaled(trial: Trial) -> None:
     np.testing.assert_allclose(other.scenarios[0][1]["time"], 8 * one.scenarios[0][1]["time"].to_numpy(), rtol=1e-9)
 
 
+def at_the_clicks(trial: Trial) -> None:
+    """Survival at each click is what was drawn, but for the rounding of the print and one of those then at risk."""
+    found = cp.reconstruct(trial.curve, trial.at_risk, int(trial.rows["event"].sum()), end=trial.end)
+    rows = found.scenarios[0][1]
+
+    time, drawn = (np.array(part) for part in zip(*trial.curve, strict=True))
+    at_risk = (rows["time"].to_numpy()[None, :] >= time[:, None]).sum(axis=1)
+    off = np.abs(survival_of(rows, time) - drawn)
+    assert (off <= PRINTED / 2 + drawn / np.maximum(at_risk, 1) + 1e-9).all()
+
+
+def all_marks(trial: Trial) -> None:
+    """Where the publication marks everybody who leaves and the curve is exact, the rows themselves come back."""
+    rows = trial.rows
+    km = sv.kaplan_meier(rows, time="time", event="event", clock="continuous").table.filter(pl.col("n_event") > 0)
+    marks = rows.filter(event=0)["time"].to_list()
+    curve = [*zip(km["time"], km["survival"], strict=True)] or [(trial.end, 1.0)]
+
+    found = cp.reconstruct(curve, n=rows.height, censor_ticks=marks, end=trial.end)
+
+    back = found.scenarios[0][1].select("time", pl.col("event").cast(pl.Int64)).sort("time", "event")
+    np.testing.assert_allclose(back["time"], rows.sort("time", "event")["time"], atol=1e-9)
+    assert back["event"].to_list() == rows.sort("time", "event")["event"].to_list()
+
+
+def some_marks(trial: Trial) -> None:
+    """Those who are marked leave when they are marked, whoever else left."""
+    marks = trial.rows.filter(event=0)["time"].sort().to_list()[::2]
+    if not marks:
+        return
+
+    found = cp.reconstruct(trial.curve, n=len(trial.rows), censor_ticks=marks, end=trial.end)
+
+    for _, rows in found.scenarios:
+        left = Counter(rows.filter(~pl.col("event"))["time"].round(6).to_list())
+        assert not Counter(round(mark, 6) for mark in marks) - left
+        assert rows.height == len(trial.rows)
+
+
 def _assume(trial: Trial) -> str | None:
     return "none" if len(trial.at_risk) == 1 else None
 
@@ -97,6 +139,9 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandom
 LAWS = {
     "there and back": given(trials())(there_and_back),
     "other units": given(trials())(scaled),
+    "at the clicks": given(trials())(at_the_clicks),
+    "all marks": given(trials())(all_marks),
+    "some marks": given(trials())(some_marks),
     "anything ends": given(CLICKS, COUNTS, st.none() | st.integers(0, 500))(anything),
 }
 

@@ -32,7 +32,8 @@ def _censoring(page: Page, own: list[Row], left: Row, main: Row | None, tips: Ro
     rows = [row for row in own if row["stratum"] == "censoring" and row["estimand"] == "hazard_ratio"]
     head = [page.words("robustness.assumption"), page.words("robustness.ratio", level=level)]
     lines = [Line((_assumption(page, str(row["group"])), turned(page, row, main))) for row in rows]
-    caption = page.words("robustness.censoring_table", n=page.value(left, "count", "n"), level=level)
+    n = page.marker if left["n"] is None else page.value(left, "count", "n")  # a caption holds no link
+    caption = page.words("robustness.censoring_table", n=n, level=level)
     at = None if tips is None else tips["estimate"]
     if at is None:
         said = page.words("robustness.tips_never") if tips is None or not tips["masked"] else ""
@@ -53,11 +54,12 @@ def _assumption(page: Page, name: str) -> str:
 def turned(page: Page, row: Row, main: Row | None) -> str:
     """Return a ratio, with a sign where it lies on another side of no difference than the main one."""
     told = page.estimate(row, "ratio")
-    return told if main is None or _side(row) == _side(main) else page.words("robustness.turned", ratio=told)
+    known = main is not None and row["estimate"] is not None
+    return page.words("robustness.turned", ratio=told) if known and _side(row) != _side(main) else told
 
 
-def _side(row: Row) -> int:
+def _side(row: Row | None) -> int:
     """Return the side of no difference on which the whole interval lies, 0 where it holds it."""
-    if row["conf_low"] is None or row["conf_high"] is None:
+    if row is None or row["conf_low"] is None or row["conf_high"] is None:
         return 0
     return 1 if row["conf_low"] > 1 else -1 if row["conf_high"] < 1 else 0

@@ -369,6 +369,21 @@ def test_looks_have_their_chapter_and_say_what_may_be_acted_on(make_looks: Make,
     assert {"fig-looks-looks", "fig-evidence-looks"} <= {name.removesuffix("-title") for name in page.attributes("id")}
 
 
+def test_a_masked_assumption_carries_no_sign_and_no_link_in_its_caption(make_trusted: Make) -> None:
+    run = make_trusted()
+    path = run / "release" / "08-robustness.json"
+    rows = json.loads(path.read_text("utf-8"))
+    for row in rows:
+        if row["stratum"] == "censoring":
+            row |= {"n": None, "estimate": None, "conf_low": None, "conf_high": None, "masked": "n,estimate"}
+    path.write_text(json.dumps(rows), "utf-8")
+
+    page = html(open_page(run / "release", "en"))
+
+    assert "If those who left practice ([&lt;13] patients)" in page
+    assert "[&lt;13]</a> ●" not in page
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
