@@ -24,10 +24,10 @@ MONTHS = {"quarter": 3, "half_year": 6, "year": 12}
 class Options(Part):
     """Who is treated, and when one looks: on the dates of `at`, or `every` so often until the data end.
 
-    At each look only what was known on its day counts. People are compared within the levels of `strata`, and within
-    those who entered `together`: the anytime-valid test runs along the calendar. With `planned_events` there are
-    boundaries of planned spending beside it. A look with fewer than `min_events` new events is passed over: beside
-    the look before it would tell them.
+    At each look only what was known on its day counts. Every test compares people within the levels of `strata`; the
+    anytime-valid one, which runs along the calendar, also within those who entered `together`. With `planned_events`
+    there are boundaries of planned spending beside it. A look with fewer than `min_events` new events is passed over:
+    beside the look before it would tell them.
     """
 
     endpoint: EndpointName
@@ -71,8 +71,8 @@ class LookAgain:
         if not kept:
             raise NoValidAnswer(f"no look has {options.min_events} events: nothing can be told")
         found = rwe.compare.looks(
-            people, time="_days", event="_event", by="_treated", entered="_entered", at=kept, strata="_stratum",
-            planned_events=options.planned_events, spending=options.spending, alpha=options.alpha,
+            people, time="_days", event="_event", by="_treated", entered="_entered", at=kept, within="_within",
+            strata="_together", planned_events=options.planned_events, spending=options.spending, alpha=options.alpha,
             expected_ratio=options.expected_ratio,
         )  # fmt: skip
         # the persons of the last look stand at each: those who came between two looks may be few
@@ -93,17 +93,16 @@ class LookAgain:
 def _followed(people: pl.DataFrame, options: Options, start: date) -> pl.DataFrame:
     """Return days, event, day of entry since `start`, and the stratum of each person with every stratum known."""
     known = people.drop_nulls(list(options.strata))
-    parts = [pl.col(name).cast(pl.String) for name in options.strata]
-    if options.together:
-        year = pl.col("index_date").dt.year().cast(pl.String)
-        quarter = pl.col("index_date").dt.quarter().cast(pl.String)
-        parts.append(year if options.together == "year" else pl.concat_str(year, quarter, separator="/"))
+    alike = [pl.col(name).cast(pl.String) for name in options.strata]
+    year = pl.col("index_date").dt.year()
+    period = {"year": year, "quarter": 4 * year + pl.col("index_date").dt.quarter(), None: pl.lit(0)}[options.together]
     return known.select(
         "_treated",
         _days=pl.col(f"{options.endpoint}_days"),
         _event=pl.col(f"{options.endpoint}_event"),
         _entered=(pl.col("index_date") - pl.lit(start)).dt.total_days(),
-        _stratum=pl.concat_str(parts, separator="|") if parts else pl.lit(""),
+        _within=pl.concat_str(alike, separator="|") if alike else pl.lit(""),
+        _together=period,
     ).filter(pl.col("_days") > 0)
 
 

@@ -82,6 +82,7 @@ def looks(
     entered: str,
     at: Sequence[int],
     planned_events: int | None = None,
+    within: str | None = None,
     strata: str | None = None,
     spending: Spending = "obrien_fleming",
     expected_ratio: float | None = None,
@@ -99,8 +100,10 @@ def looks(
         Calendar days of the looks, rising.
     planned_events
         Events at which the comparison was planned to end, fixed beforehand. Without them there is no boundary.
+    within
+        People of one level are compared with each other alone in every test.
     strata
-        People of one level are compared with each other alone in the anytime-valid test.
+        And of one level of this in the anytime-valid test, which runs along the calendar: those who entered together.
     expected_ratio
         See `anytime_log_rank`; that test runs along the calendar here.
     alpha
@@ -114,7 +117,7 @@ def looks(
         If at no look an event has happened while both groups were at risk.
     """
     rows = people(frame)
-    require(rows, [name for name in (time, event, by, entered, strata) if name])
+    require(rows, [name for name in (time, event, by, entered, within, strata) if name])
     levels = rows[by].drop_nulls().unique().sort()
     if levels.len() != 2 or rows[by].null_count():
         raise DefinitionError(f"column '{by}' holds {levels.len()} groups and {rows[by].null_count()} nulls; give two")
@@ -123,9 +126,9 @@ def looks(
     if not at or any(b <= a for a, b in pairwise(at)):
         raise DefinitionError("at holds the days of the looks, rising")
     columns = {"_time": pl.col(time), "_event": pl.col(event).cast(pl.Int64), "_entered": pl.col(entered)}
-    data = rows.select(
-        **columns, _treated=pl.col(by) == levels[1], _stratum=pl.col(strata).rank("dense") if strata else pl.lit(0)
-    )
+    apart, together = (pl.col(name).rank("dense") if name else pl.lit(0) for name in (within, strata))
+    both = (apart * (rows.height + 1) + together).cast(pl.Int64)
+    data = rows.select(**columns, _treated=pl.col(by) == levels[1], _within=apart.cast(pl.Int64), _stratum=both)
     found = [_look(data, int(day), prior(expected_ratio), alpha) for day in at]
     if not any(row["n_event"] for row in found):
         raise NoValidAnswer("at no look an event has happened while both groups were at risk")
@@ -147,7 +150,7 @@ def _look(data: pl.DataFrame, day: int, mixture: tuple[Any, Any], alpha: float) 
     known = known.with_columns(_stay=pl.col("_end") - pl.col("_entered"))
     row: dict[str, Any] = {"day": day, "n": known.height, "n_event": int(known["_event"].sum()), "e_value": 1.0}
     treated = known["_treated"]
-    naive = counted(known, time="_stay", event="_event", treated=treated, entry=None, strata=None)
+    naive = counted(known, time="_stay", event="_event", treated=treated, entry=None, strata="_within")
     if naive.time.size:
         u, v = (series[-1] for series in naive.score())
         z = float(u / math.sqrt(v)) if v > 0 else 0.0

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from rwe import compare as cp
+from rwe import survival as sv
 from rwe.errors import BrokenRows, DefinitionError, NoValidAnswer
 
 FOLDER = Path(__file__).parents[1] / "data" / "r_trust"
@@ -202,3 +203,22 @@ def test_ten_looks_keep_their_error_in_ten_thousand_replicates() -> None:
     rows = [{"hazard_ratio": ratio, "replicates": 10_000, **rules} for ratio, rules in found.items()]
     pl.DataFrame(rows).write_csv(Path(__file__).parents[1] / "looks.csv")
     judge(found[1.0], 10_000)
+
+
+def test_naive_and_anytime_tests_compare_within_the_same_levels() -> None:
+    rng, n = np.random.default_rng(6), 400
+    stage = rng.integers(0, 3, n)
+    arm = (rng.random(n) < 0.2 + 0.3 * stage).astype(int)  # the sicker are treated; treatment does nothing
+    days = np.ceil(rng.exponential(800 / 2.0**stage)).astype(int)
+    rows = pl.DataFrame({"t": days, "e": 1, "arm": arm, "in": rng.integers(0, 300, n), "s": stage.astype(str)})
+    last = int((rows["in"] + rows["t"]).max())
+
+    plain, within = (
+        cp.looks(rows, time="t", event="e", by="arm", entered="in", at=[last], within=name).table.row(0, named=True)
+        for name in (None, "s")
+    )
+
+    stratified = sv.log_rank(rows, time="t", event="e", by="arm", strata="s")
+    assert within["z"] ** 2 == pytest.approx(stratified.statistic)
+    assert within["naive_p"] > 0.05 > plain["naive_p"]
+    assert within["e_value"] < 1 < plain["e_value"]

@@ -176,7 +176,7 @@ def _love(page: Page, own: list[Row], told: dict[str, Any], way: str) -> Figure:
     terms = [term for stratum, term in found if stratum == PLAIN]
     rows = [LoveRow(_term(page, own, term), found[PLAIN, term], found.get((way, term))) for term in terms]
     look = LoveWords(
-        page.words("arms.smd_axis"), page.words("arms.unadjusted"), _title(page, told, way), page.numbers.ratio
+        page.words("arms.smd_axis"), page.words("arms.unadjusted"), page.words("arms.after"), page.numbers.ratio
     )
     title = page.words("arms.love", way=_title(page, told, way))
     caption = Caption(f"fig-love-{own[0]['id']}", title, page.words("arms.love_description"))
