@@ -12,6 +12,7 @@ import numpy as np
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
+from rwe.kernels.survivors import survivors
 from rwe.reimbursement.economics.curves import Sample, Source
 from rwe.reimbursement.economics.paths import DEAD, Block, Paths
 
@@ -81,11 +82,9 @@ def _share(first: F8, second: F8) -> F8:
 
 def _forward(entries: F8, survival: F8) -> F8:
     """Return who is ill at each end where all die by the hazard of that day."""
-    kept = np.divide(survival[:, 1:], survival[:, :-1], out=np.zeros_like(entries), where=survival[:, :-1] > 0)
-    ill = np.zeros((entries.shape[1] + 1, entries.shape[0]))
-    for i, (stay, enter) in enumerate(zip(np.ascontiguousarray(kept.T), np.ascontiguousarray(entries.T), strict=True)):
-        ill[i + 1] = ill[i] * stay + enter
-    return np.ascontiguousarray(ill.T)
+    ill = np.empty_like(survival)
+    survivors(np.ascontiguousarray(entries), np.ascontiguousarray(survival), ill)
+    return ill
 
 
 def _reset(entries: F8, survival: F8) -> F8:
