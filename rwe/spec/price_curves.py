@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rwe.spec.base import Name, Part, Real
+from rwe.spec.base import Int, Name, Part, Real
 
 Number = Real  # money and utilities of a model are estimates, not sums owed
 Amount = Number | Name  # a number, or the name of a parameter
@@ -31,13 +31,28 @@ class Between(Part):
     upto: Number | None = None
 
 
-class Fit(Part):
-    """A family fitted to patients of a file (csv or parquet): those rows that are as `where` says."""
+class Shape(Part):
+    """What is fitted: a family, or a spline with inner `knots` on a `scale`; with `cure` a share never fails."""
+
+    family: Family | Literal["spline"]
+    knots: Annotated[Int, Field(ge=0, le=9)] = 2
+    scale: Literal["hazard", "odds", "normal"] = "hazard"
+    cure: Literal["mixture", "non_mixture"] | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Shape:
+        odd = {"cure"} if self.family == "spline" else {"knots", "scale"}
+        if given := sorted(odd & self.model_fields_set):
+            raise ValueError(f"{', '.join(given)} does not belong to '{self.family}'")
+        return self
+
+
+class Fit(Shape):
+    """A curve fitted to patients of a file (csv or parquet): those rows that are as `where` says."""
 
     file: str
     time: str
     event: str
-    family: Family
     where: dict[str, str | int | Between] = Field(default_factory=dict)
     unit: Unit = "day"
 
@@ -52,20 +67,26 @@ class Published(Part):
     source: str = ""
 
 
-class OfTrial(Part):
-    """A family fitted to patients of an arm of a trial file, its own or reconstructed ones."""
+class OfTrial(Shape):
+    """A curve fitted to patients of an arm of a trial file, its own or reconstructed ones."""
 
     file: str
     endpoint: Name
     arm: Name = "all"
-    family: Family
 
 
 class Scaled(Part):
-    """A curve whose hazard is another's times a ratio."""
+    """A curve whose hazard is another's times a ratio, which may fade to 1 between two days (`wanes`)."""
 
     of: Name
     hazard_ratio: Amount
+    wanes: tuple[Number, Number] | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Scaled:
+        if self.wanes is not None and not 0 <= self.wanes[0] <= self.wanes[1]:
+            raise ValueError("wanes from a day, 0 or later, to that day or a later one")
+        return self
 
 
 class Curve(Part):

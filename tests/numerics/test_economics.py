@@ -14,8 +14,10 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.reimbursement import economics as ec
+from rwe.reimbursement.economics.curves import Sample
 from rwe.reimbursement.economics.decision import acceptability
 
 F8 = NDArray[np.float64]
@@ -349,8 +351,9 @@ def test_what_a_model_cannot_tell_is_refused() -> None:
                     correlated={("x", "y"): 0.9, ("y", "z"): 0.9, ("x", "z"): -0.9})  # fmt: skip
 
 
-@pytest.mark.parametrize("what", ["states", "plane", "acceptability", "price"])
-@pytest.mark.parametrize("language", ["en", "bg"])
+@pytest.mark.parametrize(
+    ("what", "language"), [("states", "en"), ("plane", "bg"), ("acceptability", "en"), ("price", "bg")]
+)
 def test_charts_are_drawn(what: Any, language: Any) -> None:
     found = ec.evaluate(ARMS, ec.Timing(MONTH, 60), price=2500.0, draws=60)
 
@@ -366,3 +369,31 @@ def test_the_aggregate_form_says_how_it_was_made() -> None:
     assert {"cost", "effect", "icer", "net_benefit", "probability", "evpi"} <= set(found.table["estimand"])
     assert found.settings["correction"] == "life_table"
     assert found.settings["notes"][0].startswith("money of a model is an estimate")
+
+
+@pytest.mark.parametrize("days", [(0.0, 0.0), (365.25, 365.25), (365.25, 1826.25)])
+def test_an_effect_wanes_as_in_extrapolation(days: tuple[float, float]) -> None:
+    """On the steps of `waned` both are one; there an effect fades between curves, here it is a ratio."""
+    base = ec.Named("os", Weibull(1.1, 40.0))
+    grid = np.arange(0.0, 1827.0, 7.0)
+    treated = ec.Proportional(base, 0.6).rows(grid, Sample(1, None, {}))(slice(0, 1))[0]
+
+    class Treated(Weibull):
+        def survival_at(self, days: F8) -> F8:
+            return np.interp(days, grid, treated)
+
+    told = sv.waned(Treated(1.1, 40.0), base.curve, begin=days[0], end=days[1]).survival_at(grid)
+    found = ec.Proportional(base, 0.6, days).rows(grid, Sample(1, None, {}))(slice(0, 1))[0]
+
+    np.testing.assert_allclose(found, told, rtol=1e-9)
+
+
+def test_the_order_of_strategies_does_not_matter() -> None:
+    rng = np.random.default_rng(8)
+    names, cost, effect = list("abcdefg"), rng.uniform(0, 9e4, 7), rng.uniform(0, 5, 7)
+    mixed = rng.permutation(7)
+
+    there = ec.icers(names, cost, effect)
+    back = ec.icers([names[i] for i in mixed], cost[mixed], effect[mixed])
+
+    assert there.equals(back)

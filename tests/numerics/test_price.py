@@ -138,6 +138,8 @@ def line(text: str, piece: str) -> int:
         ("between: [ratio_recurrence, ratio_death]", "between: [ratio_recurrence, death]", "unknown parameter 'death'"),
         ("- {on: enter, state: dead, amount: cost_death}", "- {on: enter, amount: cost_death}", "names its state"),
         ("family: lnorm", "family: normal", "lnorm"),
+        ("family: lnorm", "family: lnorm\n      knots: 3", "knots does not belong to 'lnorm'"),
+        ("wanes: [3652.5, 5478.75]", "wanes: [3652.5, 547.75]", "wanes from a day"),
         ("rotterdam.csv", "rotterdam.txt", "no csv or parquet file"),
         ("time: rtime", "time: rtimes", "has no column rtimes"),
         ("to_day: 1826.25}", "to_day: 1826.25, on: start}", "an amount at the start has no state"),
@@ -153,6 +155,21 @@ def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, right: str, wr
         appraise(path, draws=2)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [{"family": "spline", "knots": 1}, {"family": "weibull", "cure": "mixture"}])
+def test_splines_and_cures_are_curves_of_a_file(tmp_path: Path, shape: dict[str, Any]) -> None:
+    values = arms()
+    for name in ("os0", "os1"):
+        values["curves"][name]["fit"] |= shape
+    rows = pl.read_csv(DATA / "sim_os_pfs.csv").filter(arm=1)
+    names: Any = {"time": "os_time", "event": "os_event", "clock": "continuous"}
+    plain = sv.spline(rows, knots=1, **names) if "knots" in shape else sv.cure(rows, family="weibull", **names)
+
+    found = appraise(written(tmp_path, values)).found
+
+    alive = 1 - found.states["new"]["dead"]
+    np.testing.assert_allclose(alive[[0, 12, 240]], plain.survival_at([0.0, 12.0, 240.0]), rtol=1e-9)
 
 
 def test_a_curve_of_a_few_patients_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from rwe.reimbursement.economics.accrual import Once, Stay
+from rwe.reimbursement.economics.appraise import Appraisal, appraise
 from rwe.reimbursement.economics.budget import Market, budget
 from rwe.reimbursement.economics.curves import Named, Proportional
 from rwe.reimbursement.economics.decision import acceptability, icers, net_benefit, population_evpi
@@ -19,6 +20,7 @@ from rwe.reimbursement.economics.timing import Timing, cycles_of
 from rwe.reimbursement.economics.value_price import ValuePrice, promised_threshold, value_price
 
 __all__ = [
+    "Appraisal",
     "Counts",
     "Evaluation",
     "FamilyCurve",
@@ -37,6 +39,7 @@ __all__ = [
     "Uncertain",
     "ValuePrice",
     "acceptability",
+    "appraise",
     "budget",
     "cycles_of",
     "evaluate",

@@ -62,7 +62,8 @@ def curves_of(file: PriceFile, path: Path) -> dict[str, Source]:
     found: dict[str, Source] = {name: Named(name, curve) for name, curve in made.items()}
     for name, curve in file.curves.items():
         if curve.scaled is not None:
-            found[name] = Proportional(Named(curve.scaled.of, made[curve.scaled.of]), curve.scaled.hazard_ratio)
+            base = Named(curve.scaled.of, made[curve.scaled.of])
+            found[name] = Proportional(base, curve.scaled.hazard_ratio, curve.scaled.wanes)
     return found
 
 

@@ -10,12 +10,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rwe.errors import DataError
+from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8
 from rwe.reimbursement.economics.accrual import Value, value_of
 from rwe.reimbursement.economics.distributions import Values, stream
 from rwe.survival.curve import Curve
 
+LEAST = 1e-300  # survival below which its logarithm is not taken further
 Rows: TypeAlias = Callable[[slice], F8]
 
 
@@ -53,15 +54,41 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Proportional:
-    """A curve whose hazard is another's times a ratio."""
+    """A curve whose hazard is another's times a ratio.
+
+    Parameters
+    ----------
+    base
+        The other curve.
+    ratio
+        Hazard ratio: a number, or the name of a parameter.
+    wanes
+        Days on which the effect begins to fade and is gone: the log ratio falls in a line to 0 between them, as in
+        `rwe.survival.waned`. It lasts for ever if left out.
+    """
 
     base: Named
     ratio: Value
+    wanes: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.wanes is not None and not 0 <= self.wanes[0] <= self.wanes[1]:
+            raise DefinitionError("an effect wanes from a day, 0 or later, to that day or a later one")
 
     def rows(self, days: F8, sample: Sample) -> Rows:
         """Return what gives survival in some of the draws."""
-        below, power = self.base.rows(days, sample), sample.of(self.ratio)
-        return lambda part: below(part) ** power[part, None]
+        below, ratio = self.base.rows(days, sample), sample.of(self.ratio)
+        if self.wanes is None:
+            return lambda part: below(part) ** ratio[part, None]
+        begin, end = self.wanes
+        ends = days[1:]
+        left = ends <= begin if begin == end else np.clip((end - ends) / (end - begin), 0.0, 1.0)
+
+        def faded(part: slice) -> F8:
+            hazard = np.diff(-np.log(np.maximum(below(part), LEAST)), axis=1) * ratio[part, None] ** left
+            return np.asarray(np.exp(-np.cumsum(np.pad(hazard, ((0, 0), (1, 0))), axis=1)), np.float64)
+
+        return faded
 
 
 Source: TypeAlias = Named | Proportional

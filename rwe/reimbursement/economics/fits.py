@@ -16,10 +16,12 @@ from rwe.errors import DefinitionError, NoValidAnswer, Refused
 from rwe.reimbursement.economics.family_curve import FamilyCurve, fitted_curve
 from rwe.reimbursement.economics.timing import LENGTHS
 from rwe.spec.base import locate
-from rwe.spec.price_curves import Between, Family, Fit, OfTrial
+from rwe.spec.price_curves import Between, Fit, OfTrial, Shape
 from rwe.survival.clock import ClockName
+from rwe.survival.cure import cure
 from rwe.survival.parametric import parametric
 from rwe.survival.parametric_model import Parametric
+from rwe.survival.spline import spline
 
 Given = TypeVar("Given")
 READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
@@ -46,7 +48,7 @@ def of_file(asked: Fit, beside: Path) -> FamilyCurve:
     least = Policy().threshold + 1
     if rows.height < least:
         raise Refused(f"a curve of {asked.file} rests on fewer than {least} patients; choose more with `where`")
-    return fitted_curve(_fitted(rows, asked.time, asked.event, asked.family), LENGTHS[asked.unit])
+    return fitted_curve(_fitted(rows, asked.time, asked.event, asked), LENGTHS[asked.unit])
 
 
 def of_trial(asked: OfTrial, beside: Path) -> FamilyCurve:
@@ -56,7 +58,7 @@ def of_trial(asked: OfTrial, beside: Path) -> FamilyCurve:
         rows = trial.patients(asked.endpoint, asked.arm)
     except NoValidAnswer as exc:
         raise DefinitionError(str(exc)) from None
-    return fitted_curve(_fitted(rows, "days", "event", asked.family))
+    return fitted_curve(_fitted(rows, "days", "event", asked))
 
 
 def _kept(name: str, value: str | int | Between) -> pl.Expr:
@@ -67,6 +69,10 @@ def _kept(name: str, value: str | int | Between) -> pl.Expr:
     return pl.col(name).cast(pl.String) == str(value)
 
 
-def _fitted(rows: pl.DataFrame, time: str, event: str, family: Family) -> Parametric:
+def _fitted(rows: pl.DataFrame, time: str, event: str, shape: Shape) -> Parametric:
     clock: ClockName = "days" if rows.schema[time].is_integer() else "continuous"
-    return parametric(rows, time=time, event=event, family=family, clock=clock)
+    if shape.family == "spline":
+        return spline(rows, time=time, event=event, knots=shape.knots, scale=shape.scale, clock=clock)
+    if shape.cure:
+        return cure(rows, time=time, event=event, family=shape.family, mixture=shape.cure == "mixture", clock=clock)
+    return parametric(rows, time=time, event=event, family=shape.family, clock=clock)

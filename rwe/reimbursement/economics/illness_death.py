@@ -13,11 +13,10 @@ import numpy as np
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.kernels.survivors import survivors
-from rwe.reimbursement.economics.curves import Sample, Source
+from rwe.reimbursement.economics.curves import LEAST, Sample, Source
 from rwe.reimbursement.economics.paths import DEAD, Block, Paths
 
 WELL, ILL = "progression_free", "progressed"
-LEAST = 1e-300  # survival below which its logarithm is not taken further
 
 
 @dataclass(frozen=True, slots=True)
