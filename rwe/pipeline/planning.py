@@ -15,7 +15,7 @@ from rwe import plugins
 from rwe.disclosure import Policy
 from rwe.errors import DefinitionError, Problem, RweError
 from rwe.plugins import Analysis
-from rwe.spec import time_zero
+from rwe.spec import agreement_checks, time_zero
 from rwe.spec.agreement import Agreement, load_agreement
 from rwe.spec.base import Part, locate, nearest, parse, part, placed, read
 from rwe.spec.examples import Examples
@@ -232,8 +232,14 @@ def check(path: Path) -> list[Problem]:
 
 
 def remarks(path: Path) -> list[Problem]:
-    """Return what in a study without faults may mislead: what looks past day zero and has no reason beside it."""
-    return [] if _is_agreement(path) else placed(path, time_zero.remarks(load_study(path)))
+    """Return what in a definition without faults may mislead.
+
+    In a study, what looks past day zero and has no reason beside it; in an agreement, the cases that
+    its terms leave to the usual rule.
+    """
+    if _is_agreement(path):
+        return placed(path, agreement_checks.remarks(load_agreement(path).terms))
+    return placed(path, time_zero.remarks(load_study(path)))
 
 
 def _is_agreement(path: Path) -> bool:

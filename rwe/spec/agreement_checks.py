@@ -11,6 +11,8 @@ from typing import Any
 
 from rwe.spec.agreement_cohort import Clawback
 from rwe.spec.agreement_parts import Contract, Partner, Price, Records, Vat
+from rwe.spec.agreement_patient import JudgedTerm
+from rwe.spec.agreement_words import ABSENCES, UNTIMELY
 from rwe.spec.base import Where
 
 Fault = tuple[Where, str]
@@ -63,6 +65,15 @@ def term_faults(terms: Sequence[Any], contract: Contract | None) -> Iterator[Fau
             yield (i, "id"), f"id used twice: {term.id}"
         if isinstance(term, Clawback) and contract and contract.product not in {p.id for p in term.products}:
             yield (i, "products"), f"'{contract.product}', the product of the contract, is not among them"
+
+
+def remarks(terms: Sequence[Any]) -> Iterator[Fault]:
+    """Yield for each term that judges patients the ways of missing an assessment that it leaves to the usual rule."""
+    for i, term in enumerate(terms):
+        if isinstance(term, JudgedTerm):
+            ruled = {*term.failure, *term.missing, *UNTIMELY}
+            if bare := [way for way in ABSENCES if way not in ruled]:
+                yield ("terms", i, "missing"), f"no rule for {', '.join(bare)}: such a patient is not evaluable"
 
 
 def partner_faults(partners: Sequence[Partner], contract: Contract | None) -> Iterator[Fault]:

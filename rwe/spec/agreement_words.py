@@ -24,12 +24,6 @@ UNTIMELY = ("assessed_early", "assessed_late")
 ABSENCES = (*AWAY, "not_assessed", *UNTIMELY, *FAILURES)
 RULES = ("not_evaluable", "responder", "failure", "failure_after_days_90", "as_assessed", "as_assessed_within_days_30")
 RULE = re.compile(r"not_evaluable|responder|failure|failure_after_days_[0-9]+|as_assessed(_within_days_[0-9]+)?")
-# ISO 4217; kuna, lev and the like stay for contracts that span a change of currency
-_CODES = (
-    "AED ALL AMD AUD AZN BAM BGN BRL BYN CAD CHF CLP CNY CZK DKK EGP EUR GBP GEL HKD HRK HUF IDR ILS INR ISK JPY KRW "
-    "KZT MDL MKD MXN MYR NOK NZD PLN RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD ZAR"
-)
-CURRENCIES = tuple(_CODES.split())
 
 
 def faults(found: Iterable[tuple[Where, str]]) -> None:
@@ -69,8 +63,11 @@ def _missing_rule(rule: str) -> str:
 
 
 def _currency(code: str) -> str:
-    if code not in CURRENCIES:
-        raise ValueError(unknown(code, CURRENCIES, "currency"))
+    from babel.numbers import list_currencies
+
+    # those that are no more stay for contracts that span a change of currency
+    if code not in list_currencies():
+        raise ValueError(f"unknown currency '{code}'; give its three letters of ISO 4217, for example EUR")
     return code
 
 

@@ -124,7 +124,7 @@ PRICES = {
     "out of order": (["2026-01-01", "2025-01-01"], [("2025-01-01", "in the order of their days")]),
     "ends before it begins": (["2026-01-01, to: 2025-12-31"], [("2025-12-31", "lies before from")]),
     "without a rate": (["2026-01-01, currency: CHF"], [("CHF", "no rate for CHF under contract.fx")]),
-    "of no currency": (["2026-01-01, currency: LEV"], [("LEV", "unknown currency 'LEV'")]),
+    "of no currency": (["2026-01-01, currency: LEV"], [("LEV", "unknown currency 'LEV'; give its three letters")]),
     "mixed tax": (["2026-01-01", "2026-02-01, vat: included"], [("included", "need the section vat")]),
     "several at once": (
         ["2026-01-02, to: 2026-02-01", "2026-02-01, currency: CHF"],

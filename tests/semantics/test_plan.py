@@ -237,4 +237,13 @@ def test_an_agreement_is_checked_without_a_study(tmp_path: Path, capsys: pytest.
     assert "unknown failure outcome 'worse'" in told
     assert f"{path}:8:81: " in told
     assert "the first tier must begin at 0" in told
-    assert main(["check", str(CONFIGS / "agreements/schemes/several_terms.yaml")]) == 0
+
+
+def test_a_case_that_an_agreement_has_no_rule_for_is_remarked(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = CONFIGS / "agreements/schemes"
+
+    assert main(["check", str(shipped / "several_terms.yaml"), str(shipped / "success_fee.yaml"), "--json"]) == 0
+
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["where"] for event in events if event["event"] == "remark"] == ["terms.0.missing"]
+    assert "no rule for moved, death: such a patient is not evaluable" in str(events)
