@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rwe import reimbursement as rb
 from rwe.errors import DataError
 from rwe.reimbursement.covered import covered
+from rwe.reimbursement.credits import credited
 from rwe.reimbursement.given import given_doses
 
 START, LATE = date(2026, 1, 1), date(2028, 12, 31)
@@ -154,7 +155,8 @@ def test_law_no_dose_is_paid_under_two_contracts_that_follow_each_other(
 
     paid = []
     for how in (OLD, NEW):
-        found = covered(how, given_doses(how, frame), START + timedelta(days=cut))
+        known = credited(given_doses(how, frame).with_columns(units=pl.lit(1)), START + timedelta(days=cut))
+        found = covered(how, known, START + timedelta(days=cut))
         assert sorted(found["record_id"]) == sorted(frame["record_id"]), "each dose is told of once"
         paid.append(set(found.filter(reason="")["record_id"]))
 
