@@ -9,6 +9,8 @@ import polars as pl
 from rwe.disclosure.policy import ADDITIVE, CURVES, ESTIMATES, Policy, few, round_counts, rounded
 from rwe.result import LABELS
 
+# figures of models: their last digits would tell the rows they were fitted to
+OF_MODELS = ("aic", "bic", "aic_weight", "life_years", "mean_years", "beyond_data", "extrapolated_survival")
 OF_BALANCE = ("mean_registry", "sd_registry", "median_registry")
 
 
@@ -61,9 +63,9 @@ def _lone(policy: Policy) -> pl.Expr:
 
 
 def _moments(frame: pl.DataFrame) -> pl.DataFrame:
-    """Shorten means, spreads, shares of time: a long mean of whole numbers is a fraction that tells the exact count."""
+    """Shorten means, spreads, shares of time, figures of models: a long mean is a fraction that tells the count."""
     moment = pl.col("estimand").is_in(
-        ("mean", "sd", "mean_change", "completeness", "completeness_simplified", *OF_BALANCE)
+        ("mean", "sd", "mean_change", "completeness", "completeness_simplified", *OF_BALANCE, *OF_MODELS)
     )
 
     def shortened(value: pl.Expr) -> pl.Expr:

@@ -21,7 +21,18 @@ from rwe.spec.base import Part, locate, nearest, parse, part, placed, read
 from rwe.spec.examples import Examples
 from rwe.spec.mapping import Mapping as SourceMapping
 from rwe.spec.mapping import load_mapping
-from rwe.spec.names import ARM, ENDPOINT, INTERVAL, OUTCOME, POPULATION, TRIAL_ENDPOINT, TRIAL_RATE, VARIABLE, Context
+from rwe.spec.names import (
+    ARM,
+    BESIDE,
+    ENDPOINT,
+    INTERVAL,
+    OUTCOME,
+    POPULATION,
+    TRIAL_ENDPOINT,
+    TRIAL_RATE,
+    VARIABLE,
+    Context,
+)
 from rwe.spec.site import Site, load_site
 from rwe.spec.study import AnalysisSpec, Study, load_study
 from rwe.spec.trial import TrialFile, load_trial_file
@@ -129,7 +140,9 @@ def load_plan(path: Path) -> Plan:
     found = tuple(s for s in sources if s)
     files = [path, *(f for f, _ in sites), *(f for s in found for f in s.mapping.files)]
     files += [f for f in (trial_file, agreement_file, example_file) if f]
-    return Plan(study, found, trial_file, agreement, tuple(a for a in asked if a), tuple(files))
+    analyses = tuple(a for a in asked if a)
+    files += [Path(name) for a in analyses for name in getattr(a.options, "files", ())]
+    return Plan(study, found, trial_file, agreement, analyses, tuple(files))
 
 
 def load_source(file: Path) -> Source:
@@ -215,7 +228,8 @@ def _asked(path: Path, study: Study, i: int, spec: AnalysisSpec, names: Context)
     analysis = plugins.analysis(spec.analysis)
     if analysis.needs_trial and study.trial is None:
         raise DefinitionError(_at(path, ("analyses", i), DefinitionError("needs a trial: name one under `trial`")))
-    return Asked(spec, analysis, part(path, ("analyses", i, "options"), analysis.options, names))
+    context = {**names, BESIDE: [str(path)]}
+    return Asked(spec, analysis, part(path, ("analyses", i, "options"), analysis.options, context))
 
 
 def _at(path: Path, where: tuple[int | str, ...], exc: RweError) -> Problem:

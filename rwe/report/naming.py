@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from rwe.report.cards import unit_of
+from rwe.report.families import family_name
 from rwe.report.page import Page, Row
 from rwe.spec.base import Text
 
@@ -30,7 +31,8 @@ FORMS = {
     **dict.fromkeys(("smd", "mean_change"), "signed"),
     **dict.fromkeys(("proportion_registry", "proportion_trial", "median_registry", "median_trial"), "percent"),
     **dict.fromkeys(("mean_registry", "mean_trial", "sd_registry", "sd_trial"), "one"),
-    **dict.fromkeys(("response", "pairs"), "percent"),
+    **dict.fromkeys(("response", "pairs", "extrapolated_survival", "beyond_data"), "percent"),
+    **dict.fromkeys(("aic", "bic"), "one"),
     "gap_milestone": "points",
     "gap_rmst": "months_more",
 }
@@ -94,7 +96,8 @@ def _what(page: Page, row: Row, column: str) -> Iterator[str]:
     yield from (_outcome(page, row), _stratum(page, row))
     incidence = (row["analysis"], row["estimand"]) == ("competing_risks", "milestone")
     estimand = "cumulative_incidence" if incidence else row["estimand"]
-    yield _word(page, f"figure.{estimand}", estimand)
+    room = "extrapolation" if estimand.startswith("flag_") else "figure"
+    yield _word(page, f"{room}.{estimand}", estimand)
     if row["time"] is not None:
         yield _when(page, row["time"])
     if column != "estimate":
@@ -138,6 +141,8 @@ def _stratum(page: Page, row: Row) -> str:
         return page.say(Text(**titles[0]))
     if row["analysis"] == "gap":
         return _word(page, f"gap.{name}", "")
+    if row["analysis"] == "extrapolation" and name:
+        return family_name(page, name)
     if row["analysis"] == "follow_up":
         return _word(page, f"left.{name}", name.replace("_", " "))
     if name and (row["analysis"] == "cox" or of_cause(page, row)):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 from pydantic_core.core_schema import ValidationInfo
 
-from rwe.spec.base import Name
+from rwe.spec.base import Name, locate
 
 Context = Mapping[str, Collection[str]]
 
@@ -37,6 +38,18 @@ def _defined(what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _located(name: str, info: ValidationInfo) -> str:
+    context: Context = info.context or {}
+    if BESIDE not in context:
+        return name
+    (beside,) = context[BESIDE]
+    file = locate(name, Path(beside))
+    if not file.is_file():
+        raise ValueError(unknown(name, [found.name for found in file.parent.glob(f"*{file.suffix}")], "file"))
+    return str(file)
+
+
+BESIDE = "file that is read"
 VARIABLE, POPULATION, ENDPOINT = "baseline variable of the study", "population of the study", "endpoint of the study"
 OUTCOME, INTERVAL = "outcome of the study", "interval of the study"
 TRIAL_ENDPOINT, TRIAL_RATE, ARM = "endpoint of the trial", "rate of the trial", "arm of the trial"
@@ -49,3 +62,4 @@ IntervalName = Annotated[Name, _defined(INTERVAL)]
 TrialEndpointName = Annotated[Name, _defined(TRIAL_ENDPOINT)]
 TrialRateName = Annotated[Name, _defined(TRIAL_RATE)]
 ArmName = Annotated[Name, _defined(ARM)]
+FileName = Annotated[str, AfterValidator(_located)]  # beside the file that names it, as `locate` has it

@@ -102,10 +102,10 @@ class Extrapolation(Shown):
 
         return hazards_chart(self, families, horizon, title, subtitle, language)
 
-    def to_result(self, *, population: str = "", outcome: str = "") -> Result:
-        """Return all in the long tidy form: the family is the stratum."""
-        fit = self.table.unpivot(
-            ["n_par", "aic", "bic", "weight", "beyond_data", "mean_years"],
+    def to_result(self, *, population: str = "", outcome: str = "", group: str = "overall") -> Result:
+        """Return all in the long tidy form: the family is the stratum, a flag an estimand with its day."""
+        fit = self.table.rename({"weight": "aic_weight"}).unpivot(
+            ["n_par", "aic", "bic", "aic_weight", "beyond_data", "mean_years"],
             index="family", variable_name="estimand", value_name="estimate",
         )  # fmt: skip
         years = self.table.select(
@@ -113,17 +113,18 @@ class Extrapolation(Shown):
         )
         years = years.with_columns(time=pl.lit(self.asked.horizon))
         marks = self.landmarks.rename({"survival": "estimate"}).with_columns(estimand=pl.lit("extrapolated_survival"))
-        flags = self.flags.select("family", pl.lit("flag").alias("estimand"), group="flag", time="day")
+        flags = self.flags.select("family", pl.format("flag_{}", "flag").alias("estimand"), time="day", estimate=1.0)
         rows = pl.concat([fit, years, marks, flags], how="diagonal_relaxed").rename({"family": "stratum"})
-        rows = rows.filter(pl.col("estimate").is_not_null() | (pl.col("estimand") == "flag"))
+        rows = rows.filter(pl.col("estimate").is_not_null())
         first = next(iter(self.fits.values()))
         rows = rows.with_columns(n=pl.lit(first.n), n_event=pl.lit(first.n_event))
+        labels = {"population": population, "outcome": outcome, "group": group}
         settings = {
             "horizon": self.asked.horizon, "last": self.asked.last, "background": self.background,
             "conf_level": self.asked.conf_level, "draws": self.asked.draws, "seed": self.asked.seed,
             "failed": dict(self.failed), "families": list(self.fits),
         }  # fmt: skip
-        return Result(tidy(rows, analysis="extrapolation", population=population, outcome=outcome), settings)
+        return Result(tidy(rows, analysis="extrapolation", **labels), settings)
 
     def _story(self) -> Story:
         told = f"{len(self.fits)} families, life-years up to day {self.asked.horizon}, followed to day"

@@ -4,20 +4,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import cast
 
 from rwe.errors import DefinitionError
+from rwe.spec.families import CURE, FLEXIBLE, SPLINE
 from rwe.survival.cure_family import Cure
 from rwe.survival.family import Family, Follow
 from rwe.survival.m_spline_family import flexible_hazard
 from rwe.survival.parametric import FAMILIES
 from rwe.survival.royston_parmar import Scale, royston_parmar
 
-SPLINE = re.compile(r"spline_(hazard|odds|normal)_(\d)")
-FLEXIBLE = re.compile(r"m_spline_(\d{1,2})")
-CURE = re.compile(r"(cure|nonmixture)_(\w+)")
 USUAL = (*FAMILIES, *(f"spline_{scale}_{knots}" for scale in ("hazard", "odds", "normal") for knots in (1, 2, 3)))
 
 
@@ -43,7 +40,7 @@ def family_named(name: str) -> Callable[[Follow], Family]:
     if flexible := FLEXIBLE.fullmatch(name):
         knots = int(flexible[1])
         return lambda follow: flexible_hazard(follow, knots)
-    if (cured := CURE.fullmatch(name)) and cured[2] in FAMILIES:
+    if cured := CURE.fullmatch(name):
         whole = Cure(FAMILIES[cured[2]], mixing=cured[1] == "cure")
         return lambda _: whole
     known = f"{', '.join(FAMILIES)}, spline_hazard_2 (odds, normal), m_spline_8, cure_weibull, nonmixture_weibull"

@@ -202,7 +202,7 @@ def test_families_are_compared_on_the_same_rows(patients: pl.DataFrame) -> None:
     times = np.unique(np.r_[steps_to(14_610), 14_610])
     assert mean == pytest.approx(np.trapezoid(found.average().survival_at(times), times) / 365.25, rel=1e-3)
     table = found.to_result(population="all", outcome="os").table
-    assert set(table["estimand"]) >= {"life_years", "extrapolated_survival", "aic", "weight", "beyond_data"}
+    assert set(table["estimand"]) >= {"life_years", "extrapolated_survival", "aic", "aic_weight", "beyond_data"}
 
 
 def test_what_no_curve_may_say_is_flagged(patients: pl.DataFrame, table: sv.LifeTable) -> None:

@@ -11,6 +11,7 @@ from rwe.report.sections.balance import balance
 from rwe.report.sections.comparison import comparison
 from rwe.report.sections.competing import competing
 from rwe.report.sections.cox import cox
+from rwe.report.sections.extrapolation import extrapolation
 from rwe.report.sections.follow_up import follow_up
 from rwe.report.sections.gap import gap
 from rwe.report.sections.looks import looks
@@ -30,6 +31,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     balance,
     population,
     survival,
+    extrapolation,
     competing,
     outcomes,
     cox,

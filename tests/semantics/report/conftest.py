@@ -684,6 +684,48 @@ def make_arms(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
     return make
 
 
+def extrapolation_rows() -> Iterator[Row]:
+    """Yield two families and their mean beyond the data of a group, and a group of which only little is shown."""
+    base: Row = {"population": "node_positive", "outcome": "os", "n": 1545, "n_event": 700}
+    for group, family, aic in (
+        ("overall", "spline_hazard_2", 8000.4), ("overall", "cure_lnorm", 8001.0), ("hormonal=yes", "m_spline_5", 900.0)
+    ):  # fmt: skip
+        labels = base | {"group": group, "stratum": family}
+        yield from (labels | {"estimand": k, "estimate": v} for k, v in {"aic": aic, "aic_weight": 0.6}.items())
+    for group, family in itertools.product(("overall", "hormonal=yes"), ("spline_hazard_2", "cure_lnorm", "averaged")):
+        labels = base | {"group": group, "stratum": family}
+        yield estimate(11.2, 1.3, **labels, estimand="life_years", time=10958)
+        yield labels | {"estimand": "beyond_data", "estimate": 0.42}
+        if group == "overall":
+            for year in range(1, 11):
+                told = {"estimand": "extrapolated_survival", "time": round(365.25 * year)}
+                yield estimate(math.exp(-0.08 * year), 0.02, **labels, **told)
+    flags = {"flag_hazard_below_population": 5114, "flag_alike_fit_other_life_years": None}
+    for flag, day in flags.items():
+        yield base | {"group": "overall", "stratum": "cure_lnorm", "estimand": flag, "time": day, "estimate": 1.0}
+    for day in range(0, 2400, 90):
+        yield base | {"group": "overall", "estimand": "survival", "time": day, "estimate": math.exp(-0.0002 * day)}
+
+
+EXTRAPOLATED = {
+    "landmarks": [1826, 3652], "horizon": 10958, "background": "floor", "last": {"overall": 2430, "hormonal=yes": 2400},
+    "failed": {"overall": ["nonmixture_weibull"]}, "empty": ["hormonal=no"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def make_extrapolated(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
+    """Return a function that writes the run with curves beyond the data."""
+
+    def make(**changed: Any) -> Path:
+        settings = base["settings"] | {"extrapolation": EXTRAPOLATED}
+        run = write_run(tmp_path_factory.mktemp("beyond"), settings=settings, **changed)
+        released(extrapolation_rows(), "extrapolation").write_json(run / "release" / "08-extrapolation.json")
+        return run
+
+    return make
+
+
 @pytest.fixture
 def make_outcomes(tmp_path: Path) -> Make:
     """Return a function that writes the run with responses, changes, reasons, and looks past day zero."""

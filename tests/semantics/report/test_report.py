@@ -384,6 +384,33 @@ def test_a_masked_assumption_carries_no_sign_and_no_link_in_its_caption(make_tru
     assert "[&lt;13]</a> ●" not in page
 
 
+@pytest.mark.parametrize(
+    ("lang", "found"),
+    [
+        (
+            "en",
+            ["2 families of curves", "Spline of log hazards, inner knots: 2", "Log-normal with cure from year 14.0",
+             "without an answer: Weibull with cure (non-mixture)", "11.2 (9.9–12.5) life-years up to 30 years",
+             "of which 42% lie", "Fewer die than in the population"],
+        ),
+        ("bg", ["Сплайн на логаритъма на риска", "от година 14,0", "нито едно семейство няма отговор"]),
+    ],
+)  # fmt: skip
+def test_curves_beyond_the_data_have_their_chapter(make_extrapolated: Make, lang: str, found: list[str]) -> None:
+    page = Page(html(open_page(make_extrapolated() / "release", lang)))
+
+    words = page.words().replace("\xa0", " ")
+    assert [text for text in found if text not in words] == []
+    assert "fig-extrapolation-extrapolation-overall" in {n.removesuffix("-title") for n in page.attributes("id")}
+
+
+def test_figures_beyond_the_data_are_named_by_family(make_extrapolated: Make) -> None:
+    page = open_page(make_extrapolated() / "release", "en")
+    found = page.rows("extrapolation", estimand="life_years")[0]
+
+    assert figure_name(page, found).endswith("Spline of log hazards, inner knots: 2 · life-years · at 30 years")
+
+
 def test_terms_of_a_formula_are_named_by_their_variables_or_by_themselves(run: Path) -> None:
     page = open_page(run / "release", "en")
     (size, _), (hormonal, yes) = page.term("size"), page.term("hormonal=yes")
@@ -408,6 +435,7 @@ def test_every_key_of_the_catalogue_is_used(
     make_trusted: Make,
     make_arms: Make,
     make_looks: Make,
+    make_extrapolated: Make,
     base: dict[str, Any],
     all_figures: list[Any],
 ) -> None:
@@ -437,6 +465,7 @@ def test_every_key_of_the_catalogue_is_used(
     ask(make=make_looks)
     ask(make=make_looks, told={"act_on": "spending", "crossed": None, "together": None})
     ask(make=make_looks, told={"strata": []})
+    ask(make=make_extrapolated)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
 
@@ -445,6 +474,10 @@ def test_every_key_of_the_catalogue_is_used(
 FAMILIES = (
     "change.",
     "conf_type.",
+    "extrapolation.family_",
+    "extrapolation.flag_",
+    "extrapolation.note_",
+    "extrapolation.scale_",
     "figure.",
     "failure.",
     "finding.",
