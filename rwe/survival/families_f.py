@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rwe.kernels._jit import F8
-from rwe.survival.families_gamma import GeneralisedGamma, located, slope
+from rwe.survival.families_gamma import GeneralisedGamma
 from rwe.survival.family import Family, Follow, Parameter, Terms
+from rwe.survival.shapes import Shaped, located
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,12 @@ class GeneralisedF(Family):
             return Terms(
                 *few[:2], np.hstack([few.d_log_hazard, none]), np.hstack([few.d_cumulative_hazard, none])
             )  # fmt: skip
-        log_t, sigma, q, p = np.log(t), np.exp(theta[:, 1]), theta[:, 2], theta[:, 3]
-        w = (log_t - theta[:, 0]) / sigma
-        hazard = genf_hazard(w, q, p)
-        log_hazard = genf_log_density(w, q, p) - theta[:, 1] - log_t + hazard
-        fall = slope(lambda d: genf_log_density(w + d, q, p))
-        more = [
-            (slope(lambda d: genf_log_density(w, q + d, p)), slope(lambda d: genf_hazard(w, q + d, p))),
-            (slope(lambda d: genf_log_density(w, q, p + d)), slope(lambda d: genf_hazard(w, q, p + d))),
-        ]
-        return located(w, sigma, log_hazard + log_t, (hazard, log_hazard), fall, more)
+        kind = Shaped(
+            lambda w, k: genf_hazard(w, k[:, 0], k[:, 1]),
+            lambda w, k: genf_log_density(w, k[:, 0], k[:, 1]),
+            lambda w, k: _fall(w, k[:, 0], k[:, 1]),
+        )
+        return located(kind, t, theta)
 
     def starts(self, follow: Follow) -> Sequence[F8]:
         """Return the log-logistic about the median of the exponential, and near its generalised gamma."""
@@ -103,3 +100,10 @@ def genf_log_density(w: F8, q: F8, log_p: F8) -> F8:
     y = delta * w + np.log(first) - np.log(second)
     found = np.log(delta) - first * np.logaddexp(0.0, -y) - second * np.logaddexp(0.0, y) - betaln(first, second)
     return np.asarray(found, np.float64)
+
+
+def _fall(w: F8, q: F8, log_p: F8) -> F8:
+    """Return the derivative of that logarithm by w."""
+    first, second, delta = _degrees(q, log_p)
+    odds = np.exp(-np.logaddexp(0.0, -(delta * w + np.log(first) - np.log(second))))
+    return np.asarray(delta * (first - (first + second) * odds), np.float64)

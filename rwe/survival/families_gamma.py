@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Families built on the gamma distribution: log t = mu + sigma w, as in flexsurv.
 
-The generalised gamma is Prentice's (1974, Biometrika 61:539), which passes through the log-normal without a seam. The
-derivative of an incomplete gamma function by its shape has no short form: it is a difference of fourth order.
+The generalised gamma is Prentice's (1974, Biometrika 61:539), which passes through the log-normal without a seam.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ import numpy as np
 from rwe.kernels._jit import F8
 from rwe.survival.families import normal_tail
 from rwe.survival.family import Family, Follow, Parameter, Terms, columns
+from rwe.survival.shapes import Shaped, located, shaped
 
-STEP = 2e-3  # of a shape, for the difference of a tail
-STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 NORMAL = 1e-6  # |Q| below which the generalised gamma is its expansion about the log-normal
 
 
@@ -31,18 +29,23 @@ class Gamma(Family):
     location = "rate"
 
     def terms(self, t: F8, theta: F8) -> Terms:
-        """Return the tail of the incomplete gamma function."""
-        from scipy.special import digamma, gammaln
+        """Return the tail of the incomplete gamma function along log(rate t)."""
+        from scipy.special import gammaln
 
-        log_x, log_t = theta[:, 1] + np.log(t), np.log(t)
-        shape, x = np.exp(theta[:, 0]), np.exp(log_x)
-        hazard = gamma_hazard(shape, x)
-        log_hazard = shape * log_x - log_t - x - gammaln(shape) + hazard
-        by_shape = slope(lambda d: gamma_hazard(shape * np.exp(d), x))
-        by_rate = np.exp(log_hazard + log_t)
-        density = shape * (log_x - digamma(shape))
+        log_t = np.log(t)
+        told = shaped(
+            Shaped(
+                lambda w, k: gamma_hazard(np.exp(k[:, 0]), np.exp(w)),
+                lambda w, k: np.exp(k[:, 0]) * w - np.exp(w) - gammaln(np.exp(k[:, 0])),
+                lambda w, k: np.exp(k[:, 0]) - np.exp(w),
+            ),
+            theta[:, 1] + log_t, theta[:, :1],
+        )  # fmt: skip
+        log_hazard = told.log_density + told.hazard - log_t
+        by_rate, by_shape = np.exp(log_hazard + log_t), told.hazard * told.by_shapes[:, 0]
         return Terms(
-            log_hazard, hazard, columns(density + by_shape, shape - x + by_rate), columns(by_shape, by_rate)
+            log_hazard, told.hazard, columns(told.density_by_shapes[:, 0] + by_shape, told.fall + by_rate),
+            columns(by_shape, by_rate),
         )  # fmt: skip
 
     def starts(self, follow: Follow) -> Sequence[F8]:
@@ -68,13 +71,12 @@ class GeneralisedGamma(Family):
 
     def terms(self, t: F8, theta: F8) -> Terms:
         """Return the tail of the incomplete gamma function on the scale of w."""
-        log_t, sigma, q = np.log(t), np.exp(theta[:, 1]), theta[:, 2]
-        w = (log_t - theta[:, 0]) / sigma
-        hazard = gengamma_hazard(w, q)
-        log_hazard = gengamma_log_density(w, q) - theta[:, 1] - log_t + hazard
-        by_q = slope(lambda d: gengamma_hazard(w, q + d))
-        density_by_q = slope(lambda d: gengamma_log_density(w, q + d))
-        return located(w, sigma, log_hazard + log_t, (hazard, log_hazard), _fall(w, q), [(density_by_q, by_q)])
+        kind = Shaped(
+            lambda w, k: gengamma_hazard(w, k[:, 0]),
+            lambda w, k: gengamma_log_density(w, k[:, 0]),
+            lambda w, k: _fall(w, k[:, 0]),
+        )
+        return located(kind, t, theta)
 
     def starts(self, follow: Follow) -> Sequence[F8]:
         """Return the exponential, and the log-normal about its median."""
@@ -97,12 +99,6 @@ class GeneralisedGamma(Family):
     def cumulative(self, t: F8, theta: F8) -> F8:
         """Return the cumulative hazard alone."""
         return gengamma_hazard((np.log(t) - theta[:, 0]) / np.exp(theta[:, 1]), theta[:, 2])
-
-
-def slope(function: Callable[[float], F8]) -> F8:
-    """Return the derivative at 0 by a difference of fourth order."""
-    total = sum((share * function(times * STEP) for times, share in STENCIL), np.zeros(()))
-    return np.asarray(total / STEP, np.float64)
 
 
 def gamma_hazard(shape: F8, x: F8) -> F8:
@@ -169,12 +165,3 @@ def _stirling(a: F8) -> F8:
     small = np.minimum(a, 100.0)
     exact = gammaln(small) - (small - 0.5) * np.log(small) + small - 0.5 * np.log(2 * np.pi)
     return np.asarray(np.where(a > 100, series, exact), np.float64)
-
-
-def located(w: F8, sigma: F8, log_wt: F8, values: tuple[F8, F8], fall: F8, more: Sequence[tuple[F8, F8]]) -> Terms:
-    """Return the terms of a family of log t = mu + sigma w from the density of w and its derivatives."""
-    hazard, log_hazard = values
-    risen = np.exp(log_wt)  # dH / d log t
-    by_mu, by_sigma = -risen, -w * sigma * risen
-    d_log = [-fall / sigma + by_mu, -fall * w - 1 + by_sigma, *(density + by for density, by in more)]
-    return Terms(log_hazard, hazard, columns(*d_log), columns(by_mu, by_sigma, *(by for _, by in more)))

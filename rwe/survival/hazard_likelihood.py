@@ -21,7 +21,7 @@ from rwe.kernels._jit import F8, Flags
 from rwe.survival.family import Family, Follow
 from rwe.survival.hazard_rows import Cells
 
-BLOCK = 8192  # cells whose arrays sit in a cache
+BLOCK = 32_768  # cells of a part
 STEP = 1e-3  # by which a link moves the logarithm of a typical cumulative hazard, for a difference
 COARSE = ((0, -1.0), (1, 1.0))  # of a climb
 SHARP = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))  # of an answer: the error is of fourth order
