@@ -79,6 +79,12 @@ class Follow:
     weight: F8
     background: F8
 
+    def some(self, rows: Flags | slice) -> Follow:
+        """Return some of the rows."""
+        return Follow(
+            self.time[rows], self.entry[rows], self.event[rows], self.weight[rows], self.background[rows]
+        )  # fmt: skip
+
     @property
     def rate(self) -> float:
         """Failures per unit of time."""

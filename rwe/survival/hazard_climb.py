@@ -89,7 +89,7 @@ def _whole(likelihood: Likelihood, beta: F8, names: Sequence[str]) -> Top:
         return _whole(likelihood, np.where(leaving, -np.inf, beta), names)
     flat = free & ~(_errors(here.curve, free, likelihood, beta) < FLAT)
     if flat.any():
-        raise NoValidAnswer(_runaway([names[int(i)] for i in np.flatnonzero(flat)]))
+        raise NoValidAnswer(_runaway([names[i] for i in _to_blame(likelihood, flat)]))
     return Top(beta, here.value, here.curve, free)
 
 
@@ -100,6 +100,12 @@ def _leaving(likelihood: Likelihood, beta: F8, here: Here) -> Flags:
     ]
     can = np.repeat(limit, [x.shape[1] for x in likelihood.cells.x])
     return np.asarray(can & np.isfinite(beta) & (beta < FAR) & (here.slope < 0), np.bool_)
+
+
+def _to_blame(likelihood: Likelihood, flat: Flags) -> list[int]:
+    """Return what runs away, without the intercepts that only follow their covariates."""
+    follow = [own.start for own in likelihood.owner if flat[own.start + 1 : own.stop].any()]
+    return [int(i) for i in np.flatnonzero(flat) if i not in follow]
 
 
 def _runaway(names: Sequence[str]) -> str:

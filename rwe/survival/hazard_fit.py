@@ -101,12 +101,15 @@ def fitted(frame: Any, question: Question, choose: Callable[[Follow], Family]) -
         scaled(np.empty((0, 0)) if plan is None else matrix_of(plan, table), follow.weight, plan.names if plan else ())
         for plan in plans
     ]
-    likelihood = Likelihood(family, folded(follow, [x for x, _ in made]))
+    lived = follow.time > 0  # who is censored at time 0 tells nothing
+    rows, seen = [x[lived] for x, _ in made], follow.some(lived)
+    likelihood = Likelihood(family, folded(seen, rows))
     labels = [(p.name, term) for p, plan in zip(family.parameters, plans, strict=True) for term in _terms(plan)]
     null, top = highest(likelihood, [name if term == "intercept" else f"{name}: {term}" for name, term in labels])
     cost, counted = _penalised(likelihood, top)
     robust = robust_rule(response, asked=question.robust)
-    spread = _spread(likelihood, top, follow, [x for x, _ in made], response.cluster, robust=robust)
+    cluster = None if response.cluster is None else response.cluster[lived]
+    spread = _spread(likelihood, top, Cells(seen, seen.weight**2, tuple(rows)), cluster, robust=robust)
     turn = _turn([scale for _, scale in made])
     beta, covariance = turn @ np.where(top.free, top.beta, 0.0), turn @ spread @ turn.T
     beta = np.where(top.free, beta, top.beta)
@@ -159,7 +162,7 @@ def _follow(table: pl.DataFrame, response: Response, question: Question) -> Foll
     return Follow(time, late, np.asarray(response.event, np.bool_), response.weights, hazard)
 
 
-def _spread(likelihood: Likelihood, top: Top, follow: Follow, x: list[F8], cluster: I8 | None, *, robust: bool) -> F8:
+def _spread(likelihood: Likelihood, top: Top, rows: Cells, cluster: I8 | None, *, robust: bool) -> F8:
     """Return the covariance of the coefficients on the scale of the cells; 0 for what is held."""
     free, found = top.free, np.zeros(top.information.shape)
     block = np.ix_(free, free)
@@ -169,8 +172,7 @@ def _spread(likelihood: Likelihood, top: Top, follow: Follow, x: list[F8], clust
     if cluster is None:
         score, square = likelihood.scores(top.beta), likelihood.cells.square[:, None]
         return np.asarray(found @ ((score * square).T @ score) @ found, np.float64)
-    rows = Likelihood(likelihood.family, Cells(follow, follow.weight**2, tuple(x)))
-    score = rows.scores(top.beta) * follow.weight[:, None]
+    score = Likelihood(likelihood.family, rows).scores(top.beta) * rows.follow.weight[:, None]
     total = np.zeros((int(cluster.max()) + 1, score.shape[1]))
     np.add.at(total, cluster, score)
     return np.asarray(found @ (total.T @ total) @ found, np.float64)

@@ -99,10 +99,14 @@ class Likelihood:
         return np.concatenate(found)
 
     def _part(self, cells: Cells, beta: F8, step: F8, moving: Flags, stencil: Sequence[tuple[int, float]]) -> Here:
-        links, weight = self.links(cells, beta), cells.follow.weight[:, None]
+        with np.errstate(all="ignore"):  # a step beyond the numbers is told by its value
+            return self._told(cells, self.links(cells, beta), step, moving, stencil)
+
+    def _told(self, cells: Cells, links: F8, step: F8, moving: Flags, stencil: Sequence[tuple[int, float]]) -> Here:
+        weight, n = cells.follow.weight[:, None], self.owner[-1].stop
         value, score = scored(self.family, cells.follow, links)
         slope = np.concatenate([x.T @ (weight[:, 0] * score[:, j]) for j, x in enumerate(cells.x)])
-        curve = np.zeros((beta.size, beta.size))
+        curve = np.zeros((n, n))
         for k in np.flatnonzero(moving):
             turned = np.zeros_like(score)
             for times, share in stencil:

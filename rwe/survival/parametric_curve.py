@@ -23,9 +23,10 @@ class FittedCurve:
 
     def survival_at(self, days: Any) -> F8:
         """Return survival at these times."""
-        return average(self._places, np.atleast_1d(np.asarray(days, np.float64)), self._places.beta)
+        times = np.atleast_1d(np.asarray(days, np.float64))
+        return average(self._places, times, self._places.beta[None, :]).ravel()
 
     def survival_draws(self, days: Any, n: int, seed: int) -> F8:
         """Return survival for `n` draws of the coefficients from their normal approximation, shape (n, times)."""
         times = np.atleast_1d(np.asarray(days, np.float64))
-        return np.stack([average(self._places, times, beta) for beta in self._draws(n, seed)])
+        return average(self._places, times, self._draws(n, seed))

@@ -19,7 +19,7 @@ from rwe.survival.design import Design
 from rwe.survival.family import Family
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.parametric_curve import FittedCurve
-from rwe.survival.parametric_prediction import Places, area, average, hazard_at, life, share_time
+from rwe.survival.parametric_prediction import Places, area, hazard_at, life, share_time
 from rwe.survival.show import Shown, Story
 from rwe.survival.standard import matrix_of
 from rwe.survival.survival_curves import Times
@@ -128,7 +128,7 @@ class Parametric(Shown):
 
     def survival_at(self, days: Any, new: Any = None) -> F8:
         """Return survival at these times, the average over the rows of `new`."""
-        return average(self._places(new), _asked(days), self._beta)
+        return self.curve(new).survival_at(_asked(days))
 
     def survival_draws(self, days: Any, n: int, seed: int, new: Any = None) -> F8:
         """Return `survival_at` for `n` draws of the coefficients, shape (n, times)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from rwe.execute import cuts
 from rwe.kernels._jit import F8, I8
 from rwe.survival.family import Family, Terms
 from rwe.survival.integrals import nodes
@@ -16,6 +17,7 @@ from rwe.survival.parametric_tables import predicted
 
 TINY = 1e-300  # a time that stands for 0
 STEP = 1e-3  # of a link, for the derivative of a mean
+TOGETHER = 65_536  # times and draws worked out at once
 SEARCH = 200.0  # logarithms of time looked through for a quantile, either side of the follow-up
 
 
@@ -93,26 +95,28 @@ def life(places: Places, z: float) -> pl.DataFrame:
     """Return the mean time of each row."""
     links = places.links(places.beta)
     value = places.family.mean(links)
-    slope = np.zeros_like(links)
+    slope, steps = np.zeros_like(links), STEP / _reach(places, links)
     for j in range(links.shape[1]):
         for times, share in ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12)):
             there = links.copy()
-            step = STEP / _size(places, j)
-            there[:, j] += times * step
+            there[:, j] += times * steps[j]
             with np.errstate(all="ignore"):
-                slope[:, j] += share / step * places.family.mean(there)
+                slope[:, j] += share / steps[j] * places.family.mean(there)
     with np.errstate(all="ignore"):
         error = places.error(slope / value[:, None], np.arange(places.n, dtype=np.int64))
     return predicted("mean", list(range(places.n)), {}, value, np.where(np.isfinite(value), error, np.nan), z)
 
 
-def _size(places: Places, parameter: int) -> float:
-    """Return in which unit a link is measured: that of time where it is the hazard's growth."""
-    return places.last if places.family.parameters[parameter].link == "identity" else 1.0
+def _reach(places: Places, links: F8) -> F8:
+    """Return by how much each link moves the logarithm of the cumulative hazard at the end of the follow-up."""
+    told = places.terms(np.full(places.n, places.last), links)
+    with np.errstate(all="ignore"):
+        share = np.abs(told.d_cumulative_hazard / told.cumulative_hazard[:, None])
+    return np.asarray(np.maximum(np.where(np.isfinite(share), share, 0.0).max(axis=0), 1e-300), np.float64)
 
 
 def share_time(places: Places, shares: F8, z: float) -> pl.DataFrame:
-    """Return the time by which each share has failed: halving in the logarithm of time, then Newton."""
+    """Return the time by which each share has failed, by halving in the logarithm of time."""
     row, p = np.repeat(np.arange(places.n, dtype=np.int64), shares.size), np.tile(shares, places.n)
     links, wanted = places.links(places.beta)[row], -np.log1p(-p)
     low = np.full(row.size, np.log(places.last) - SEARCH)
@@ -130,11 +134,14 @@ def share_time(places: Places, shares: F8, z: float) -> pl.DataFrame:
     return predicted("time", row.tolist(), {"probability": p}, t, error, z)
 
 
-def average(places: Places, times: F8, beta: F8) -> F8:
-    """Return survival at these times, the average over the rows."""
-    links = places.links(beta)
-    total = np.zeros(times.size)
-    for row in links:
-        told = places.terms(times, np.broadcast_to(row, (times.size, row.size)))
-        total += np.where(times > 0, np.exp(-told.cumulative_hazard), 1.0)
+def average(places: Places, times: F8, betas: F8) -> F8:
+    """Return survival at these times under each row of `betas`, the average over the persons; shape (betas, times)."""
+    total = np.zeros((len(betas), times.size))
+    for start, end in cuts(len(betas), max(1, TOGETHER // max(times.size, 1))):
+        links = np.stack([places.links(beta) for beta in betas[start:end]])
+        for i in range(places.n):
+            theta = np.repeat(links[:, i], times.size, axis=0)
+            with np.errstate(all="ignore"):
+                hazard = places.family.cumulative(np.tile(np.maximum(times, TINY), end - start), theta)
+            total[start:end] += np.where(times > 0, np.exp(-hazard).reshape(end - start, -1), 1.0)
     return total / places.n

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DefinitionError
+from rwe.kernels._jit import F8
 from rwe.result import Result
+from rwe.survival.curve_draws import drawn, read_off
 from rwe.survival.curves import Curves, asked_of, counts_at, limits, quantile, restricted_mean
 from rwe.survival.intervals import normal_quantile, survival_limits
 from rwe.survival.levels import Levels
@@ -89,6 +91,14 @@ class KaplanMeier:
         found = np.array([[quantile(a[g], 1 - q, times[g]) for a in (c.survival, low, high)] for g, q in asked])
         columns = {"time": found[:, 0], "conf_low": found[:, 1], "conf_high": found[:, 2]}
         return self._groups.spread([g for g, _ in asked], {"probability": np.array([q for _, q in asked]), **columns})
+
+    def survival_at(self, days: Any) -> F8:
+        """Return survival of the one group at these times as an array; NaN after the last time followed."""
+        return read_off(self._curves, days)
+
+    def survival_draws(self, days: Any, n: int, seed: int) -> F8:
+        """Return `n` curves that the data allow (beta process of each day's failures), shape (n, times)."""
+        return drawn(self._curves, days, n, seed)
 
     def rmst(self, tau: float) -> pl.DataFrame:
         """Return the mean time lived up to `tau` (restricted mean survival time, in days on a clock of days).
