@@ -206,7 +206,7 @@ def test_the_bridge_explains_every_cent_and_every_kind_of_change_came(replayed: 
     assert found.stands["closed"].to_list() == QUARTERS
     last = replayed.settled[QUARTERS[-1]].settlement
     assert sum(before.values()) == due(last, QUARTERS[-1])
-    assert found.steps.filter(pl.col("barred") != 0).height > 1
+    assert not found.steps.filter(pl.col("barred") != 0).is_empty()
 
 
 @pytest.mark.ci

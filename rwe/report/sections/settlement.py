@@ -11,6 +11,7 @@ from markupsafe import Markup
 from rwe.report.blocks import Block, Item, Items, Line, Prose, Section, Table
 from rwe.report.context import AgreementCard, TermCard
 from rwe.report.page import Page
+from rwe.report.sections.bridge import bridge
 from rwe.report.sections.term_words import term_text
 
 OUTCOMES = ("responder", "failure", "not_evaluable", "open", "all")
@@ -25,7 +26,7 @@ def settlement(page: Page) -> Section | None:
     lead = page.words("settlement.lead", agreement=title, id=agreement.id)
     paragraphs = [lead, *([page.say(agreement.note)] if agreement.note else [])]
     blocks: list[Block] = [Prose(paragraphs), *_verdicts(page, agreement), _table(page, agreement)]
-    return Section("settlement", page.words("settlement.title"), blocks)
+    return Section("settlement", page.words("settlement.title"), [*blocks, *bridge(page, agreement.currency)])
 
 
 def _verdicts(page: Page, agreement: AgreementCard) -> Iterator[Items]:

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from rwe.disclosure import RELEASED
+from rwe.reimbursement.reasons import REASONS as POSTED
 from rwe.report import LANGUAGES, Context, render
 from rwe.result import SCHEMA, tidy
 from tests.semantics.report.gates import gate
@@ -198,6 +199,20 @@ def settlement_rows() -> Iterator[Row]:
     yield estimate(0.561, 0.052, **labels, estimand="milestone", n=180)
 
 
+def bridge_rows() -> Iterator[Row]:
+    """Yield what closing two periods posted: every reason, one of them masked."""
+    for close, reasons in (("2001", (*POSTED, "other")), ("2002 2003", ("new",))):
+        labels = {"population": "AG-1", "group": close}
+        for reason in (*reasons, "all"):
+            values = {"patients": 20.0, "payback": -1200.5 if reason == "deleted_record" else 24000.0}
+            shown = {"masked": "n,estimate"} if reason == "price" else {"n": 20}
+            for name, value in values.items():
+                told = shown | ({} if "masked" in shown else {"estimate": value})
+                yield labels | {"outcome": reason, "estimand": name} | told
+        for name in ("payable", "disputed", "barred"):
+            yield labels | {"outcome": "all", "estimand": f"{name}_after", "n": 20, "estimate": 24000.0}
+
+
 def causes_rows(groups: tuple[str, ...] = ("overall",)) -> Iterator[Row]:
     """Yield the causes of a composite endpoint in these groups; where there are several, with test and models."""
     base = {"population": "node_positive", "outcome": "rfs"}
@@ -341,6 +356,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "characteristics": characteristics_rows,
     "cox": cox_rows,
     "settlement": settlement_rows,
+    "bridge": bridge_rows,
     "survival": survival_rows,
     "trial_comparison": comparison_rows,
 }

@@ -16,10 +16,12 @@ import pytest
 
 from rwe.errors import DataError, DefinitionError, MachineError
 from rwe.report import LANGUAGES, figure_name, figure_text, key_figures, render
+from rwe.report.blocks import Table
 from rwe.report.findings import findings
 from rwe.report.numbers import Numbers
 from rwe.report.page import open_page
 from rwe.report.render import TEMPLATES, html
+from rwe.report.sections.settlement import settlement
 from rwe.report.words import load_words
 from tests.semantics.report.conftest import JUDGED
 from tests.semantics.report.gates import gate
@@ -468,6 +470,20 @@ def test_every_key_of_the_catalogue_is_used(
     ask(make=make_extrapolated)
 
     assert {key for key in load_words("en").entries if key not in asked and not key.startswith(FAMILIES)} == set()
+
+
+def test_closed_periods_are_told_reason_by_reason(make_run: Make) -> None:
+    chapter = settlement(open_page(make_run() / "release", "bg"))
+    assert chapter is not None
+
+    table = next(block for block in chapter.blocks if "Приключени" in getattr(block, "caption", ""))
+    assert isinstance(table, Table)
+    lines = [tuple(re.sub(r"[\u202f\xa0]", " ", cell) for cell in line.cells) for line in table.lines]
+    assert lines[0] == ("2001", "", "")
+    assert next(line for line in lines if line[0] == "изтрити записи")[2].replace(" ", "")[1:] == "1200,50€"
+    assert ("2002, 2003", "", "") in lines
+    assert "[&lt;13]" in next(line for line in lines if line[0] == "изменена цена")[1]
+    assert [line[0] for line in lines[-3:]] == ["Дължимо след него", "Оспорено след него", "С изтекъл срок, след него"]
 
 
 # keys made from words that other rooms decide on: each family is whole, whichever of them one run shows
