@@ -15,8 +15,9 @@ from rwe.reimbursement.units import number_of
 from rwe.spec.agreement import OUTCOMES, Agreement
 
 CHARGES = ("charged", "free_of_charge", "trial")
-# what a dose may also say of itself, and what it says where the column is left out
-MORE = {"charge": "charged", "indication": None, "partner": "", "site_id": None, "version": None}
+# what a dose may also say of itself, and what of that may be unknown
+MORE = ("charge", "indication", "partner", "site_id", "version")
+MAY_LACK = ("partner", "site_id", "version")
 
 
 def given_doses(agreement: Agreement, source: Any) -> pl.DataFrame:
@@ -43,7 +44,8 @@ def given_doses(agreement: Agreement, source: Any) -> pl.DataFrame:
     frame = _with_records(frame).select(
         "person_id", "administered_on", "units", pl.col("record_id").cast(pl.String), *known
     )
-    _refuse("doses", [*_empty(frame, known), *_twice(frame), *_odd_units(frame), *_odd_words(agreement, frame, known)])
+    odd = [*_odd_units(frame), *_odd_words(agreement, frame, known), *_notes(agreement, frame)]
+    _refuse("doses", [*_empty(frame), *_twice(frame), *odd])
     return frame
 
 
@@ -63,7 +65,7 @@ def given_assessments(source: Any) -> pl.DataFrame:
     frame = _with_records(frame).select("person_id", "assessed_on", words, *landed)
     odd = int((~frame["outcome"].is_in(OUTCOMES)).sum())
     odd_words = [f"'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"] if odd else []
-    _refuse("assessments", [*_empty(frame, landed), *odd_words])
+    _refuse("assessments", [*_empty(frame), *odd_words])
     return frame
 
 
@@ -88,8 +90,8 @@ def _with_records(frame: pl.DataFrame) -> pl.DataFrame:
     return frame if "record_id" in frame.columns else frame.with_columns(record_id=pl.lit(""))
 
 
-def _empty(frame: pl.DataFrame, optional: list[str]) -> Iterator[str]:
-    found = [name for name in frame.columns if frame[name].null_count() and not (name in optional and not MORE[name])]
+def _empty(frame: pl.DataFrame) -> Iterator[str]:
+    found = [name for name in frame.columns if name not in MAY_LACK and frame[name].null_count()]
     if found:
         rows = frame.filter(pl.any_horizontal(pl.col(found).is_null())).height
         yield f"{found} hold missing values in {rows} rows"
@@ -112,6 +114,14 @@ def _odd_units(frame: pl.DataFrame) -> Iterator[str]:
     if odd:
         rows = int(texts.is_in(odd).sum())
         yield f"'units' hold {len(odd)} different values that are not numbers, in {rows} rows"
+
+
+def _notes(agreement: Agreement, frame: pl.DataFrame) -> Iterator[str]:
+    if agreement.doses.credit_notes == "matched":
+        return
+    negative = [text for text in frame["units"].cast(pl.String).unique().drop_nulls() if (number_of(text) or 0) < 0]
+    if rows := int(frame["units"].cast(pl.String).is_in(negative).sum()):
+        yield f"'units' are negative in {rows} rows; this contract takes no credit notes (doses.credit_notes)"
 
 
 def _odd_words(agreement: Agreement, frame: pl.DataFrame, known: list[str]) -> Iterator[str]:

@@ -103,12 +103,15 @@ class Doses(Part):
         ``whole_units``: what is left of a unit is thrown away and paid.
     free_doses_start
         Whether a dose that is not charged (free of charge, or of a trial) begins the treatment.
+    credit_notes
+        Negative units: ``matched`` with the patient's newest earlier doses, or the settlement ``refused``.
     before_contract
         Doses before the contract: ``excluded`` and counted, or the whole settlement ``refused``.
     """
 
     fractions: Literal["as_recorded", "whole_units"] = "as_recorded"
     free_doses_start: Flag = False
+    credit_notes: Literal["matched", "refused"] = "matched"
     before_contract: Literal["excluded", "refused"] = "excluded"
 
 

@@ -127,6 +127,21 @@ def test_a_dose_before_a_contract_that_refuses_it_stops_the_settlement() -> None
         settled(agreement(doses={"before_contract": "refused"}), doses((1, -20, "1"), (2, -1, "1"), (3, 0, "1")))
 
 
+def test_credit_notes_are_matched_or_refused_as_the_file_says() -> None:
+    given = doses((1, 0, "2"), (1, 5, "-0.5"), (2, 0, "1"))
+
+    assert settled(agreement(), given).gross == Decimal(250)
+    with pytest.raises(DataError, match="'units' are negative in 1 rows; this contract takes no credit notes"):
+        settled(agreement(doses={"credit_notes": "refused"}), given)
+
+
+def test_a_dose_of_an_unknown_indication_is_no_dose_of_this_contract_nor_of_another() -> None:
+    given = doses((1, 0, "1"), (2, 0, "1")).with_columns(indication=pl.Series(["lung", None]))
+
+    with pytest.raises(DataError, match=r"\['indication'\] hold missing values in 1 rows"):
+        settled(agreement(), given)
+
+
 def test_a_contract_that_follows_another_pays_for_no_dose_of_it() -> None:
     # the old one runs off over treatments begun under it; the new one covers new patients
     old = agreement(contract={"run_off_days": 200})
