@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 import rwe
+from analyses.arm_bias import Misclassified, misclassified_rows, said
 from analyses.arm_rows import balance_rows, overlap_rows, weight_rows
 from analyses.robustness_runs import without_counts
 from analyses.terms import incomplete
@@ -81,6 +82,7 @@ class Options(Part):
     milestones: tuple[Day, ...] = (365, 1096, 1826)
     tau: Day = 1826
     conf_level: Real = Field(default=0.95, gt=0, lt=1)
+    misclassified: Misclassified | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -89,6 +91,9 @@ class Options(Part):
         names = [way.name for way in self.ways]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"ways of one name: {', '.join(twice)}")
+        wrong = self.misclassified
+        if wrong and (wrong.way not in ("unadjusted", *names) or wrong.at not in self.milestones):
+            raise ValueError("misclassified: name a way that is listed, and a day of milestones")
         return self
 
 
@@ -108,17 +113,13 @@ class ArmComparison:
             people, treatment="_treated", covariates=options.covariates, method=options.score, seed=options.seed,
             folds=options.folds,
         )  # fmt: skip
-        compared = [_compared(people, options, None, "unadjusted")]
-        resting = [overlap_rows(score), balance_rows(score, None, "unadjusted")]
-        failed: dict[str, str] = {}
-        for way in options.ways:
+        compared, resting, failed = _all_ways(people, score, options)
+        if (wrong := options.misclassified) is not None:
             try:
-                estimates, rests = _made_alike(people, score, options, way)
+                every = pl.concat(compared, how="diagonal_relaxed")
+                compared.append(misclassified_rows(every, wrong, options.conf_level))
             except RweError as problem:
-                failed[way.name] = without_counts(problem)
-                estimates, rests = _nothing(way), []
-            compared.append(estimates)
-            resting += rests
+                failed["misclassified"] = without_counts(problem)
         left = incomplete(everyone.height - people.height, "arm_comparison").select("estimand", "n")
         told = pl.concat([*compared, left], how="diagonal_relaxed").with_columns(outcome=pl.lit(options.endpoint))
         table = pl.concat([told, *resting], how="diagonal_relaxed")
@@ -126,6 +127,24 @@ class ArmComparison:
             tidy(table, analysis="arm_comparison", population=inputs.population),
             _settings(options, score, failed),
         )
+
+
+def _all_ways(
+    people: pl.DataFrame, score: Propensity, options: Options
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame], dict[str, str]]:
+    """Return the estimates as it is and by each way, what they rest on, and why a way failed."""
+    compared = [_compared(people, options, None, "unadjusted")]
+    resting = [overlap_rows(score), balance_rows(score, None, "unadjusted")]
+    failed: dict[str, str] = {}
+    for way in options.ways:
+        try:
+            estimates, rests = _made_alike(people, score, options, way)
+        except RweError as problem:
+            failed[way.name] = without_counts(problem)
+            estimates, rests = _nothing(way), []
+        compared.append(estimates)
+        resting += rests
+    return compared, resting, failed
 
 
 def _settings(options: Options, score: Propensity, failed: dict[str, str]) -> dict[str, Any]:
@@ -136,7 +155,13 @@ def _settings(options: Options, score: Propensity, failed: dict[str, str]) -> di
     named = {"treatment": options.treatment, "treated": options.treated, "control": options.control}
     how = {"score": options.score, "covariates": [*options.covariates], "conf_level": options.conf_level}
     asked = {"endpoint": options.endpoint, "tau": options.tau, "milestones": [*options.milestones]}
-    return named | how | asked | {"ways": ways, "failed": failed, "propensity": dict(score.settings)}
+    return (
+        named
+        | how
+        | asked
+        | {"ways": ways, "failed": failed, "propensity": dict(score.settings)}
+        | said(options.misclassified)
+    )
 
 
 def _kind(way: Way) -> str:

@@ -125,7 +125,7 @@ def bias_analysis(
 
 
 def misclassified(
-    counts: Sequence[int],
+    counts: Sequence[float],
     *,
     of: Literal["exposure", "outcome"],
     sensitivity: Uncertain | Pair,
@@ -140,7 +140,7 @@ def misclassified(
     Parameters
     ----------
     counts
-        Events and persons exposed, events and persons unexposed, as on record.
+        Events and persons exposed, events and persons unexposed, as on record; fractions under weights.
     of
         What is misread: the exposure (within those with and without the event), or the outcome (within the arms).
     sensitivity, specificity

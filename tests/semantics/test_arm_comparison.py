@@ -112,6 +112,41 @@ def test_pairs_count_as_one_in_the_error() -> None:
     assert one("pairs", "events", "treated")["n"] == pairs.pairs.height
 
 
+def test_errors_of_treatment_are_put_right_in_the_weighted_arms() -> None:
+    errors = {
+        "of": "exposure",
+        "way": "overlap",
+        "at": 365,
+        "sensitivity": 0.9,
+        "specificity": [0.98, 1.0],
+        "draws": 100,
+    }
+
+    told = run(people(), ways=WAYS[:1], misclassified=errors).table.filter(stratum="bias")
+
+    risk, size = (
+        [one("overlap", kind, arm)["estimate"] for arm in ("treated", "control")]
+        for kind in ("milestone", "effective_sample_size")
+    )
+    events = [n * (1 - alive) for n, alive in zip(size, risk, strict=True)]
+    with_event = (events[0] - 0.02 * sum(events)) / 0.88  # those with the event who were treated in truth
+    without = (size[0] - events[0]) / 0.9
+    control = sum(events) - with_event, sum(size) - sum(events) - without
+    wanted = with_event / (with_event + without) / (control[0] / sum(control))
+    assert told.filter(group="systematic")["estimate"].item() == pytest.approx(wanted)
+    plain = told.filter(group="conventional")["estimate"].item()
+    assert plain == pytest.approx(events[0] / size[0] / (events[1] / size[1]))
+
+
+def test_errors_that_contradict_the_data_are_told_without_counts() -> None:
+    errors = {"of": "outcome", "at": 365, "sensitivity": 0.9, "specificity": 0.4}
+
+    found_ = run(people(), ways=WAYS[:1], misclassified=errors)
+
+    assert "contradict the data" in found_.settings["failed"]["misclassified"]
+    assert found_.table.filter(stratum="bias").is_empty()
+
+
 def test_a_way_that_fails_stands_there_with_its_reason_and_no_count() -> None:
     assert one("beyond", "hazard_ratio")["estimate"] is None
     assert "do not overlap" in found().settings["failed"]["beyond"]
@@ -145,6 +180,7 @@ def test_a_small_arm_hides_every_difference() -> None:
         ({"ways": [WAYS[0] | {"matching": "nearest"}]}, "say one of weights, matching, standardise"),
         ({"ways": [WAYS[0] | {"caliper": 0.2}]}, "caliper: goes with matching only"),
         ({"ways": [WAYS[0], WAYS[0]]}, "ways of one name: overlap"),
+        ({"misclassified": {"of": "outcome", "at": 99, "sensitivity": 0.9, "specificity": 1.0}}, "a day of milestones"),
         ({"covariates": ["new", "age"]}, "leave it out of covariates"),
     ],
 )

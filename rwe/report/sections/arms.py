@@ -11,6 +11,7 @@ from rwe.figures import Bars, Caption, ForestRow, ForestWords, LoveRow, LoveWord
 from rwe.figures.scales import linear_ticks
 from rwe.report.blocks import Block, Figure, Item, Items, Line, Prose, Section, Table
 from rwe.report.page import NONE, Page, Row
+from rwe.report.sections.doubts import DRAWS
 from rwe.spec.base import Text
 
 PLAIN = "unadjusted"
@@ -36,6 +37,7 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
     if failed := told.get("failed", {}):
         items = [Item(_title(page, told, name), str(why)) for name, why in failed.items()]
         yield Items(page.words("arms.failed"), items)
+    yield from _misclassified(page, own, told)
     yield _overlap(page, own)
     yield from _balance(page, own, told)
     yield from (_weights(page, own, told, way) for way in _ways(told) if _bins(own, "weight", way))
@@ -51,7 +53,7 @@ def _ways(told: dict[str, Any]) -> list[str]:
 
 def _title(page: Page, told: dict[str, Any], name: str) -> str:
     titles = {way["name"]: page.say(Text(**way["title"])) for way in told["ways"]}
-    return titles.get(name) or page.words("arms.unadjusted")
+    return titles.get(name) or page.words("arms.misclassified" if name == "misclassified" else "arms.unadjusted")
 
 
 def _found(own: list[Row], way: str, estimand: str, group: str = "difference", time: int | None = None) -> Row | None:
@@ -115,6 +117,19 @@ def _cells(page: Page, own: list[Row], way: str, days: list[int]) -> Iterator[st
     yield page.estimate(_found(own, way, "rmst"), "months_more")
     for day in days:
         yield page.estimate(_found(own, way, "milestone", time=day), "points")
+
+
+def _misclassified(page: Page, own: list[Row], told: dict[str, Any]) -> Iterator[Table]:
+    """Yield the ratio of risks with treatment or outcome put right, where that was asked for."""
+    found = {row["group"]: row for row in own if row["stratum"] == "bias"}
+    if not found:
+        return
+    asked, level = told["misclassified"], page.level("arm_comparison")
+    facts = {"at": page.years(asked["at"]), "way": _title(page, told, asked["way"])}
+    head = [page.words("robustness.assumed"), page.words("arms.risk_ratio", level=level)]
+    lines = [Line((page.words(f"robustness.{name}"), page.estimate(found[name], "ratio"))) for name in DRAWS]
+    note = page.words("robustness.bias_note", draws=page.numbers.count(asked["draws"]))
+    yield Table(page.words(f"arms.misread_{asked['of']}", **facts), head, lines, note)
 
 
 def _bins(own: list[Row], outcome: str, group: str) -> list[tuple[float, float, int | None]]:

@@ -20,7 +20,7 @@ def doubts(page: Page, own: list[Row], main: Row | None) -> Iterator[Table]:
         yield _censoring(page, own, left, main, found.get(("censoring", "tipping_delta", "")))
     draws = [(name, found.get(("bias", "hazard_ratio", name))) for name in DRAWS]
     if draws[0][1] is not None:
-        head = [page.words("robustness.bias_of"), page.words("robustness.ratio", level=page.level("robustness"))]
+        head = [page.words("robustness.assumed"), page.words("robustness.ratio", level=page.level("robustness"))]
         lines = [Line((page.words(f"robustness.{name}"), page.estimate(row, "ratio"))) for name, row in draws]
         asked = page.context.settings.get(own[0]["id"], {}).get("bias", {})
         note = page.words("robustness.bias_note", draws=page.numbers.count(asked.get("draws", 0)))

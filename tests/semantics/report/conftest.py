@@ -314,6 +314,8 @@ def arms_rows() -> Iterator[Row]:
                 "estimate": smd if way == "unadjusted" else 0.0,
                 "n": 90,
             }
+    for name, ratio in (("conventional", 0.6), ("systematic", 0.57), ("total", 0.58)):
+        yield estimate(ratio, 0.1, **base, stratum="bias", group=name, estimand="ratio", time=1826, n=335, n_event=70)
     yield base | {"stratum": "pairs", "group": "difference", "estimand": "hazard_ratio"}
     yield base | {"estimand": "not_complete", "n": 15}
     for arm in ("treated", "control"):
@@ -335,6 +337,7 @@ def arms_rows() -> Iterator[Row]:
 COMPARED = {
     "endpoint": "rfs", "treatment": "hormonal", "covariates": ["age", "size"], "tau": 1826, "milestones": [1826],
     "failed": {"pairs": "nobody has a match"},
+    "misclassified": {"of": "exposure", "way": "overlap", "at": 1826, "draws": 10_000},
     "ways": [
         {"name": "overlap", "title": text("Overlap weights", "Тегла на припокриването")},
         {"name": "pairs", "title": text("Matched pairs", "Двойки")},
@@ -691,8 +694,8 @@ def make_looks(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
 def make_arms(tmp_path_factory: pytest.TempPathFactory, base: Row) -> Make:
     """Return a function that writes the run with two arms of practice compared."""
 
-    def make(**changed: Any) -> Path:
-        settings = base["settings"] | {"arm_comparison": COMPARED}
+    def make(told: Row | None = None, **changed: Any) -> Path:
+        settings = base["settings"] | {"arm_comparison": COMPARED | (told or {})}
         run = write_run(tmp_path_factory.mktemp("arms"), settings=settings, **changed)
         released(arms_rows(), "arm_comparison").write_json(run / "release" / "08-arm_comparison.json")
         return run

@@ -316,7 +316,12 @@ def test_restricted_means_lead_where_hazards_are_not_proportional(make_reading: 
     [
         (
             "en",
-            ["335 patients with it against 335 without (15 left out", "0.73 (0.63–0.83)", "Matched pairs nobody has"],
+            [
+                "335 patients with it against 335 without (15 left out",
+                "0.73 (0.63–0.83)",
+                "0.57 (0.47–0.67)",
+                "Matched pairs nobody has",
+            ],
         ),
         ("bg", ["335 пациенти с лечението срещу 335 без него", "0,55 (0,45–0,65)", "Двойки nobody has a match"]),
     ],
@@ -464,6 +469,8 @@ def test_every_key_of_the_catalogue_is_used(
     ask(make=make_trusted)
     ask(make=make_trusted, limit=1.0)
     ask(make=make_arms)
+    outcome = {"of": "outcome", "way": "unadjusted", "at": 1826, "draws": 100}
+    ask(make=make_arms, told={"misclassified": outcome, "failed": {"misclassified": "they contradict the data"}})
     ask(make=make_looks)
     ask(make=make_looks, told={"act_on": "spending", "crossed": None, "together": None})
     ask(make=make_looks, told={"strata": []})
