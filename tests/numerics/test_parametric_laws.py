@@ -137,7 +137,7 @@ def test_rows_read_off_a_table_are_as_those_worked_out(name: str, monkeypatch: p
     whole = fit(name, many)
     assert tabled_fit.loglik == pytest.approx(whole.loglik, rel=1e-13)
     assert_allclose(tabled_fit.coefficients["estimate"], whole.coefficients["estimate"], rtol=1e-6)
-    assert_allclose(tabled_fit.covariance, whole.covariance, rtol=1e-5, atol=1e-12)
+    assert_allclose(tabled_fit.coefficients["std_error"], whole.coefficients["std_error"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
