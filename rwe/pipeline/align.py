@@ -70,11 +70,12 @@ def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.
     """
     site, mapping = source.site.site, source.mapping
     landing = {name: landing_table(store, site, name) for name in mapping.source.streams}
-    tables = {name: _cdm_table(store, site, name) for name in TABLES}
+    parts = parts_of(sum(seal.rows for table in landing.values() for seal in table.seals()))
+    tables = {name: _cdm_table(store, site, name, split=parts > 1) for name in TABLES}
     since, persons = source.site.records_from, persons.select("_key", "person_id").sort("_key")
     rules = account.rules_of(mapping, domains, since)
     seen = {name: account.newest(table) for name, table in landing.items()}
-    work = _Alignment(Work(site, mapping, meanings(mapping, domains), since), landing, tables, persons)
+    work = _Alignment(Work(site, mapping, meanings(mapping, domains), since), landing, tables, persons, parts)
     before = account.load(store, site)
     if before and before.rests_on.holds(rules, landing, tables):
         tally = work.again(before, f"{rules}{sorted(seen.items())}")
@@ -97,19 +98,19 @@ class _Alignment:
     landing: Mapping[str, Table]
     tables: Mapping[str, Table]
     persons: pl.DataFrame
+    parts: int
 
     def all(self, scratch: Path, made_of: str) -> Tally:
         """Harmonise every person, a part at a time, and make one commit of each table of it."""
         rows = {name: self._rows(name, table.current(), self.persons) for name, table in self.landing.items()}
         who = identities(rows[self.work.mapping.person[0]], self.work.mapping.person[0])
-        parts = parts_of(sum(seal.rows for table in self.landing.values() for seal in table.seals()))
         with self._drafts(self.tables, made_of) as drafts:
 
             def put(number: int, part: Part) -> None:
                 for name, draft in drafts.items():
-                    draft.whole(part.tables[name], buckets_of(number, parts))
+                    draft.whole(part.tables[name], "bucket", buckets_of(number, self.parts))
 
-            return in_parts(self.work, rows, who, parts, scratch, put)
+            return in_parts(self.work, rows, who, self.parts, scratch, put)
 
     def again(self, before: account.Account, made_of: str) -> Tally:
         """Harmonise the persons who changed, and append what differs of what they had."""
@@ -158,8 +159,9 @@ def _drafts(tables: Mapping[str, Table], batch: str) -> Iterator[dict[str, Draft
         yield {n: stack.enter_context(t.draft(batch=batch, kind="common model")) for n, t in tables.items()}
 
 
-def _cdm_table(store: Store, site: str, name: str) -> Table:
-    return store.table(f"{site}/cdm/{name}", partition_by="bucket")
+def _cdm_table(store: Store, site: str, name: str, *, split: bool = False) -> Table:
+    """Return a table of the common model; a small hospital's is not split: 64 files cost more than one."""
+    return store.table(f"{site}/cdm/{name}", partition_by="bucket" if split else None)
 
 
 def tables_at(store: Store, site: str, commits: Mapping[str, int]) -> dict[str, pl.LazyFrame]:

@@ -38,15 +38,17 @@ class Draft:
     _opening: threading.Lock = field(default_factory=threading.Lock)
     _files: list[SealedFile] = field(default_factory=list)
 
-    def whole(self, rows: pl.DataFrame, places: Iterable[int]) -> None:
+    def whole(self, rows: pl.DataFrame, by: str, places: Iterable[int]) -> None:
         """Put rows that are all there is in these places of the table: what else stands there is deleted.
 
         Parameters
         ----------
         rows
-            With ``_key`` and the column that splits the table.
+            With ``_key`` and the column `by`.
+        by
+            A column that never changes for a key.
         places
-            Values of that column.
+            Values of it.
 
         Raises
         ------
@@ -56,8 +58,7 @@ class Draft:
         self._open(rows)
         rows = hashed(rows)
         if self._filled:
-            split = str(self._seals[0].partition_by)
-            stands = current(self.table.folder, self._seals).filter(pl.col(split).is_in(list(places)))
+            stands = current(self.table.folder, self._seals).filter(pl.col(by).is_in(list(places)))
             rows = whole_news(rows, stands).rows
         self._write(rows)
 

@@ -34,7 +34,8 @@ class Table:
     """One append-only table.
 
     Rows have a text column ``_key``. A row is never changed in place: what is said anew about a key
-    is appended, and the newest commit wins. ``_commit`` says which commit brought a row.
+    is appended, and the newest commit wins. ``_commit`` says which commit brought a row. `partition_by`
+    is the column by which the table is split into files when it is made; a table stays split as it was made.
     """
 
     store: Store
@@ -261,8 +262,6 @@ class Table:
         if not seals:
             made = Seal(0, "create", "", None, 0, (), names, self.partition_by)
             return [write_seal(seal_log(self.folder), made, delta_log.create(self.folder, made))]
-        if seals[0].partition_by != self.partition_by:
-            raise ValueError(f"{self.name}: this table is split by {seals[0].partition_by}, not by {self.partition_by}")
         return seals
 
     @contextmanager

@@ -77,6 +77,23 @@ def test_no_write_gets_through_a_session_on_any_database(any_clinic: Any) -> Non
 
 
 @pytest.mark.parametrize(
+    ("any_clinic", "questions", "seconds"),
+    [
+        ("postgresql over odbc", ("SHOW tcp_keepalives_idle", "SHOW tcp_keepalives_interval"), (60, 10)),
+        ("mariadb", ("SELECT @@session.wait_timeout",), (3600,)),
+    ],
+    indirect=["any_clinic"],
+)
+def test_a_session_that_was_left_behind_ends_itself(
+    any_clinic: Any, questions: tuple[str, ...], seconds: tuple[int, ...]
+) -> None:
+    with closing(any_clinic.open()) as connector, connector._database.session(snapshot=True) as opened:
+        said = [str(opened.connection.exec_driver_sql(question).scalar_one()) for question in questions]
+
+    assert tuple(int(text.removesuffix("s")) for text in said) == seconds
+
+
+@pytest.mark.parametrize(
     "name", ["x; DROP TABLE visit--", 'x"]', "x`; DROP TABLE visit", "vіsit", "visit\u200b", "VISIT "]
 )
 def test_a_hostile_name_is_looked_for_and_not_found(any_clinic: Any, name: str) -> None:

@@ -56,7 +56,7 @@ def test_a_commit_in_parts_is_one_commit(tmp_path: Path) -> None:
     for number, rows in enumerate((frame(a=1, b=1, c=1, d=1), frame(a=1, b=2, d=1))):
         with table.draft(batch=str(number), kind="model") as draft:
             for place in (0, 1):
-                draft.whole(rows.filter(bucket=place), [place])
+                draft.whole(rows.filter(bucket=place), "bucket", [place])
 
     assert [seal.rows for seal in table.seals()] == [4, 2]  # then b is said anew, c is taken out
     assert dict(table.current().select("_key", "x").collect().rows()) == {"a": 1, "b": 2, "d": 1}
@@ -66,7 +66,7 @@ def test_a_commit_in_parts_is_one_commit(tmp_path: Path) -> None:
 def test_a_commit_of_nothing_is_none(tmp_path: Path) -> None:
     table = Store(tmp_path).table("t", partition_by="bucket")
     with table.draft(batch="1", kind="model") as draft:
-        draft.whole(frame().cast({"_key": pl.String, "x": pl.Int64, "bucket": pl.Int64}), range(2))
+        draft.whole(frame().cast({"_key": pl.String, "x": pl.Int64, "bucket": pl.Int64}), "bucket", range(2))
 
     assert (table.commit, table.current().collect().height) == (0, 0)
 
@@ -76,8 +76,8 @@ def test_a_commit_that_fails_in_its_second_part_never_was(tmp_path: Path) -> Non
 
     def write() -> None:
         with table.draft(batch="1", kind="model") as draft:
-            draft.whole(frame(b=1), [0])
-            draft.whole(frame(a=1).with_columns(y=1), [1])
+            draft.whole(frame(b=1), "bucket", [0])
+            draft.whole(frame(a=1).with_columns(y=1), "bucket", [1])
 
     with pytest.raises(DataError, match="y is new"):
         write()

@@ -239,13 +239,32 @@ def test_persons_whom_linking_tells_apart_otherwise_are_harmonised_again(store: 
 
 
 def test_tables_that_somebody_else_wrote_are_harmonised_whole(store: Store, mapping: Mapping) -> None:
-    table = store.table("north/cdm/measurement", partition_by="bucket")
-    row = table.current().collect().head(1).drop("_hash", "_op", "_commit", "_batch")
-    table.append(row.with_columns(measurement_source_value=pl.lit("x")), batch="other")
+    _written_by_another(store)
 
     found = again(store, mapping)
 
     assert_same(found, everything(store, mapping))
+
+
+def test_a_hospital_that_grew_beyond_one_part_is_harmonised_by_parts_into_the_files_it_has(
+    store: Store, mapping: Mapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _written_by_another(store)
+    land(store, ONE_MORE, "2")
+    monkeypatch.setattr("rwe.harmonise.shuffle.ROWS", 1)
+
+    found = again(store, mapping)
+
+    seals = store.table("north/cdm/measurement").seals()
+    assert [seal.rows for seal in seals] == [4, 1, 2]
+    assert not any("=" in file.path for seal in seals for file in seal.files)
+    assert_same(found, everything(store, mapping))
+
+
+def _written_by_another(store: Store) -> None:
+    table = store.table("north/cdm/measurement")
+    row = table.current().collect().head(1).drop("_hash", "_op", "_commit", "_batch")
+    table.append(row.with_columns(measurement_source_value=pl.lit("x")), batch="other")
 
 
 def test_another_meaning_of_a_code_harmonises_everybody(store: Store, mapping: Mapping) -> None:
