@@ -130,12 +130,42 @@ def hiv(correction: Any, **draws: Any) -> ec.Evaluation:
 
 
 def test_the_hiv_model_of_briggs_claxton_and_sculpher() -> None:
-    """Exercise 2.5 of Decision Modelling for Health Economic Evaluation (2006), to the rounding of the book."""
+    """Exercise 2.5 of Decision Modelling for Health Economic Evaluation (2006), the spreadsheet that comes with it."""
     found = hiv("end").icers
 
-    assert found["cost"].to_list() == pytest.approx([44_663, 50_602], abs=2)
-    assert found["effect"].to_list() == pytest.approx([7.996, 8.937], abs=0.006)
-    assert found["icer"][1] == pytest.approx(6_276, abs=20)
+    assert found["cost"].to_list() == pytest.approx([44_663.4535637, 50_601.6513312], abs=1e-7)
+    assert found["effect"].to_list() == pytest.approx([7.9912066, 8.9373889], abs=1e-7)
+    assert found["icer"][1] == pytest.approx(6_275.95560, abs=1e-4)
+
+
+def hip(ratio: float) -> ec.Markov:
+    """Return a woman of 60 with a new hip: revision rises with time, death with age (a matrix a year)."""
+    died = {55: 0.0067, 65: 0.0193, 75: 0.0535, 85: 0.1548}
+    scale, power = np.exp(-5.490935 - 0.0367022 * 60) * ratio, np.exp(0.3740968)
+    phases = []
+    for year in range(1, 62):
+        die = max((age, rate) for age, rate in died.items() if age <= 60 + year)[1]
+        revise = -np.expm1(scale * ((year - 1) ** power - year**power))
+        rows = (0.0, "rest", 0.0, 0.0, 0.02), (0.0, "rest", float(revise), 0.0, die)
+        again = (0.0, 0.0, 0.0, "rest", 0.02 + die), (0.0, 0.0, 0.04, "rest", die), (0.0, 0.0, 0.0, 0.0, 1.0)
+        phases.append(ec.Phase((*rows, *again), 1))
+    return ec.Markov(("new", "well", "revision", "well_again", "dead"), tuple(phases))
+
+
+def test_the_hip_model_of_briggs_claxton_and_sculpher() -> None:
+    """Example 3.5 of the book: transitions that change from year to year, two rates of discount."""
+    lived = (ec.Stay("well", 0.85), ec.Stay("revision", 0.30), ec.Stay("well_again", 0.75))
+    revised = ec.Stay("revision", 5294.0)
+    strategies = {
+        "standard": ec.Strategy(hip(1.0), (ec.Once(394.0), revised), (), lived),
+        "np1": ec.Strategy(hip(float(np.exp(-1.344474))), (ec.Once(579.0), revised), (), lived),
+    }
+
+    found = ec.evaluate(strategies, ec.Timing(YEAR, 61, 0.06, 0.015, "start", "start"))
+
+    assert found.icers["cost"].to_list() == pytest.approx([512.434658, 610.311818], abs=1e-6)
+    assert found.icers["effect"].to_list() == pytest.approx([14.6531896, 14.69770986], abs=1e-7)
+    assert found.icers["icer"][1] == pytest.approx(2_198.486665, abs=1e-4)
 
 
 def test_the_hiv_model_with_half_a_cycle() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rwe.cli.app import main
 from rwe.errors import DefinitionError, NoValidAnswer, Refused
 from rwe.reimbursement import economics as ec
 from rwe.reimbursement.economics.appraise import appraise
+from rwe.report.words import load_words
 from rwe.survival.parametric import FAMILIES
 
 ROOT = Path(__file__).parents[2]
@@ -218,8 +220,8 @@ def test_a_markov_model_of_a_file_equals_its_python(tmp_path: Path) -> None:
 
     found = appraise(written(tmp_path, values)).found.icers
 
-    assert found["cost"].to_list() == pytest.approx([44_663, 50_602], abs=2)
-    assert found["icer"][1] == pytest.approx(6_276, abs=20)
+    assert found["cost"].to_list() == pytest.approx([44_663.4535637, 50_601.6513312], abs=1e-7)
+    assert found["icer"][1] == pytest.approx(6_275.95560, abs=1e-4)
 
 
 def test_steps_of_curves_are_a_model_of_a_file(tmp_path: Path) -> None:
@@ -259,3 +261,13 @@ def test_curves_of_families_are_their_survival(family: str) -> None:
 
     np.testing.assert_allclose(ours.survival_at(days), fit.survival_at(days / 30.4375), rtol=1e-9)
     np.testing.assert_allclose(ours.survival_draws(days, 9, 4), fit.survival_draws(days / 30.4375, 9, 4), rtol=1e-9)
+
+
+def test_every_word_of_the_page_is_used() -> None:
+    code = (ROOT / "rwe" / "report" / "price.py").read_text("utf-8")
+    families = ("at_", "life_table", "half_cycle", "start", "end", "dominated", "extendedly_dominated")
+    keys = [key.removeprefix("price.") for key in load_words("en").entries if key.startswith("price.")]
+
+    unused = [key for key in keys if not key.startswith(families) and not re.search(rf"""["'.]{key}["']""", code)]
+
+    assert unused == []

@@ -23,7 +23,7 @@ class Partitioned:
     """States by the curve of not having left them, the last of which is overall survival.
 
     A curve that lies above the next one is capped at it, where it does: progression-free survival
-    at overall survival. How often that was is counted.
+    at overall survival. How often that was is counted. Curves that were fitted apart are drawn apart.
 
     Parameters
     ----------
