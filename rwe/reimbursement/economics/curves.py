@@ -14,6 +14,7 @@ from rwe.errors import DataError, DefinitionError
 from rwe.kernels._jit import F8
 from rwe.reimbursement.economics.accrual import Value, value_of
 from rwe.reimbursement.economics.distributions import Values, stream
+from rwe.reimbursement.economics.family_curve import FamilyCurve
 from rwe.survival.curve import Curve
 
 LEAST = 1e-300  # survival below which its logarithm is not taken further
@@ -42,14 +43,27 @@ class Named:
 
     def rows(self, days: F8, sample: Sample) -> Rows:
         """Return what gives survival in some of the draws."""
-        if sample.seed is None:
-            found = np.atleast_2d(np.asarray(self.curve.survival_at(days), dtype=float))
+        if sample.seed is not None and isinstance(self.curve, FamilyCurve):
+            some = self.curve.some(days, sample.n, stream(sample.seed, self.name))
         else:
-            found = np.asarray(self.curve.survival_draws(days, sample.n, stream(sample.seed, self.name)), dtype=float)
-        if found.shape != (sample.n, days.size) or not (found.min() >= 0 and found.max() <= 1 + 1e-9):
-            known = f"curve '{self.name}': survival must be known, within 0 and 1, on each day of the model"
-            raise DataError(f"{known}; where follow-up ends before, fit a model")
-        return lambda part: found[part]
+            whole = np.atleast_2d(np.asarray(self._all(days, sample), dtype=float))
+            if whole.shape != (sample.n, days.size):
+                raise DataError(f"curve '{self.name}' gives {whole.shape} for {sample.n} draws on {days.size} days")
+            some = whole.__getitem__
+
+        def rows(part: slice) -> F8:
+            found = some(part)
+            if not (found.min() >= 0 and found.max() <= 1 + 1e-9):
+                known = f"curve '{self.name}': survival must be known, within 0 and 1, on each day of the model"
+                raise DataError(f"{known}; where follow-up ends before, fit a model")
+            return found
+
+        return rows
+
+    def _all(self, days: F8, sample: Sample) -> F8:
+        if sample.seed is None:
+            return self.curve.survival_at(days)
+        return self.curve.survival_draws(days, sample.n, stream(sample.seed, self.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from rwe import execute
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.family import Family
@@ -50,15 +49,15 @@ class FamilyCurve:
 
     def survival_draws(self, days: Any, n: int, seed: int) -> F8:
         """Return survival for draws of the parameters, shape (n, days)."""
-        times, links = self._times(days), self.drawn(n, seed)
-        found = np.empty((n, times.size))
-        size = max(CELLS // times.size, 1)
-
-        def fill(part: slice) -> None:
-            found[part] = self._survival(times, links[part])
-
-        execute.run(fill, [slice(low, min(low + size, n)) for low in range(0, n, size)])
+        some = self.some(days, n, seed)
+        size = max(CELLS // np.size(days), 1)
+        found: F8 = np.concatenate([some(slice(low, min(low + size, n))) for low in range(0, n, size)])
         return found
+
+    def some(self, days: Any, n: int, seed: int) -> Callable[[slice], F8]:
+        """Return what gives some of the rows of `survival_draws`, so that they need not be there all at once."""
+        times, links = self._times(days), self.drawn(n, seed)
+        return lambda part: self._survival(times, links[part])
 
     def _times(self, days: Any) -> F8:
         return np.maximum(np.atleast_1d(np.asarray(days, np.float64)) / self.unit, TINY)
