@@ -48,7 +48,7 @@ class Shape(Part):
 
 
 class Fit(Shape):
-    """A curve fitted to patients of a file (csv or parquet): those rows that are as `where` says."""
+    """A curve fitted to patients of a file, csv or parquet (a run's `3-select/subjects.parquet`), as `where` says."""
 
     file: str
     time: str
