@@ -151,6 +151,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "smoothed": "observed, smoothed",
         "smoothed_note": "Smoothed by a kernel; thin: its {level} limits",
         "hazard_a_year": "Failures per person and year",
+        "payback_share": "Share of the spend that comes back",
+        "payback_column": "Share ({level} of cohorts)",
+        "design_note": "Mean and spread over {n} cohorts of {patients} patients, settled by the terms of each contract",
         "description": "{kind} by time for {names}, up to {end}.",
     },
     "bg": {
@@ -290,6 +293,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "smoothed": "наблюдаван, изгладен",
         "smoothed_note": "Изгладен с ядро; тънки: неговите {level} граници",
         "hazard_a_year": "Събития на човек за година",
+        "payback_share": "Дял от разхода, който се връща",
+        "payback_column": "Дял ({level} от кохортите)",
+        "design_note": "Средно и разсейване за {n} кохорти от {patients} пациенти по условията на всеки договор",
         "description": "{kind} по време за {names}, до {end}.",
     },
 }

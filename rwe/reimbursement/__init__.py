@@ -7,29 +7,36 @@ from __future__ import annotations
 from rwe.reimbursement.book import Closed, Ledger, ledger_folder
 from rwe.reimbursement.bridge import Bridge, bridge
 from rwe.reimbursement.close import again, close, draw_up
+from rwe.reimbursement.design import design
+from rwe.reimbursement.designed import Designed
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
 from rwe.reimbursement.export import for_company, for_payer
 from rwe.reimbursement.followed import courses
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.guarantee import Verdict
+from rwe.reimbursement.power import OneSamplePower, one_sample_power
 from rwe.reimbursement.records import assessments, doses
 from rwe.reimbursement.reserve import reserve
 from rwe.reimbursement.reserved import Reserve
 from rwe.reimbursement.settle import settle
 from rwe.reimbursement.settlement import Settlement
+from rwe.reimbursement.waiting import Waiting, value_of_waiting
 from rwe.spec.agreement import Agreement, load_agreement
 
 __all__ = [
     "Agreement",
     "Bridge",
     "Closed",
+    "Designed",
     "Event",
     "Forecast",
     "Ledger",
+    "OneSamplePower",
     "Reserve",
     "Settlement",
     "Verdict",
+    "Waiting",
     "again",
     "assessments",
     "bridge",
@@ -37,6 +44,7 @@ __all__ = [
     "courses",
     "decide",
     "decided",
+    "design",
     "dispute",
     "doses",
     "draw_up",
@@ -46,7 +54,9 @@ __all__ = [
     "forecast",
     "ledger_folder",
     "load_agreement",
+    "one_sample_power",
     "reserve",
     "settle",
     "undo",
+    "value_of_waiting",
 ]

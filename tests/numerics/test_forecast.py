@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from rwe.reimbursement.invent import fails_by
 from rwe.spec.design import Dosing
 from tests.numerics.test_reserve import PUBLISHED, RESULT, agreement, doses, on, seen
 
-MONTHLY = {"settlement": {"every": "month"}}
+MONTHLY = {"every": "month"}
 ONCE = Dosing(every_days=21, units=Decimal(2), doses=1)
 CAP = {"id": "cap", "type": "expenditure_cap", "per": "year", "amount": "1000.00"}
 
@@ -26,7 +27,9 @@ def test_open_patients_come_back_in_the_period_of_their_failure() -> None:
     paid = doses(*[(p, 0, "2") for p in range(50)], (98, 0, "2"), (99, 0, "2"))
     judged = seen((98, 10, "progression"), (99, 28, "progression"))
 
-    found = rb.forecast(agreement(**MONTHLY), paid, judged, PUBLISHED, as_of=on(28), periods=3, simulations=100)
+    found = rb.forecast(
+        agreement(settlement=MONTHLY), paid, judged, PUBLISHED, as_of=on(28), periods=3, simulations=100
+    )
 
     # 50 patients of 3,000 fail on day 56 with chance .17647; what failed before is settled, not foreseen
     rows = dict(found.table.select("period", "payback").rows())
@@ -41,9 +44,9 @@ def test_open_patients_come_back_in_the_period_of_their_failure() -> None:
 @pytest.mark.ci
 def test_patients_to_come_begin_evenly_and_fail_by_the_curve() -> None:
     paid = doses((1, 0, "2"), (2, 0, "2"))
-    how = {"as_of": on(28), "periods": 4, "dosing": ONCE, "new_patients": 20.0, "simulations": 200}
+    how: dict[str, Any] = {"as_of": on(28), "periods": 4, "dosing": ONCE, "new_patients": 20.0, "simulations": 200}
 
-    found = rb.forecast(agreement(**MONTHLY), paid, seen(), PUBLISHED, **how)
+    found = rb.forecast(agreement(settlement=MONTHLY), paid, seen(), PUBLISHED, **how)
 
     # of the 91 days left those who begin in 63 reach day 28 and in 35 day 56; .15 fail on each
     whole = found.table.filter(period="all")
@@ -98,7 +101,7 @@ def test_the_day_of_failure_inverts_the_curve() -> None:
 
 
 def test_what_cannot_be_foreseen_is_refused() -> None:
-    paid, how = doses((1, 0, "2")), {"as_of": on(28)}
+    paid, how = doses((1, 0, "2")), dict[str, Any](as_of=on(28))
     model = sv.cox(sv.Scenario(n=50).cohort(), time="time", event="event", covariates=["arm"])
 
     with pytest.raises(DefinitionError, match="need dosing"):

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""`Designed`: schemes side by side under each truth, in a table and in a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rwe.result import Result, tidy
+from rwe.spec.design import Design
+from rwe.survival.show import Shown, Story
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+
+ESTIMANDS = ("gross", "payback", "triggered", "effective_price", "cost_per_result", "indifferent")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Designed(Shown):
+    """Schemes compared before they are signed.
+
+    Parameters
+    ----------
+    plan
+        What was asked.
+    table
+        One row a truth and scheme: ``gross``, ``payback`` (means over cohorts), ``payback_sd``, ``conf_low``,
+        ``conf_high`` (where the payback lies), ``triggered`` (how often a term on all patients pays; null where there
+        is none), ``effective_price`` (net cost of a unit), ``cost_per_result`` (net cost of a patient with a result),
+        ``lever`` and ``indifferent`` (its value at which the expected payback is the reference's; null where none).
+    power
+        One row a truth but the first: ``power`` of the one-sample log-rank test against the first, ``patients`` that
+        the power asked for needs, ``events`` and ``expected`` failures of the cohort.
+    """
+
+    plan: Design
+    table: pl.DataFrame
+    power: pl.DataFrame
+
+    def to_result(self) -> Result:
+        """Return the table in the long tidy form: group is the truth, stratum the scheme."""
+        plan = self.plan
+        settings: dict[str, Any] = {"patients": plan.patients, "simulations": plan.simulations, "seed": plan.seed}
+        settings |= {"reference": plan.reference, "conf_level": plan.conf_level, "alpha": plan.alpha}
+        return Result(tidy(self._rows(), analysis="design"), settings)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for row in self.table.iter_rows(named=True):
+            labels = {"group": row["truth"], "stratum": row["scheme"]}
+            for estimand in ESTIMANDS:
+                spread = ("conf_low", "conf_high") if estimand == "payback" else ()
+                more = {name: row[name] for name in spread} | ({"std_error": row["payback_sd"]} if spread else {})
+                outcome = row["lever"] if estimand == "indifferent" else ""
+                yield {**labels, "estimand": estimand, "outcome": outcome, "estimate": row[estimand], **more}
+        for row in self.power.iter_rows(named=True):
+            yield {"group": row["truth"], "estimand": "power", "estimate": row["power"], "n": self.plan.patients}
+            yield {"group": row["truth"], "estimand": "sample_size", "estimate": row["patients"]}
+
+    def plot(self, *, language: Language = "en") -> Chart:
+        """Draw the share of the spend that comes back, by scheme under each truth, with where it lies."""
+        from rwe.reimbursement.design_chart import design_chart  # the chart library is slow to import
+
+        return design_chart(self, language)
+
+    def _story(self) -> Story:
+        shown = self.table.select(pl.format("{}: {}", "truth", "scheme").alias("scheme"), pl.exclude("truth", "scheme"))
+        notes = [
+            f"{row['truth']}: power {row['power']:.2f} with {self.plan.patients} patients, {row['patients']} needed"
+            for row in self.power.iter_rows(named=True)
+        ]
+        return f"{self.plan.title.en}: {self.plan.simulations} cohorts of {self.plan.patients}", shown, notes
