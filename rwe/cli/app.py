@@ -50,6 +50,7 @@ def build() -> App:
     """Return the application with its commands by import string."""
     app = group("rwe", COMMANDS)
     app.command("rwe.cli.settle:SETTLE", name="settle", help=word("command.settle"))
+    app.command("rwe.cli.forecast:FORECAST", name="forecast", help=word("command.forecast"))
     app.command(group("schedule", SCHEDULE, prefix="schedule."))
     app.command(group("cohort", COHORT, prefix="cohort."))
     app.command(group("trial", TRIAL, prefix="trial."))

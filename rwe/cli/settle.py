@@ -61,16 +61,16 @@ def settle(
     voice: Talk,
 ) -> int:
     """Settle from what has landed; close a period, or show what the ledger holds."""
-    room = _room(study, common, voice, synthetic=synthetic)
+    room = settling_room(study, common, voice, synthetic=synthetic)
     if again is not None:
         return _say_closed(room.again(again), "settle.again", voice)
     if close:
         if period is None:
             raise DefinitionError(word("settle.no_period"))
-        return _say_closed(room.close(period, room.cut(period, _day(as_of))), "settle.closed", voice)
+        return _say_closed(room.close(period, room.cut(period, told_day(as_of))), "settle.closed", voice)
     if bridge or export:
         return _from_ledger(room, period, export, form, voice, bridge=bridge)
-    settled = room.now(room.cut(period, _day(as_of)))
+    settled = room.now(room.cut(period, told_day(as_of)))
     _say_settlement(settled.settlement, voice)
     if period is not None:
         from rwe import reimbursement as rb
@@ -95,7 +95,7 @@ def dispute(
     """Contest what is owed for a person; it is held from the next close on."""
     from rwe import reimbursement as rb
 
-    ledger = _room(study, common, voice, synthetic=synthetic).ledger
+    ledger = settling_room(study, common, voice, synthetic=synthetic).ledger
     return _say_event(rb.dispute(ledger, person, by=by, why=why, term=term, course=course), "dispute", voice)
 
 
@@ -117,10 +117,10 @@ def decide(
     """Say what the assessment of a person was, in place of what the records say."""
     from rwe import reimbursement as rb
 
-    ledger, day = _room(study, common, voice, synthetic=synthetic).ledger, _day(on)
+    ledger, day = settling_room(study, common, voice, synthetic=synthetic).ledger, told_day(on)
     if day is None:
         raise DefinitionError(word("settle.no_day", text=on))
-    days = {"since": _day(since), "until": _day(until)}
+    days = {"since": told_day(since), "until": told_day(until)}
     return _say_event(rb.decide(ledger, person, outcome, day, by=by, why=why, **days), "decision", voice)
 
 
@@ -139,7 +139,7 @@ def undo(
     from rwe import reimbursement as rb
 
     return _say_event(
-        rb.undo(_room(study, common, voice, synthetic=synthetic).ledger, number, by=by, why=why), "undo", voice
+        rb.undo(settling_room(study, common, voice, synthetic=synthetic).ledger, number, by=by, why=why), "undo", voice
     )
 
 
@@ -147,7 +147,7 @@ def events(study: Study, /, *, synthetic: Invented = False, common: Common = ALL
     """Show who contested or decided what, why and when, and what was undone."""
     from rwe import reimbursement as rb
 
-    found = rb.events(_room(study, common, voice, synthetic=synthetic).ledger)
+    found = rb.events(settling_room(study, common, voice, synthetic=synthetic).ledger)
     for one in found:
         voice.event("event", **asdict(one))
     if not found:
@@ -165,13 +165,15 @@ SETTLE = group(
 SETTLE.default(settle)
 
 
-def _room(study: Path, common: Common, voice: Voice, *, synthetic: bool) -> Settling:
+def settling_room(study: Path, common: Common, voice: Voice, *, synthetic: bool) -> Settling:
+    """Return the settlement of a study in the home of the command."""
     from rwe.pipeline.settling import settling
 
     return settling(study, home=common.place, synthetic=synthetic, progress=voice.progress)
 
 
-def _day(text: str | None) -> date | None:
+def told_day(text: str | None) -> date | None:
+    """Return a day as the command line writes it."""
     if text is None:
         return None
     try:

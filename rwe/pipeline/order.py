@@ -15,7 +15,7 @@ from rwe.catalogue import Run, open_catalogue
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import DataError, SourceUnreachable
+from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import stages
 from rwe.pipeline.align import Aligned, align
@@ -28,7 +28,7 @@ from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
-from rwe.pipeline.settling import ledger_of, settlement_of
+from rwe.pipeline.settling import Settled, ledger_of, settlement_of
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
@@ -211,10 +211,21 @@ class _Work:
         """Settle, and where periods were closed say how their ledger came to what it holds."""
         self.progress("reimburse")
         ledger = ledger_of(agreement, self.home, synthetic=bool(cdm.synthetic))
-        settlement, _ = settlement_of(self.plan, cdm, cohort, evidence, rb.events(ledger))
-        stages.write_settlement(self.folder, settlement)
+        settled = settlement_of(self.plan, cdm, cohort, evidence, rb.events(ledger), {})
+        stages.write_settlement(self.folder, settled.settlement)
         closed = {"bridge": rb.bridge(ledger).to_result()} if ledger.closes() else {}
-        return {"settlement": settlement.to_result(), **closed}
+        return {"settlement": settled.settlement.to_result(), **closed, **self._ahead(settled)}
+
+    def _ahead(self, settled: Settled) -> dict[str, Result]:
+        """Reserve for patients who are still open and foresee when it comes back; a curve too short gives neither."""
+        if not rb.has_open(settled.settlement):
+            return {}
+        try:
+            ahead = rb.look_ahead(settled.settlement, settled.doses, settled.assessments)
+        except NoValidAnswer:
+            return {}
+        stages.write_ahead(self.folder, ahead)
+        return {"reserve": ahead.reserve.to_result(), "forecast": ahead.forecast.to_result()}
 
     def report(self, lang: Sequence[str]) -> dict[str, Path]:
         """Render the dossier in each language."""

@@ -39,11 +39,22 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settlement, the records behind it by id and day, and what it was made of."""
+    """A settlement, the doses and assessments behind it, and what it was made of."""
 
     settlement: rb.Settlement
-    records: pl.DataFrame
+    doses: pl.DataFrame
+    assessments: pl.DataFrame
     made_of: Mapping[str, Any]
+
+    @property
+    def records(self) -> pl.DataFrame:
+        """``record_id`` and ``day`` of every record behind the settlement."""
+        return pl.concat(
+            [
+                self.doses.select("record_id", day="administered_on"),
+                self.assessments.select("record_id", day="assessed_on"),
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +172,8 @@ class Settling:
         cohort = build_cohort(cdm, expanded(plan, self.home))
         evidence = self._evidence(plan, cohort, parts, as_of)
         self.progress("reimburse")
-        settlement, records = settlement_of(plan, cdm, cohort, evidence, rb.events(self.ledger, before))
-        return Settled(settlement, records, self._made_of(parts, cdm))
+        made_of = self._made_of(parts, cdm)
+        return settlement_of(plan, cdm, cohort, evidence, rb.events(self.ledger, before), made_of)
 
     def _evidence(self, plan: Plan, cohort: Cohort, parts: Sequence[Aligned], as_of: date) -> Result | None:
         """Return the estimate that the study names as evidence, unless a gate withholds it."""
@@ -207,9 +218,14 @@ def ledger_of(agreement: Agreement, home: Path, *, synthetic: bool) -> rb.Ledger
 
 
 def settlement_of(
-    plan: Plan, cdm: Cdm, cohort: Cohort, evidence: Result | None, events: Sequence[rb.Event]
-) -> tuple[rb.Settlement, pl.DataFrame]:
-    """Return the settlement of a study, with the decisions on its patients, and ``record_id`` and ``day`` behind it.
+    plan: Plan,
+    cdm: Cdm,
+    cohort: Cohort,
+    evidence: Result | None,
+    events: Sequence[rb.Event],
+    made_of: Mapping[str, Any],
+) -> Settled:
+    """Return the settlement of a study, with the decisions on its patients, and the records behind it.
 
     Raises
     ------
@@ -225,9 +241,8 @@ def settlement_of(
             f"agreement '{agreement.contract.id}': nobody of its population has a record of its product; "
             "check records.concepts and records.population in the agreement"
         )
-    days = [doses.select("record_id", day="administered_on"), seen.select("record_id", day="assessed_on")]
     settlement = rb.settle(agreement, doses, seen, as_of=plan.study.as_of, evidence=evidence)
-    return settlement, pl.concat(days)
+    return Settled(settlement, doses, seen, made_of)
 
 
 def _as_closed(store: Store, site: str, made_of: Mapping[str, Any]) -> Aligned:

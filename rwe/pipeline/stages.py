@@ -19,7 +19,7 @@ from rwe.pipeline.align import Aligned
 from rwe.pipeline.extract import Extracted
 from rwe.pipeline.files import write_table
 from rwe.quality import Scorecard
-from rwe.reimbursement import Settlement
+from rwe.reimbursement import Ahead, Settlement
 from rwe.result import Result
 
 NAMES = ("extract", "harmonise", "select", "analyse", "compare", "reimburse")
@@ -120,6 +120,13 @@ def write_settlement(folder: Path, settlement: Settlement) -> None:
     write_table(into / "excluded.csv", settlement.excluded)
     summary = {"gross": str(settlement.gross), "total": str(settlement.total), "verdicts": settlement.verdicts}
     _json(into / "settlement.json", summary)
+
+
+def write_ahead(folder: Path, ahead: Ahead) -> None:
+    """Write what each open course is reserved for, and the expected payback by period."""
+    into = stage(folder, "reimburse")
+    write_table(into / "reserve.csv", ahead.reserve.table)
+    write_table(into / "forecast.csv", ahead.forecast.table)
 
 
 def _json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:

@@ -15,6 +15,7 @@ from rwe.reimbursement.followed import courses
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.guarantee import Verdict
+from rwe.reimbursement.own_curve import Ahead, has_open, look_ahead, own_curves
 from rwe.reimbursement.power import OneSamplePower, one_sample_power
 from rwe.reimbursement.records import assessments, doses
 from rwe.reimbursement.reserve import reserve
@@ -26,6 +27,7 @@ from rwe.spec.agreement import Agreement, load_agreement
 
 __all__ = [
     "Agreement",
+    "Ahead",
     "Bridge",
     "Closed",
     "Designed",
@@ -52,9 +54,12 @@ __all__ = [
     "for_company",
     "for_payer",
     "forecast",
+    "has_open",
     "ledger_folder",
     "load_agreement",
+    "look_ahead",
     "one_sample_power",
+    "own_curves",
     "reserve",
     "settle",
     "undo",

@@ -112,7 +112,7 @@ def forecast(
     paid = dict(mine.group_by("period").agg(pl.col("amount").sum()).rows())
     labels = [period_of(end, agreement.settlement.every) for end in ends]
     draws = pl.concat([_settled(ahead, block, labels, paid) for block in _blocks(simulations, people.height)])
-    return Forecast(agreement, as_of, draws, labels, left_out, conf_level, seed)
+    return Forecast(agreement, as_of, draws, labels, left_out, people.height, conf_level, seed)
 
 
 def _alone(agreement: Agreement) -> tuple[Agreement, tuple[str, ...]]:

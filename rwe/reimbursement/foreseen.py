@@ -29,6 +29,8 @@ class Forecast(Shown):
         In their order.
     left_out
         Terms that rest on all patients together and are not foreseen.
+    followed
+        Courses that may still fail.
     conf_level, seed
         Of the intervals.
     """
@@ -38,6 +40,7 @@ class Forecast(Shown):
     draws: pl.DataFrame
     periods: Sequence[str]
     left_out: tuple[str, ...]
+    followed: int
     conf_level: float
     seed: int
 
@@ -58,8 +61,9 @@ class Forecast(Shown):
 
     def to_result(self) -> Result:
         """Return the expected payback by period (stratum) in the long tidy form."""
-        rows = self.table.select("conf_low", "conf_high", stratum="period", estimate="payback")
-        new = self.table.select(stratum="period", estimate="from_new")
+        n = pl.lit(self.followed, pl.Int64).alias("n")
+        rows = self.table.select(n, "conf_low", "conf_high", stratum="period", estimate="payback")
+        new = self.table.select(n, stratum="period", estimate="from_new")
         whole = pl.concat(
             [rows.with_columns(estimand=pl.lit("forecast")), new.with_columns(estimand=pl.lit("forecast_new"))],
             how="diagonal",

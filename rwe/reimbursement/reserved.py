@@ -105,9 +105,9 @@ class Reserve(Shown):
         yield {"estimand": "settled", "estimate": float(self.settled), **treated}
         yield {"estimand": "reserve", "estimate": float(self.amount), "n": opened, **limits}
         yield {"estimand": "reserve_naive", "estimate": float(self.naive.reserve), "n": opened}
-        yield {"estimand": "overdue", "estimate": float(overdue), "n": overdue}
-        yield {"estimand": "failure_rate", "estimate": self.naive.rate_expected, **treated}
-        yield {"estimand": "failure_rate_naive", "estimate": self.naive.rate, **treated}
+        # exact shares and numbers of persons would tell the counts that are masked and rounded beside them
+        yield {"estimand": "overdue", "n": overdue}
+        yield {"estimand": "failure_rate", "estimate": round(self.naive.rate_expected, 2), **treated}
 
     def _story(self) -> Story:
         currency, of = self.settlement.agreement.contract.currency, self.naive

@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 The rwe-engine authors
+# SPDX-License-Identifier: Apache-2.0
+"""Commands over what is not decided yet: reserve and payback to come of a study, and schemes compared beforehand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from rwe.cli.app import group
+from rwe.cli.options import Common, Study, Talk
+from rwe.cli.settle import Day, Invented, settling_room, told_day
+from rwe.cli.voice import Voice
+from rwe.cli.words import language, word
+from rwe.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from rwe.reimbursement import Designed, Forecast, Reserve
+    from rwe.spec.design import Dosing
+
+ALL = Common()
+Family = Annotated[
+    Literal["exp", "weibull", "weibull_ph", "gompertz", "llogis", "lnorm", "gamma", "gengamma", "genf"] | None,
+    Parameter(help=word("help.family")),
+]
+Periods = Annotated[int, Parameter(help=word("help.periods"))]
+Every = Annotated[int | None, Parameter(help=word("help.every_days"))]
+Units = Annotated[str, Parameter(help=word("help.units"))]
+Planned = Annotated[int, Parameter(help=word("help.doses"))]
+New = Annotated[float, Parameter(help=word("help.new_patients"))]
+Level = Annotated[float, Parameter(help=word("help.conf_level"))]
+File = Annotated[Path, Parameter(name="FILE", help=word("help.design_file"))]
+Figure = Annotated[Path | None, Parameter(help=word("help.figure"))]
+
+
+def forecast(
+    study: Study,
+    /,
+    *,
+    as_of: Day = None,
+    periods: Periods = 4,
+    family: Family = None,
+    every_days: Every = None,
+    units: Units = "1",
+    doses: Planned = 1,
+    new_patients: New = 0.0,
+    conf_level: Level = 0.90,
+    synthetic: Invented = False,
+    common: Common = ALL,
+    voice: Talk,
+) -> int:
+    """Reserve for patients who are still open, and foresee what comes back in the periods ahead."""
+    from rwe import reimbursement as rb
+
+    room = settling_room(study, common, voice, synthetic=synthetic)
+    settled = room.now(room.cut(None, told_day(as_of)))
+    if not rb.has_open(settled.settlement):
+        voice.event("nothing_open", as_of=settled.settlement.as_of)
+        voice.say("forecast.nothing_open", as_of=settled.settlement.as_of)
+        return 0
+    ahead = rb.look_ahead(
+        settled.settlement,
+        settled.doses,
+        settled.assessments,
+        family=family,
+        periods=periods,
+        dosing=_dosing(every_days, units, doses),
+        new_patients=new_patients,
+        conf_level=conf_level,
+    )
+    _say_reserve(ahead.reserve, voice)
+    _say_forecast(ahead.forecast, voice)
+    return 0
+
+
+def design(file: File, /, *, figure: Figure = None, _common: Common = ALL, voice: Talk) -> int:
+    """Compare payment schemes before they are signed."""
+    from rwe import reimbursement as rb
+    from rwe.spec.base import locate
+    from rwe.spec.design import load_design
+
+    plan = load_design(file)
+    contracts = {scheme.name: rb.load_agreement(locate(scheme.agreement, file)) for scheme in plan.schemes}
+    found = rb.design(plan, contracts)
+    _say_design(found, voice)
+    if figure is not None:
+        path = found.plot(language="bg" if language() == "bg" else "en").save(figure)
+        voice.event("figure", path=str(path))
+        voice.say("forecast.figure", path=path)
+    return 0
+
+
+FORECAST = group("forecast", {"design": "rwe.cli.forecast:design"}, "forecast.")
+FORECAST.default(forecast)
+
+
+def _dosing(every_days: int | None, units: str, doses: int) -> Dosing | None:
+    if every_days is None:
+        return None
+    from pydantic import ValidationError
+
+    from rwe.spec.design import Dosing
+
+    try:
+        return Dosing(every_days=every_days, units=Decimal(units), doses=doses)
+    except (ValidationError, ArithmeticError):
+        raise DefinitionError(word("forecast.no_dosing")) from None
+
+
+def _say_reserve(found: Reserve, voice: Voice) -> None:
+    """Say what is settled and reserved, and what the naive share would say; it stays inside the zone."""
+    currency = found.settlement.agreement.contract.currency
+    opened = found.table.select("person_id").n_unique()
+    limits = {"conf_low": found.conf_low, "conf_high": found.conf_high, "conf_level": found.conf_level}
+    facts = {"as_of": found.as_of, "settled": found.settled, "reserve": found.amount, "open": opened, **limits}
+    voice.event("reserve", **facts, naive=found.naive._asdict(), oldest_due=found.oldest_due, currency=currency)
+    shown = facts | {"conf_level": f"{found.conf_level:.0%}", "currency": currency, "oldest": found.oldest_due}
+    voice.say("forecast.reserve", **shown)
+    rates = {"rate": f"{found.naive.rate:.1%}", "expected": f"{found.naive.rate_expected:.1%}"}
+    voice.say("forecast.naive", reserve=found.naive.reserve, currency=currency, **rates)
+
+
+def _say_forecast(found: Forecast, voice: Voice) -> None:
+    names = ("period", "payback", "conf_low", "conf_high", "from_new")
+    cells = []
+    for row in found.table.iter_rows(named=True):
+        voice.event("period", **row)
+        label = word("forecast.all") if row["period"] == "all" else row["period"]
+        cells.append([label, *(f"{row[name]:.2f}" for name in names[1:])])
+    voice.table([[word(f"forecast.head.{name}") for name in names], *cells], ["strong"])
+    if found.left_out:
+        voice.say("forecast.left_out", terms=", ".join(found.left_out))
+
+
+def _say_design(found: Designed, voice: Voice) -> None:
+    lang = language()
+    titles = {part.name: str(getattr(part.title, lang)) for part in (*found.plan.truths, *found.plan.schemes)}
+    names = ("payback", "conf_low", "conf_high", "triggered", "effective_price", "cost_per_result", "indifferent")
+    cells = []
+    for row in found.table.iter_rows(named=True):
+        voice.event("scheme", **row)
+        figures = ["-" if row[name] is None else f"{row[name]:.6g}" for name in names]
+        figures[-1] = f"{row['lever']} {figures[-1]}" if row["lever"] else "-"
+        cells.append([titles[row["truth"]], titles[row["scheme"]], *figures])
+    heads = [word(f"forecast.head.{name}") for name in ("truth", "scheme", *names)]
+    voice.table([heads, *cells], ["strong"])
+    for row in found.power.iter_rows(named=True):
+        voice.event("power", **row)
+        needed = "-" if row["patients"] is None else row["patients"]
+        facts = {"power": f"{row['power']:.0%}", "patients": found.plan.patients, "needed": needed}
+        voice.say("forecast.power", truth=titles[row["truth"]], asked=f"{found.plan.power:.0%}", **facts)
+    plan = found.plan
+    voice.event("plan", simulations=plan.simulations, patients=plan.patients, seed=plan.seed, reference=plan.reference)
