@@ -137,20 +137,21 @@ def _say_forecast(found: Forecast, voice: Voice) -> None:
 
 def _say_design(found: Designed, voice: Voice) -> None:
     lang = language()
-    titles = {part.name: str(getattr(part.title, lang)) for part in (*found.plan.truths, *found.plan.schemes)}
+    titles = {part.name: str(getattr(part.title, lang)) for part in found.plan.schemes}
+    truths = {part.name: str(getattr(part.title, lang)) for part in found.plan.truths}
     names = ("payback", "conf_low", "conf_high", "triggered", "effective_price", "cost_per_result", "indifferent")
     cells = []
     for row in found.table.iter_rows(named=True):
         voice.event("scheme", **row)
         figures = ["-" if row[name] is None else f"{row[name]:.6g}" for name in names]
         figures[-1] = f"{row['lever']} {figures[-1]}" if row["lever"] else "-"
-        cells.append([titles[row["truth"]], titles[row["scheme"]], *figures])
+        cells.append([truths[row["truth"]], titles[row["scheme"]], *figures])
     heads = [word(f"forecast.head.{name}") for name in ("truth", "scheme", *names)]
     voice.table([heads, *cells], ["strong"])
     for row in found.power.iter_rows(named=True):
         voice.event("power", **row)
         needed = "-" if row["patients"] is None else row["patients"]
         facts = {"power": f"{row['power']:.0%}", "patients": found.plan.patients, "needed": needed}
-        voice.say("forecast.power", truth=titles[row["truth"]], asked=f"{found.plan.power:.0%}", **facts)
+        voice.say("forecast.power", truth=truths[row["truth"]], asked=f"{found.plan.power:.0%}", **facts)
     plan = found.plan
     voice.event("plan", simulations=plan.simulations, patients=plan.patients, seed=plan.seed, reference=plan.reference)

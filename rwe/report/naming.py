@@ -28,6 +28,8 @@ FORMS = {
     **dict.fromkeys(("mean", "sd", "q1", "q3"), "one"),
     **dict.fromkeys(("patients", "effective_sample_size", "doses_excluded"), "count"),
     **dict.fromkeys(("spend", "payback"), "money"),
+    **dict.fromkeys(("settled", "reserve", "reserve_naive", "forecast", "forecast_new"), "money"),
+    "failure_rate": "percent",
     **dict.fromkeys(("smd", "mean_change"), "signed"),
     **dict.fromkeys(("proportion_registry", "proportion_trial", "median_registry", "median_trial"), "percent"),
     **dict.fromkeys(("mean_registry", "mean_trial", "sd_registry", "sd_trial"), "one"),

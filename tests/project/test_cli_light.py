@@ -128,7 +128,8 @@ def test_both_languages_say_everything_with_the_same_places_to_fill() -> None:
 def test_every_word_of_the_catalogue_is_used() -> None:
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "rwe" / "cli").glob("*.py"))
     heads = tuple(
-        f"{room}.head." for room in ("harmonise", "link", "price", "schedule", "serve", "settle", "store", "trial")
+        f"{room}.head."
+        for room in ("forecast", "harmonise", "link", "price", "schedule", "serve", "settle", "store", "trial")
     )
     families = (
         "command.",

@@ -20,6 +20,7 @@ from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
 from rwe.report.sections.provenance import glossary, provenance
 from rwe.report.sections.quality import quality
+from rwe.report.sections.reserve import reserve
 from rwe.report.sections.robustness import robustness
 from rwe.report.sections.sensitivity import sensitivity
 from rwe.report.sections.settlement import settlement
@@ -40,6 +41,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     robustness,
     looks,
     settlement,
+    reserve,
     follow_up,
     quality,
     methods,
