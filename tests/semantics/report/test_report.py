@@ -509,6 +509,7 @@ FAMILIES = (
     "part.",
     "per.",
     "reason.",
+    "reserve.",  # of a chapter that needs open patients, `tests/demo/test_forecast`
     "rule.",
     "span.",
     "step.",
