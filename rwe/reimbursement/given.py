@@ -37,7 +37,7 @@ def given_doses(agreement: Agreement, source: Any) -> pl.DataFrame:
     """
     frame = people(source)
     require(frame, ["person_id", "administered_on", "units"])
-    _plain_dates(frame, "doses", "administered_on")
+    frame = _plain_dates(frame, "doses", "administered_on")
     if frame.schema["units"].is_float():
         raise DataError("doses: 'units' are floating point; give Decimal or exact text, because money rests on them")
     known = [name for name in MORE if name in frame.columns]
@@ -59,7 +59,7 @@ def given_assessments(source: Any) -> pl.DataFrame:
     """
     frame = people(source)
     require(frame, ["person_id", "assessed_on", "outcome"])
-    _plain_dates(frame, "assessments", "assessed_on")
+    frame = _plain_dates(frame, "assessments", "assessed_on")
     landed = ["version"] if "version" in frame.columns else []
     words = pl.col("outcome", "record_id").cast(pl.String)
     frame = _with_records(frame).select("person_id", "assessed_on", words, *landed)
@@ -81,9 +81,12 @@ def _refuse(what: str, faults: list[str]) -> None:
         raise DataError("\n".join(f"{what}: {fault}" for fault in faults))
 
 
-def _plain_dates(frame: pl.DataFrame, what: str, column: str) -> None:
-    if frame.schema[column] != pl.Date and frame.height:
+def _plain_dates(frame: pl.DataFrame, what: str, column: str) -> pl.DataFrame:
+    """Refuse other moments than days; a frame without rows may not know what it would hold."""
+    if frame.height and frame.schema[column] != pl.Date:
         raise DataError(f"{what}: '{column}' must hold plain dates")
+    typed = frame.with_columns(pl.col(column).cast(pl.Date))
+    return typed.with_columns(pl.col("person_id").cast(pl.Int64)) if frame.schema["person_id"] == pl.Null else typed
 
 
 def _with_records(frame: pl.DataFrame) -> pl.DataFrame:

@@ -381,6 +381,14 @@ def test_nobody_treated() -> None:
     assert settlement.to_result().table.filter(outcome="all", stratum="t1")["estimate"].to_list() == [0, 0, 0]
 
 
+def test_frames_without_rows_need_no_types() -> None:
+    nobody = pl.DataFrame({"person_id": [], "assessed_on": [], "outcome": []})
+    no_dose = pl.DataFrame({"person_id": [], "administered_on": [], "units": pl.Series([], dtype=pl.String)})
+
+    assert rb.settle(agreement(), THREE, nobody, as_of=LATE).lines["outcome"].to_list() == ["not_evaluable"]
+    assert rb.settle(agreement(), no_dose, nobody, as_of=LATE).total == 0
+
+
 def test_the_aggregate_form() -> None:
     settlement = rb.settle(
         agreement(RESULT, GUARANTEE),
