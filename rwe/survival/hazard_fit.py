@@ -129,6 +129,7 @@ def fitted(frame: Any, question: Question, choose: Callable[[Follow], Family]) -
         designs=plans,
         _beta=beta,
         _last=float(follow.time.max()),
+        _clock=response.clock,
     )
 
 

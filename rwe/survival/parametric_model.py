@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ import polars as pl
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.result import Result, tidy
+from rwe.survival.clock import Clock
 from rwe.survival.data import read
 from rwe.survival.design import Design
 from rwe.survival.family import Family
@@ -23,6 +24,11 @@ from rwe.survival.parametric_prediction import Places, area, hazard_at, life, sh
 from rwe.survival.show import Shown, Story
 from rwe.survival.standard import matrix_of
 from rwe.survival.survival_curves import Times
+
+if TYPE_CHECKING:
+    from rwe.figures.chart import Chart
+    from rwe.figures.tongue import Language
+    from rwe.survival.axis import Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -65,6 +71,7 @@ class Parametric(Shown):
     designs: tuple[Design | None, ...]
     _beta: F8
     _last: float
+    _clock: Clock
 
     @property
     def aic(self) -> float:
@@ -133,6 +140,36 @@ class Parametric(Shown):
     def survival_draws(self, days: Any, n: int, seed: int, new: Any = None) -> F8:
         """Return `survival_at` for `n` draws of the coefficients, shape (n, times)."""
         return self.curve(new).survival_draws(days, n, seed)
+
+    def plot(
+        self,
+        new: Any = None,
+        *,
+        horizon: float | None = None,
+        unit: Unit | None = None,
+        labels: Sequence[str] | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+        time: str | None = None,
+        language: Language = "en",
+    ) -> Chart:
+        """Draw survival of each row of `new`, with limits where there is one.
+
+        Parameters
+        ----------
+        new
+            Rows of covariates, as of `survival`.
+        labels
+            A name for each of them.
+        horizon, unit, title, subtitle, time, language
+            As of `KaplanMeier.plot`; beyond the follow-up the curve is the family's alone.
+        """
+        from rwe.survival.plot_parametric import survival_chart  # the chart library is slow to import
+
+        return survival_chart(
+            self, new, horizon=horizon, unit=unit, labels=labels, title=title, subtitle=subtitle, time=time,
+            language=language,
+        )  # fmt: skip
 
     def to_result(self, *, population: str = "", outcome: str = "") -> Result:
         """Return coefficients (stratum: the term, estimand: the parameter) and criteria in the long tidy form."""

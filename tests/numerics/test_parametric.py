@@ -118,12 +118,12 @@ def test_the_error_that_flexsurv_has_otherwise_is_that_of_the_likelihood() -> No
 
     def loglik(beta: F8) -> float:
         shape, rate = np.longdouble(beta[0]), np.exp(beta[1] + beta[2] * x)
-        return float((e * (np.log(rate) + shape * t) - rate * np.expm1(shape * t) / shape).sum())
+        return float(np.sum(e * (np.log(rate) + shape * t) - rate * np.expm1(shape * t) / shape))
 
     def bend(i: int, j: int) -> float:
         a, b = np.eye(3)[i] * step[i], np.eye(3)[j] * step[j]
         corners = loglik(best + a + b) - loglik(best + a - b) - loglik(best - a + b) + loglik(best - a - b)
-        return corners / (4 * step[i] * step[j])
+        return corners / float(4 * step[i] * step[j])
 
     hessian = np.array([[bend(i, j) for j in range(3)] for i in range(3)])
     error = np.sqrt(np.diag(np.linalg.inv(-hessian)))

@@ -165,3 +165,15 @@ def test_a_result_travels_in_the_tidy_form() -> None:
     assert table["n"].to_list() == [300] * 6
     assert "weibull, 300 rows" in repr(found)
     assert "<table" in found._repr_html_()
+
+
+def test_a_fit_is_drawn_in_both_languages_with_a_name_for_each_row() -> None:
+    found, arms = fit("weibull", BASE, covariates=["x"]), pl.DataFrame({"x": [0, 1]})
+
+    english = found.plot(arms, labels=["control", "treated"], horizon=2000).svg
+    bulgarian = fit("gamma", BASE).plot(language="bg").svg
+
+    assert all(word in english for word in ("control", "treated", "Months", "300 rows"))
+    assert "доверителни граници" in bulgarian
+    with pytest.raises(DefinitionError, match="1 labels for 2 rows"):
+        found.plot(arms, labels=["control"])
