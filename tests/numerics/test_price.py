@@ -196,32 +196,17 @@ def test_curves_of_a_trial_and_of_a_publication(tmp_path: Path) -> None:
     assert found.table["capped"][1] > 0
 
 
-def test_a_markov_model_of_a_file_equals_its_python(tmp_path: Path) -> None:
-    counts = {"well": [1251, 350, 116, 17], "ill": [0, 731, 512, 15], "aids": [0, 0, 1312, 437]}
-    rows = [[f"{name}.{i}" for i in (1, 2, 3, 4)] for name in counts]
-    matrix = [*rows, [0.0, 0.0, 0.0, 1.0]]
-    states = [*counts, "dead"]
-    care = {"well": 5034.0, "ill": 5330.0, "aids": 11285.0}
-    costs = [{"state": s, "amount": c, "per": "year"} for s, c in care.items()]
-    first = {"matrix": matrix, "cycles": 2, "ratio": "ratio", "scale": "probability"}
-    words, always = {"en": "x", "bg": "х"}, {"matrix": matrix}
+def test_the_exercise_of_the_textbook_is_a_file() -> None:
+    """Exercise 2.5 of Briggs, Claxton and Sculpher (2006), its answers by the spreadsheet that comes with it."""
+    found = appraise(ROOT / "configs" / "prices" / "hiv_textbook.yaml", draws=2000)
 
-    def strategy(*phases: dict[str, Any]) -> dict[str, Any]:
-        model = {"markov": {"states": states, "phases": list(phases)}}
-        return {"title": words, "model": model, "costs": costs, "utilities": dict.fromkeys(care, 1.0)}
-
-    units = [{"state": s, "amount": 1, "per": "year", "to_day": 730.5} for s in care]
-    values = arms(
-        curves={}, time={"cycle": "year", "years": 20.0, "discount": {"costs": 0.06, "at": "end"}, "correction": "end"},
-        medicine={"strategy": "both", "price": 2086.5, "unit": words},
-        parameters={n: {"counts": c} for n, c in counts.items()} | {"ratio": {"ratio": 0.509, "low": 0.4, "high": 0.7}},
-        strategies={"mono": strategy(always), "both": {**strategy(first, always), "units": units}},
-    )  # fmt: skip
-
-    found = appraise(written(tmp_path, values)).found.icers
-
-    assert found["cost"].to_list() == pytest.approx([44_663.4535637, 50_601.6513312], abs=1e-7)
-    assert found["icer"][1] == pytest.approx(6_275.95560, abs=1e-4)
+    steps = found.found.icers
+    assert steps["cost"].to_list() == pytest.approx([44_663.4535637, 50_601.6513312], abs=1e-7)
+    assert steps["effect"].to_list() == pytest.approx([7.9912066, 8.9373889], abs=1e-7)
+    assert steps["icer"][1] == pytest.approx(6_275.95560, abs=1e-4)
+    assert found.found.draws is not None
+    lived = found.found.draws.lived.mean(axis=0)
+    assert lived.tolist() == pytest.approx([7.99, 8.94], abs=0.05)
 
 
 def test_steps_of_curves_are_a_model_of_a_file(tmp_path: Path) -> None:
