@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rwe.report.blocks import Line, Table
+from rwe.figures import Caption, ForestRow, ForestWords, forest
+from rwe.report.blocks import Figure, Line, Table
 from rwe.report.page import Page, Row
 
 DRAWS = ("conventional", "systematic", "total")
 
 
-def doubts(page: Page, own: list[Row], main: Row | None) -> Iterator[Table]:
+def doubts(page: Page, own: list[Row], main: Row | None) -> Iterator[Figure | Table]:
     """Yield the table of informative censoring and that of the bias analysis, where they were asked for."""
     found = {(row["stratum"], row["estimand"], row["group"]): row for row in own}
     left = found.get(("censoring", "left", ""))
     if left is not None:
+        yield from _figure(page, own, main)
         yield _censoring(page, own, left, main, found.get(("censoring", "tipping_delta", "")))
     draws = [(name, found.get(("bias", "hazard_ratio", name))) for name in DRAWS]
     if draws[0][1] is not None:
@@ -25,6 +27,29 @@ def doubts(page: Page, own: list[Row], main: Row | None) -> Iterator[Table]:
         asked = page.context.settings.get(own[0]["id"], {}).get("bias", {})
         note = page.words("robustness.bias_note", draws=page.numbers.count(asked.get("draws", 0)))
         yield Table(page.words("robustness.bias_table", level=page.level("robustness")), head, lines, note)
+
+
+def _figure(page: Page, own: list[Row], main: Row | None) -> Iterator[Figure]:
+    """Yield the ratio under each assumption about those who left, where it may be shown."""
+    rows = [row for row in own if row["stratum"] == "censoring" and row["estimand"] == "hazard_ratio"]
+    if any(row["estimate"] is None for row in rows):
+        return
+    named = [(_assumption(page, str(row["group"])), row) for row in rows]
+    every = [(page.words("robustness.main"), main), *named] if main and main["estimate"] is not None else named
+    bars = [
+        ForestRow(
+            name, row["estimate"], row["conf_low"], row["conf_high"],
+            f"{page.value(row, 'ratio')} ({page.interval(row, 'ratio')})",
+        )
+        for name, row in every
+    ]  # fmt: skip
+    words = ForestWords(
+        page.words("robustness.axis"), page.words("robustness.column", level=page.level("robustness")),
+        page.words("robustness.lower"), page.words("robustness.higher"), page.numbers.ratio,
+    )  # fmt: skip
+    title = page.words("robustness.censoring_figure")
+    caption = Caption(f"fig-censoring-{own[0]['id']}", title, page.words("robustness.censoring_description"))
+    yield Figure(title, forest(bars, words, caption))
 
 
 def _censoring(page: Page, own: list[Row], left: Row, main: Row | None, tips: Row | None) -> Table:

@@ -355,9 +355,11 @@ def test_figures_of_two_arms_are_named_by_way_arm_and_term(make_arms: Make) -> N
 def test_doubts_about_the_lost_and_the_misread_have_their_tables(
     make_trusted: Make, lang: str, found: list[str]
 ) -> None:
-    words = Page(html(open_page(make_trusted() / "release", lang))).words().replace("\xa0", " ")
+    page = Page(html(open_page(make_trusted() / "release", lang)))
 
+    words = page.words().replace("\xa0", " ")
     assert [text for text in found if text not in words] == []
+    assert "fig-censoring-robustness" in {name.removesuffix("-title") for name in page.attributes("id")}
 
 
 @pytest.mark.parametrize(
