@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -36,8 +37,23 @@ def patient_terms(settlement: Settlement, term: str | None = None) -> list[Reser
 
 
 def last_day(term: Reserved) -> int:
-    """Return the last day after the first dose on which a failure still counts."""
-    return term.assess_day + term.window[1]
+    """Return the last day after the first dose on which a failure still counts, late ones by a rule that waits."""
+    return term.assess_day + term.window[1] + _late(term)
+
+
+def _late(term: Reserved) -> int:
+    """Return the days after the window in which a late assessment still counts by a rule that waits for it."""
+    how, _, days = term.missing.get("assessed_late", "").partition("_within_days_")
+    return int(days or 0) if how == "as_assessed" else 0
+
+
+def _certain(term: Reserved) -> pl.Expr:
+    """Tell which open courses fail unless something unlooked-for happens.
+
+    A rule makes them failures on a day to come, or they have failed and only a response that returns would undo it.
+    """
+    waiting = pl.col("rule").is_in(["window", "missing.assessed_late"] if _late(term) else ["window"])
+    return ~waiting | (pl.col("reason") == "response_may_return")
 
 
 def open_courses(settlement: Settlement, term: Reserved, as_of: date) -> pl.DataFrame:
@@ -47,27 +63,28 @@ def open_courses(settlement: Settlement, term: Reserved, as_of: date) -> pl.Data
     -------
     DataFrame
         ``person_id``, ``course``, ``base`` (money the term could pay back), ``since`` and ``until`` (days after the
-        first dose: known free of failure, and the last on which one counts), ``by_rule`` (the window has closed
-        without an answer, and a rule makes it a failure on a day to come), ``due`` (day of the assessment).
+        first dose: known free of failure, and the last on which one counts), ``by_rule`` (a failure unless something
+        unlooked-for happens: a rule waits for no more, or only a response that returns would undo it), ``due`` (day of
+        the assessment).
     """
-    waited = pl.when(pl.col("rule") == "window").then(0).otherwise(_waiting(term))
-    first = pl.col("decided_on") - pl.duration(days=waited + last_day(term))
+    last = last_day(term)
+    first = pl.col("decided_on") - pl.duration(days=_waited(term) + term.assess_day + term.window[1])
     mine = settlement.lines.filter(pl.col("term") == term.id, pl.col("outcome") == "open")
     return mine.select(
         *COURSE,
         "base",
-        since=(pl.lit(as_of) - first).dt.total_days().clip(0, last_day(term)),
-        until=pl.lit(last_day(term), pl.Int64),
-        by_rule=pl.col("rule") != "window",
+        since=(pl.lit(as_of) - first).dt.total_days().clip(0, last),
+        until=pl.lit(last, pl.Int64),
+        by_rule=_certain(term),
         due=first + pl.duration(days=term.assess_day),
     )
 
 
-def _waiting(term: Reserved) -> pl.Expr:
-    """Return the days that a rule for missing assessments still waits after the window."""
-    way = pl.col("rule").str.strip_prefix("missing.")
-    waits = {w: int(rule.partition("_after_days_")[2] or 0) for w, rule in term.missing.items()}
-    return way.replace_strict(waits, default=0, return_dtype=pl.Int64)
+def _waited(term: Reserved) -> pl.Expr:
+    """Return the days that the rule of an open course still waits after the window."""
+    rules = {name: re.search(r"_(?:after|within)_days_(\d+)$", rule) for name, rule in term.missing.items()}
+    waits = {f"missing.{name}": int(found[1]) if found else 0 for name, found in rules.items()}
+    return pl.col("rule").replace_strict(waits, default=0, return_dtype=pl.Int64)
 
 
 def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> pl.DataFrame:
@@ -108,13 +125,14 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     found = patient_terms(settlement, term)
     if len(found) > 1:
         raise DefinitionError(f"several terms judge patients: name one of {', '.join(one.id for one in found)}")
-    one, last = found[0], last_day(found[0])
-    closes = pl.col("first") + pl.duration(days=last)
-    is_open = (pl.col("outcome") == "open") & (pl.col("rule") == "window")
+    one = found[0]
+    closes = pl.col("first") + pl.duration(days=one.assess_day + one.window[1])
+    is_open = (pl.col("outcome") == "open") & ~_certain(one)
     # whom a rule will make a failure on a day to come has failed: left out, the unassessed would look free of it
     failed = pl.col("outcome").is_in(["failure", "open"]) & ~is_open
-    known = pl.when(pl.col("rule") == "failure").then("decided_on").otherwise(closes)
-    ended = pl.min_horizontal(pl.when(is_open).then(pl.lit(settlement.as_of)).otherwise(known), closes)
+    dated = (pl.col("outcome") == "failure") & pl.col("rule").is_in(["failure", "missing.assessed_late"])
+    judged = pl.when(dated).then("decided_on").otherwise(pl.when(failed).then(closes).otherwise(_followed(one)))
+    ended = pl.when(is_open).then(pl.min_horizontal(pl.lit(settlement.as_of), _followed(one))).otherwise(judged)
     mine = settlement.lines.filter(pl.col("term") == one.id).join(first_doses(settlement, doses), on=COURSE)
     return mine.select(
         *COURSE,
@@ -122,6 +140,11 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
         failed=failed.cast(pl.Int64),
         cause=pl.when(is_open).then(NOTHING).when(failed).then(FAILED).otherwise(ENDED).cast(pl.Int64),
     ).sort(COURSE)
+
+
+def _followed(term: Reserved) -> pl.Expr:
+    """Return the last day on which a failure of a course still counts."""
+    return pl.col("first") + pl.duration(days=last_day(term))
 
 
 def first_doses(settlement: Settlement, doses: Any) -> pl.DataFrame:

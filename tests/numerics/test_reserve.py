@@ -112,6 +112,33 @@ def test_courses_stand_on_the_clock_on_which_failures_become_known() -> None:
     assert reserved["due"].to_list() == [on(56), on(116), on(66)]
 
 
+def test_a_late_assessment_that_still_counts_is_waited_for() -> None:
+    term = {**RESULT, "window": [-7, 14], "missing": {"assessed_late": "as_assessed_within_days_30"}}
+    paid = doses((1, 0, "1"), (2, 0, "1"), (3, 0, "1"), (4, 50, "1"))
+    judged = seen((1, 90, "progression"), (2, 56, "stable"))
+
+    settlement = rb.settle(agreement(term), paid, judged, as_of=on(95))
+    found = rb.courses(settlement, paid)
+    reserved = rb.reserve(settlement, pl.DataFrame({"time": [80, 100], "survival": [0.8, 0.6]})).table
+
+    # 3 was not seen in the window: until day 100 a failure counts, and nothing says that it will come
+    assert found.rows() == [(1, 1, 90, 1, 1), (2, 1, 100, 0, 2), (3, 1, 95, 0, 0), (4, 1, 45, 0, 0)]
+    assert reserved.select("person_id", "by_rule", "since", "until").rows() == [
+        (3, False, 95, 100),
+        (4, False, 45, 100),
+    ]
+
+
+def test_who_has_failed_and_may_respond_again_is_reserved_for_in_full() -> None:
+    term = {**RESULT, "regained": "responder"}
+    settlement = rb.settle(agreement(term), doses((1, 0, "1")), seen((1, 20, "progression")), as_of=on(28))
+
+    found = rb.reserve(settlement, PUBLISHED)
+
+    assert found.table.select("by_rule", "chance").row(0) == (True, 1.0)
+    assert found.amount == Decimal("1500.00")
+
+
 def test_a_patient_open_under_two_terms_has_one_fate() -> None:
     half = {**RESULT, "id": "t0", "type": "risk_sharing", "share": "0.5"}
     curve = pl.DataFrame({"time": [56, 112], "survival": [0.75, 0.5]})
