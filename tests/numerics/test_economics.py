@@ -427,3 +427,21 @@ def test_the_order_of_strategies_does_not_matter() -> None:
     back = ec.icers([names[i] for i in mixed], cost[mixed], effect[mixed])
 
     assert there.equals(back)
+
+
+def test_net_benefit_in_money_and_in_health() -> None:
+    cost, effect = np.array([100.0, 400.0]), np.array([1.0, 2.0])
+
+    assert ec.net_benefit(cost, effect, 500.0).tolist() == [400.0, 600.0]
+    assert ec.net_benefit(cost, effect, 500.0, health=True).tolist() == pytest.approx([0.8, 1.2])
+    with pytest.raises(DefinitionError, match="threshold above 0"):
+        ec.net_benefit(cost, effect, 0.0, health=True)
+
+
+def test_ratios_at_the_means_of_the_draws() -> None:
+    found = ec.evaluate(ARMS, MONTHLY, price=2500.0, draws=300)
+
+    assert found.draws is not None
+    cost, effect = (part.mean(axis=0) for part in (found.draws.cost(2500.0), found.draws.effect))
+    ratio = (cost[1] - cost[0]) / (effect[1] - effect[0])
+    assert found.expected_icers["icer"][1] == pytest.approx(ratio)

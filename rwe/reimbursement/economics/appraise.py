@@ -48,11 +48,6 @@ class Appraisal:
     kept: ValuePrice | None
     budget: pl.DataFrame | None
 
-    @property
-    def names(self) -> dict[str, str]:
-        """Names of strategies and states in English."""
-        return self.titles("en")
-
     def titles(self, language: str) -> dict[str, str]:
         """Return names of strategies and states for people."""
         named = {name: one.title for name, one in self.file.strategies.items()} | self.file.states

@@ -51,11 +51,6 @@ class ValuePrice:
     listed: float
     each: F8 | None = None
 
-    @property
-    def change(self) -> float:
-        """Change of the price of now that would make it so, as a share; NaN where that price is 0."""
-        return self.price / self.listed - 1.0 if self.listed else float("nan")
-
 
 def value_price(found: Evaluation, strategy: str, threshold: float, *, level: float = 0.95) -> ValuePrice:
     """Return the highest price of one unit at which `strategy` has the highest net benefit.
