@@ -19,6 +19,7 @@ from rwe.spec.families import FamilyName
 from rwe.spec.names import EndpointName, FileName, VariableName
 
 YEAR = 365.25
+QUARTERS = 20  # told at the start
 GRID = 30  # days: the last day is that of one person
 YEAR_OF_AGE = 365.241  # days, as life tables count them
 USUAL = (
@@ -109,10 +110,10 @@ class Extrapolation:
 
 
 def _group(inputs: Inputs, options: Options, group: str, people: pl.DataFrame) -> tuple[str, Result]:
-    """Return the group and what is told of it: landmarks, and each year up to the last of them for the chart."""
+    """Return the group and what is told of it: landmarks, and enough days up to the last of them for a chart."""
     asked: dict[str, Any] = {
         "families": options.families, "entry": inputs.entry, "horizon": options.horizon, "seed": options.seed,
-        "landmarks": sorted({*options.landmarks, *_every_year(options)}), "draws": options.draws,
+        "landmarks": sorted({*options.landmarks, *_drawn(options)}), "draws": options.draws,
         "background": options.background, "conf_level": options.conf_level,
     }  # fmt: skip
     if options.life_table:
@@ -137,8 +138,10 @@ def _without(settings: Any, *names: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in names}
 
 
-def _every_year(options: Options) -> list[int]:
-    return [round(YEAR * k) for k in range(1, int(max(options.landmarks) / YEAR + 0.5) + 1)]
+def _drawn(options: Options) -> list[int]:
+    """Return quarters of the first five years, and years up to the last landmark: what a chart joins by lines."""
+    last = int(max(options.landmarks) / YEAR + 0.5)
+    return [round(YEAR * k / 4) for k in range(1, 4 * last + 1) if k <= QUARTERS or k % 4 == 0]
 
 
 def _placed(people: pl.DataFrame, table: LifeTable) -> pl.DataFrame:

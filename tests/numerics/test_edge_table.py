@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The edge table: inputs on which programs go wrong in silence are right here, or refused by name.
 
-One test a row, named by its number. E31 (Weibull at time 0, with no event, with one event) belongs to the
-parametric families, which come with extrapolation.
+One test a row, named by its number.
 """
 
 from __future__ import annotations
@@ -305,6 +304,24 @@ def test_e30_causes_tied_on_one_day_share_it() -> None:
     for order in (rows, rows.reverse(), rows.sample(fraction=1, shuffle=True, seed=1)):
         found = sv.cumulative_incidence(order, time="t", cause="c").at(5)
         assert found["incidence"].to_list() == pytest.approx([1 / 2, 2 / 7], rel=1e-14)
+
+
+def test_e31_a_weibull_of_a_failure_at_time_0_of_none_and_of_one() -> None:
+    """With one failure the shape k solves 1 / k + log t = the mean of log t weighed by t^k, where it has a root."""
+    for rows, error, message in (
+        (_rows([0, 5, 7], [1, 1, 0]), DataError, "1 of 3 rows fail at time 0"),
+        (_rows([3, 5, 7], [0, 0, 0]), NoValidAnswer, "no events"),
+        (_rows([3, 5, 7], [0, 0, 1]), NoValidAnswer, "'shape', 'scale'.*no finite estimate"),
+    ):
+        with pytest.raises(error, match=message):
+            sv.parametric(rows, **RESPONSE, family="weibull")
+
+    shape, scale = sv.parametric(_rows([3, 5, 7], [0, 1, 0]), **RESPONSE, family="weibull").parameters["estimate"]
+
+    times = np.array([3.0, 5.0, 7.0])
+    power = times**shape
+    assert 1 / shape + math.log(5) == pytest.approx(power @ np.log(times) / power.sum(), rel=1e-9)
+    assert scale**shape == pytest.approx(power.sum(), rel=1e-9)
 
 
 def test_e32_peto_peto_is_not_harrington_fleming_with_rho_1() -> None:

@@ -74,7 +74,7 @@ def test_a_study_is_told_what_the_function_answers(found: Result, people: pl.Dat
     assert told["estimate"].item() == pytest.approx(alone.landmarks.filter(family="weibull", time=3652)["survival"][0])
     years = mine.filter(estimand="life_years")
     assert years["estimate"].item() == pytest.approx(alone.table.filter(family="weibull")["life_years"][0], rel=1e-3)
-    assert mine.filter(estimand="extrapolated_survival").height == 10
+    assert mine.filter(estimand="extrapolated_survival").height == 20 + 5
     assert found.settings["landmarks"] == [1826, 3652]
     assert found.settings["life_table"] == "invented.csv"
     assert found.settings["last"]["overall"] % 30 == 0
