@@ -11,12 +11,14 @@ import polars as pl
 from pydantic import Field, model_validator
 
 import rwe
+from analyses.extrapolation_gain import compared
 from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
-from rwe.result import Result, bind
+from rwe.result import Result, bind, tidy
 from rwe.spec.base import Day, Int, Part, Real
 from rwe.spec.families import FamilyName
 from rwe.spec.names import EndpointName, FileName, VariableName
+from rwe.survival.extrapolation import Extrapolation as Found
 
 YEAR = 365.25
 QUARTERS = 20  # told at the start
@@ -46,11 +48,26 @@ class LifeTable(Part):
         return self
 
 
+class Wane(Part):
+    """The level of `by` that is treated, and the days between which its effect fades."""
+
+    treated: str
+    begin: Day
+    end: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end < self.begin:
+            raise ValueError("an effect wanes from begin to end, which comes no earlier")
+        return self
+
+
 class Options(Part):
     """Which families are fitted to an endpoint, and how population hazard enters.
 
     `nested` is an endpoint that never comes later than this one: its curves must lie below. `background` is as in
-    `sv.extrapolate`.
+    `sv.extrapolate`. With `wane` the two levels of `by`, fitted apart, are compared: life-years gained, also if the
+    effect fades.
     """
 
     endpoint: EndpointName
@@ -61,6 +78,7 @@ class Options(Part):
     horizon: Day = 14_610
     life_table: LifeTable | None = None
     background: Literal["none", "floor", "fit"] = "none"
+    wane: Wane | None = None
     draws: Int = Field(default=1000, ge=100)
     seed: Int = Field(default=1, ge=0)
     conf_level: Real = Field(default=0.95, gt=0, lt=1)
@@ -69,6 +87,8 @@ class Options(Part):
     def _fits_together(self) -> Self:
         if self.background != "none" and self.life_table is None:
             raise ValueError("background needs a life_table")
+        if self.wane and not self.by:
+            raise ValueError("wane needs two groups: name a variable under by")
         if not self.landmarks or min(self.landmarks) < 1 or max(self.landmarks) >= self.horizon:
             raise ValueError("landmarks lie between day 1 and the horizon")
         return self
@@ -90,27 +110,32 @@ class Extrapolation:
 
         Families and groups without an answer are named without their reasons, which hold counts of a few.
         """
-        parts, empty = [], dict[str, str]()
+        parts, empty = dict[str, Found](), dict[str, str]()
         for group, people in inputs.groups(options.by).items():
             try:
-                parts.append(_group(inputs, options, group, people))
+                parts[group] = _group(inputs, options, people)
             except NoValidAnswer as exc:
                 empty[group] = str(exc)
         if not parts:
             raise NoValidAnswer(next(iter(empty.values())))
-        failed = {group: [*one.settings["failed"]] for group, one in parts if one.settings["failed"]}
-        last = {group: round(one.settings["last"] / GRID) * GRID for group, one in parts}
-        shared = [Result(one.table, _without(one.settings, "failed", "last", "families")) for _, one in parts]
-        found = bind(shared)
+        failed = {group: [*one.failed] for group, one in parts.items() if one.failed}
+        last = {group: round(one.asked.last / GRID) * GRID for group, one in parts.items()}
+        labels: dict[str, Any] = {"population": inputs.population, "outcome": options.endpoint}
+        found = bind([_told(one, group, labels) for group, one in parts.items()])
+        if options.wane:
+            rows = compared(parts, str(options.by), options.wane.treated, (options.wane.begin, options.wane.end))
+            table = pl.concat([found.table, tidy(rows, analysis="extrapolation", **labels)])
+            wane = {"wane": [options.wane.begin, options.wane.end]}
+            found = Result(table, {**found.settings, **wane})
         own = {"landmarks": list(options.landmarks), "families": list(options.families), "by": options.by or ""}
-        table = {"life_table": Path(options.life_table.file).name} if options.life_table else {}
+        known = {"life_table": Path(options.life_table.file).name} if options.life_table else {}
         return Result(
-            found.table, {**found.settings, **own, **table, "failed": failed, "last": last, "empty": [*empty]}
+            found.table, {**found.settings, **own, **known, "failed": failed, "last": last, "empty": [*empty]}
         )
 
 
-def _group(inputs: Inputs, options: Options, group: str, people: pl.DataFrame) -> tuple[str, Result]:
-    """Return the group and what is told of it: landmarks, and enough days up to the last of them for a chart."""
+def _group(inputs: Inputs, options: Options, people: pl.DataFrame) -> Found:
+    """Return the families of a group, told at the landmarks and at enough days up to the last of them for a chart."""
     asked: dict[str, Any] = {
         "families": options.families, "entry": inputs.entry, "horizon": options.horizon, "seed": options.seed,
         "landmarks": sorted({*options.landmarks, *_drawn(options)}), "draws": options.draws,
@@ -120,22 +145,22 @@ def _group(inputs: Inputs, options: Options, group: str, people: pl.DataFrame) -
         people = _placed(people, options.life_table)
         asked |= {"life_table": _read(options.life_table), "age": "_age", "sex": "_sex", "date": "index_date"}
     nested = None
-    if options.nested:
-        nested = rwe.survival.extrapolate(people, **_of(options.nested), **asked | {"draws": 2})  # its curves alone
-    found = rwe.survival.extrapolate(people, **_of(options.endpoint), **asked, nested=nested)
-    told = {"population": inputs.population, "outcome": options.endpoint, "group": group}
-    seen = found.observed.to_result(population=inputs.population, outcome=options.endpoint)
-    curve = seen.table.filter(estimand="survival").with_columns(analysis=pl.lit("extrapolation"), group=pl.lit(group))
-    result = found.to_result(**told)
-    return group, Result(pl.concat([result.table, curve]), result.settings)
+    if options.nested:  # of which the curves alone are asked
+        nested = rwe.survival.extrapolate(people, **_of(options.nested), **asked | {"draws": 2})
+    return rwe.survival.extrapolate(people, **_of(options.endpoint), **asked, nested=nested)
+
+
+def _told(found: Found, group: str, labels: dict[str, Any]) -> Result:
+    """Return what is told of a group, with the curve as observed."""
+    curve = found.observed.to_result(**labels).table.filter(estimand="survival")
+    curve = curve.with_columns(analysis=pl.lit("extrapolation"), group=pl.lit(group))
+    result = found.to_result(**labels, group=group)
+    settings = {key: v for key, v in result.settings.items() if key not in ("failed", "last", "families")}
+    return Result(pl.concat([result.table, curve]), settings)
 
 
 def _of(endpoint: str) -> dict[str, Any]:
     return {"time": f"{endpoint}_days", "event": f"{endpoint}_event"}
-
-
-def _without(settings: Any, *names: str) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key not in names}
 
 
 def _drawn(options: Options) -> list[int]:

@@ -10,7 +10,16 @@ from rwe.disclosure.policy import ADDITIVE, CURVES, ESTIMATES, Policy, few, roun
 from rwe.result import LABELS
 
 # figures of models: their last digits would tell the rows they were fitted to
-OF_MODELS = ("aic", "bic", "aic_weight", "life_years", "mean_years", "beyond_data", "extrapolated_survival")
+OF_MODELS = (
+    "aic",
+    "bic",
+    "aic_weight",
+    "life_years",
+    "life_years_gained",
+    "mean_years",
+    "beyond_data",
+    "extrapolated_survival",
+)
 OF_BALANCE = ("mean_registry", "sd_registry", "median_registry")
 
 

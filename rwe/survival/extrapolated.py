@@ -76,6 +76,16 @@ def summed(survival: F8, drawn: F8, asked: Asked) -> Told:
     return Told(survival, drawn, years, row, landmarks)
 
 
+def gained(curve: Curve, other: Curve, asked: Asked) -> dict[str, float]:
+    """Return by how many life-years a curve exceeds another that was fitted apart, with limits."""
+    times, tails = asked.times, [(1 - asked.conf_level) / 2, (1 + asked.conf_level) / 2]
+    apart = zip((curve, other), (asked.seed, asked.seed + 1), strict=True)
+    first, second = (np.trapezoid(c.survival_draws(times, asked.draws, s), times, axis=1) / YEAR for c, s in apart)
+    low, high = np.quantile(first - second, tails)
+    estimate = _years(times, curve.survival_at(times)) - _years(times, other.survival_at(times))
+    return {"estimate": estimate, "conf_low": float(low), "conf_high": float(high)}
+
+
 def _years(times: F8, survival: F8) -> float:
     """Return the area under a curve in years."""
     return float(np.trapezoid(survival, times) / YEAR)

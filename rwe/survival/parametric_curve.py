@@ -27,6 +27,11 @@ class FittedCurve:
         return average(self._places, times, self._places.beta[None, :]).ravel()
 
     def survival_draws(self, days: Any, n: int, seed: int) -> F8:
-        """Return survival for `n` draws of the coefficients from their normal approximation, shape (n, times)."""
+        """Return survival for `n` draws of the coefficients from their normal approximation, shape (n, times).
+
+        Of a spline a few draws may fall where a cumulative hazard cannot: there survival stays what it was.
+        """
         times = np.atleast_1d(np.asarray(days, np.float64))
-        return average(self._places, times, self._draws(n, seed))
+        drawn, order = average(self._places, times, self._draws(n, seed)), np.argsort(times, kind="stable")
+        drawn[:, order] = np.minimum.accumulate(drawn[:, order], axis=1)
+        return drawn

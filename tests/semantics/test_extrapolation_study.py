@@ -80,6 +80,31 @@ def test_a_study_is_told_what_the_function_answers(found: Result, people: pl.Dat
     assert found.settings["last"]["overall"] % 30 == 0
 
 
+def test_what_an_effect_gains_is_told_with_and_without_its_fading(people: pl.DataFrame) -> None:
+    """Arms are fitted apart; an effect that ends on day 0 gains nothing, one that never ends all of it."""
+    halves = people.with_columns(
+        new=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    )
+    longer = halves.with_columns(pl.when(pl.col("new") == "yes").then(pl.col("os_days") * 2).otherwise("os_days"))
+    asked = ASKED | {"nested": None, "background": "none", "life_table": None, "families": ["weibull", "exp"]}
+    inputs = Inputs(load_study(STUDY), Cohort(longer, Result(pl.DataFrame(schema=SCHEMA))), "treated")
+
+    told = {}
+    for end in (0, 900, 14_000):
+        fades = {"wane": {"treated": "yes", "begin": min(end, 600) if end < 14_000 else end, "end": end}}
+        rows = ANALYSIS.run(inputs, Options.model_validate(asked | fades)).table
+        gain = rows.filter(estimand="life_years_gained")
+        told[end] = dict(gain.select("stratum", "estimate").iter_rows())
+
+    assert told[0]["averaged"] > 0.5
+    assert told[0]["waned"] == pytest.approx(0, abs=1e-3)
+    assert 0 < told[900]["waned"] < told[900]["averaged"]
+    assert told[14_000]["waned"] == pytest.approx(told[14_000]["averaged"], abs=1e-2)
+    waned = rows.filter(group="new=yes", stratum="waned")
+    assert set(waned["estimand"]) == {"life_years", "beyond_data", "extrapolated_survival"}
+    assert gain["n"].to_list() == [150, 150]
+
+
 def test_groups_and_families_without_an_answer_are_named_and_no_count_of_a_few_leaves(found: Result) -> None:
     assert found.settings["failed"].get("new=no") or "new=no" in found.settings["empty"]
     assert not [key for key in ("notes", "reasons") if key in found.settings]
@@ -112,6 +137,8 @@ def test_the_life_table_is_a_file_of_the_plan(tmp_path: Path) -> None:
         ({"families": ["weibul"]}, "String should match pattern"),
         ({"families": []}, "at least 1 item"),
         ({"life_table": None}, "background needs a life_table"),
+        ({"by": None, "wane": {"treated": "yes", "begin": 1, "end": 2}}, "wane needs two groups"),
+        ({"wane": {"treated": "yes", "begin": 3, "end": 2}}, "no earlier"),
         ({"landmarks": [20_000]}, "landmarks lie between"),
         ({"life_table": TABLE | {"sex_variable": "new"}}, "and not both"),
         ({"life_table": TABLE | {"file": "../life_tables/invent.csv"}}, "unknown file .*; known: invented.csv"),

@@ -20,7 +20,7 @@ from rwe.report.sections.population import upper_first
 YEAR = 365.25
 DRAWN = 5  # families of the chart, the best by AIC
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-AVERAGED = "averaged"
+AVERAGED, WANED = "averaged", "waned"
 
 
 def extrapolation(page: Page) -> Section | None:
@@ -33,7 +33,7 @@ def extrapolation(page: Page) -> Section | None:
 
 def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
     asked = page.context.settings.get(own[0]["id"], {})
-    for group in dict.fromkeys(str(row["group"]) for row in own):
+    for group in dict.fromkeys(str(row["group"]) for row in own if row["group"] != "difference"):
         rows = [row for row in own if row["group"] == group]
         yield Prose([_lead(page, rows, asked)])
         if _known(rows, "extrapolated_survival"):
@@ -41,6 +41,8 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
         yield _table(page, rows, asked)
         if items := list(_flags(page, rows)):
             yield Items(page.words("extrapolation.flags"), items)
+    if gain := list(_gain(page, own, asked)):
+        yield Prose(gain)
     if failed := list(_failed(page, asked)):
         yield Prose(failed, small=True)
 
@@ -98,7 +100,8 @@ def _table(page: Page, rows: list[Row], asked: dict[str, Any]) -> Table:
     head += [page.words("extrapolation.at", at=page.years(day)) for day in days]
     head += [page.words(f"extrapolation.{name}", level=level) for name in ("life_years", "beyond")]
     body = [Cells(_cells(page, rows, family, days)) for family in _families(rows)]
-    body.append(Cells(_cells(page, rows, AVERAGED, days), "total"))
+    means = [name for name in (AVERAGED, WANED) if _of(rows, name, "life_years")]
+    body += [Cells(_cells(page, rows, name, days), "total") for name in means]
     title = page.words(
         "extrapolation.table", endpoint=page.endpoint(str(rows[0]["outcome"])), group=page.group(str(rows[0]["group"]))
     )
@@ -114,6 +117,19 @@ def _cells(page: Page, rows: list[Row], family: str, days: list[int]) -> tuple[s
         page.estimate(_of(rows, family, "life_years"), "ratio"),
         page.value(_of(rows, family, "beyond_data"), "share"),
     )
+
+
+def _gain(page: Page, own: list[Row], asked: dict[str, Any]) -> Iterator[str]:
+    """Yield what the treated have more than the others, whole and where the effect fades."""
+    between = [row for row in own if row["group"] == "difference"]
+    whole, fading = (_of(between, kind, "life_years_gained") for kind in (AVERAGED, WANED))
+    if whole and fading:
+        treated = next(str(row["group"]) for row in own if row["stratum"] == WANED and row["group"] != "difference")
+        begin, end = (page.numbers.one(day / YEAR) for day in asked["wane"])
+        yield page.words(
+            "extrapolation.gain", treated=page.group(treated), years=page.estimate(whole, "ratio"),
+            fading=page.estimate(fading, "ratio"), begin=begin, end=end, level=page.level("extrapolation"),
+        )  # fmt: skip
 
 
 def _flags(page: Page, rows: list[Row]) -> Iterator[Item]:

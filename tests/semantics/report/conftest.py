@@ -719,6 +719,11 @@ def extrapolation_rows() -> Iterator[Row]:
             for year in range(1, 11):
                 told = {"estimand": "extrapolated_survival", "time": round(365.25 * year)}
                 yield estimate(math.exp(-0.08 * year), 0.02, **labels, **told)
+    years = base | {"estimand": "life_years", "time": 10958}
+    yield estimate(9.1, 1.3, **years, group="hormonal=yes", stratum="waned")
+    for kind, gain in (("averaged", 1.25), ("waned", 0.4)):
+        gained = years | {"estimand": "life_years_gained", "group": "difference", "stratum": kind}
+        yield estimate(gain, 0.3, **gained)
     flags = {"flag_hazard_below_population": 5114, "flag_alike_fit_other_life_years": None}
     for flag, day in flags.items():
         yield base | {"group": "overall", "stratum": "cure_lnorm", "estimand": flag, "time": day, "estimate": 1.0}
@@ -728,7 +733,7 @@ def extrapolation_rows() -> Iterator[Row]:
 
 EXTRAPOLATED = {
     "landmarks": [1826, 3652], "horizon": 10958, "background": "floor", "last": {"overall": 2430, "hormonal=yes": 2400},
-    "failed": {"overall": ["nonmixture_weibull"]}, "empty": ["hormonal=no"],
+    "wane": [1826, 3652], "failed": {"overall": ["nonmixture_weibull"]}, "empty": ["hormonal=no"],
 }  # fmt: skip
 
 
