@@ -82,22 +82,33 @@ def fits(bound: int, what: str) -> None:
         )
 
 
-def portion(amount: pl.Series, part: pl.Series, whole: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return ``amount * part // whole`` and its remainder, zeros where `whole` is zero.
+def portion(amount: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
+    """Return ``amount * part // whole``, zeros where `whole` is zero.
 
     Where a product would not fit into 128 bits, Python's own integers take over: slower, and as exact.
     """
     frame = pl.DataFrame([amount.alias("a"), part.alias("p"), whole.alias("w")])
     if largest(amount) * largest(part) >= LIMIT:
-        return _portion_wide(frame)
-    product = pl.col("a").cast(INT) * pl.col("p").cast(INT)
-    found = frame.select(q=(product // pl.col("w")).fill_null(0), r=(product % pl.col("w")).fill_null(0))
-    return found["q"], found["r"]
+        return pl.Series([a * p // w if w else 0 for a, p, w in frame.iter_rows()], dtype=INT)
+    return frame.select(x=(_product() // pl.col("w")).fill_null(0))["x"]
 
 
-def _portion_wide(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    pairs = [divmod(a * p, w) if w else (0, 0) for a, p, w in frame.iter_rows()]
-    return pl.Series([q for q, _ in pairs], dtype=INT), pl.Series([r for _, r in pairs], dtype=INT)
+def remainder(amount: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
+    """Return what `portion` leaves over."""
+    frame = pl.DataFrame([amount.alias("a"), part.alias("p"), whole.alias("w")])
+    if largest(amount) * largest(part) >= LIMIT:
+        return pl.Series([a * p % w if w else 0 for a, p, w in frame.iter_rows()], dtype=INT)
+    return frame.select(x=(_product() % pl.col("w")).fill_null(0))["x"]
+
+
+def _product() -> pl.Expr:
+    return pl.col("a").cast(INT) * pl.col("p").cast(INT)
+
+
+def where(told: pl.Series, values: pl.Series) -> pl.Series:
+    """Return the values where it is told, zeros elsewhere."""
+    frame = pl.DataFrame({"told": told, "x": integers(values)})
+    return frame.select(x=pl.when("told").then(pl.col("x")).otherwise(pl.lit(0, INT)))["x"]
 
 
 def rounded(atoms: pl.Series, share: Fraction | int, quantum: int) -> pl.Series:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, Scale, integers, rounded
+from rwe.reimbursement.atoms import Scale, rounded
 from rwe.reimbursement.ledger import Block
 from rwe.reimbursement.segments import Segments
 from rwe.spec.agreement import Agreement
@@ -26,6 +26,8 @@ class Claim:
         The doses of each line.
     reach
         Atoms of each dose that the term could pay back.
+    base
+        Sum of `reach` over each line.
     owed
         Quanta it asks back on each line, before it is seen what is left.
     said
@@ -36,6 +38,7 @@ class Claim:
 
     runs: Segments
     reach: pl.Series
+    base: pl.Series
     owed: pl.Series
     said: pl.DataFrame
     kept: pl.Series | None = None
@@ -59,22 +62,9 @@ class Case:
 
 def on_doses(case: Case, block: Block, reach: pl.Series, share: Fraction, rule: str) -> Claim:
     """Return the claim of a term that looks at doses alone: a line for each course and period with doses in reach."""
-    period = period_number(block.doses["day"], case.agreement.settlement.every)
-    runs = block.by(period)
+    runs = block.by(case.agreement.settlement.every)
     base = runs.sum(reach)
     said = pl.DataFrame({"decided_on": block.doses["day"].gather(runs.last)}).select(
         outcome=pl.lit("all"), rule=pl.lit(rule), reason=pl.lit(rule), decided_on="decided_on", assessment=pl.lit("")
     )
-    return Claim(runs, reach, rounded(base, share, case.scale.quantum), said, base > 0)
-
-
-def where(told: pl.Series, values: pl.Series) -> pl.Series:
-    """Return the values where it is told, zeros elsewhere."""
-    frame = pl.DataFrame({"told": told, "x": integers(values)})
-    return frame.select(x=pl.when("told").then(pl.col("x")).otherwise(pl.lit(0, INT)))["x"]
-
-
-def period_number(days: pl.Series, every: str) -> pl.Series:
-    """Return a number for the settlement period of each day that rises with time."""
-    year, month = days.dt.year().cast(pl.Int32), days.dt.month().cast(pl.Int32)
-    return {"year": year, "quarter": year * 4 + (month - 1) // 3, "month": year * 12 + month}[every]
+    return Claim(runs, reach, base, rounded(base, share, case.scale.quantum), said, base > 0)

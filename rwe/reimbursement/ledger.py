@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, rounded, scale_of
+from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, rounded, scale_of, where
 from rwe.reimbursement.money import net_price
 from rwe.reimbursement.schemes import due_parts, observed_price
-from rwe.reimbursement.segments import Segments
+from rwe.reimbursement.segments import Segments, changes
 from rwe.spec.agreement import Agreement
 from rwe.spec.agreement_cohort import OutcomePrice
 from rwe.spec.agreement_patient import Instalments
@@ -37,6 +37,8 @@ class Block:
         Atoms of each dose's cost that no term has paid back.
     spend, payable
         Cost of each course in quanta, and what of it may still be paid back.
+    runs
+        The runs that `by` found, kept for the next term.
     """
 
     doses: pl.DataFrame
@@ -44,20 +46,32 @@ class Block:
     left: pl.Series
     spend: pl.Series
     payable: pl.Series
+    runs: dict[str, Segments] = field(default_factory=dict)
 
     @cached_property
     def by_course(self) -> Segments:
         """Return the courses as runs of the doses."""
-        return Segments.where(_changes(self.doses["course"]))
+        return Segments.where(changes(self.doses["course"]))
 
     @cached_property
     def by_person(self) -> Segments:
         """Return the patients as runs of the doses."""
-        return Segments.where(_changes(self.courses["person_id"].gather(self.doses["course"])))
+        return Segments.where(changes(self.courses["person_id"].gather(self.doses["course"])))
 
-    def by(self, period: pl.Series) -> Segments:
-        """Return the courses in each period as runs of the doses."""
-        return Segments.where(_changes(self.doses["course"]) | _changes(period))
+    def by(self, every: str) -> Segments:
+        """Return the courses in each year, quarter or month as runs of the doses."""
+        if every not in self.runs:
+            period = period_number(self.doses["day"], every)
+            self.runs[every] = Segments.where(changes(self.doses["course"]) | changes(period))
+        return self.runs[every]
+
+    def cost(self, runs: Segments, quantum: int) -> pl.Series:
+        """Return the cost of each run in quanta; the runs of a course sum to its cost."""
+        if runs is self.by_course:
+            return self.spend
+        of_course = Segments.where(changes(self.doses["course"].gather(runs.last)))
+        cost = runs.sum(integers(self.doses["units"]) * self.doses["price"])
+        return of_course.steps(rounded(of_course.running(cost), 1, quantum))
 
     @property
     def days(self) -> pl.Series:
@@ -65,31 +79,30 @@ class Block:
         first = self.courses["first_dose"].gather(self.doses["course"])
         return (self.doses["day"] - first).dt.total_days()
 
-    def pay(self, runs: Segments, reach: pl.Series, owed: pl.Series, quantum: int) -> tuple[pl.Series, pl.Series]:
+    def pay(
+        self, runs: Segments, reach: pl.Series, base: pl.Series, owed: pl.Series, quantum: int
+    ) -> tuple[pl.Series, pl.Series]:
         """Pay `owed` quanta back on each run, as far as its course has money left, on the doses in reach.
+
+        Parameters
+        ----------
+        base
+            Sum of `reach` over each run.
 
         Returns
         -------
         amount, paid
             Quanta paid back on each run, and atoms taken off each dose.
         """
+        if not largest(owed):
+            return owed, where(reach < 0, reach)
         course = self.doses["course"].gather(runs.last)
-        before = Segments.where(_changes(course)).running(owed) - owed
-        room = self.payable.gather(course) - before
-        amount = pl.DataFrame({"owed": owed, "room": room}).select(
-            x=pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal("owed", "room"))
-        )["x"]
-        atoms = pl.DataFrame({"a": amount, "all": runs.sum(reach)}).select(
-            x=pl.min_horizontal(pl.col("a") * pl.lit(quantum, INT), "all")
-        )["x"]
-        paid = runs.spread(atoms, reach)
+        of_course = Segments.where(changes(course))
+        room = self.payable.gather(course) + owed - of_course.running(owed)
+        amount = _least(owed, room)
+        paid = runs.spread(_least(amount * pl.Series([quantum], dtype=INT), base), reach)
         self.left = self.left - paid
-        paid_back = (
-            pl.DataFrame({"course": course, "x": amount}).group_by("course", maintain_order=True).agg(pl.sum("x"))
-        )
-        at = pl.DataFrame({"course": pl.int_range(self.courses.height, dtype=pl.UInt32, eager=True)})
-        spent = at.join(paid_back, "course", how="left", maintain_order="left")["x"].fill_null(0)
-        self.payable = self.payable - spent
+        self.payable = self.payable - of_course.sum(amount)
         return amount, paid
 
 
@@ -133,7 +146,7 @@ def ledger_of(agreement: Agreement, doses: pl.DataFrame, unit: int) -> Ledger:
 
 def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scale) -> Block:
     at = (starts.search_sorted(doses["administered_on"], side="right") - 1).cast(pl.UInt32)
-    begins = _changes(doses["person_id"]) | _changes(doses["course"])
+    begins = changes(doses["person_id"]) | changes(doses["course"])
     runs = Segments.where(begins)
     courses = doses.select("person_id", "course", "first_dose")[runs.first]
     kept = [name for name in KEPT if name in doses.columns]
@@ -146,7 +159,7 @@ def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scal
 
 def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield the doses in parts that end with a patient."""
-    starts = _changes(doses["person_id"]).arg_true()
+    starts = changes(doses["person_id"]).arg_true()
     at, whole = 0, False
     while not whole:  # a settlement without doses has one block without rows
         following = starts.search_sorted(at + ROWS)
@@ -156,6 +169,13 @@ def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:
         at = end
 
 
-def _changes(values: pl.Series) -> pl.Series:
-    """Return where a value differs from the one before; true on the first row."""
-    return (values != values.shift(1)).fill_null(value=True)
+def _least(one: pl.Series, other: pl.Series) -> pl.Series:
+    """Return the smaller of two amounts, row by row; 0 where one is negative."""
+    frame = pl.DataFrame({"one": one, "other": other})
+    return frame.select(x=pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal("one", "other")))["x"]
+
+
+def period_number(days: pl.Series, every: str) -> pl.Series:
+    """Return a number for the settlement period of each day that rises with time."""
+    year, month = days.dt.year().cast(pl.Int32), days.dt.month().cast(pl.Int32)
+    return {"year": year, "quarter": year * 4 + (month - 1) // 3, "month": year * 12 + month}[every]

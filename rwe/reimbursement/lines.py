@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from rwe.reimbursement.atoms import INT, integers, money, rounded
+from rwe.reimbursement.atoms import INT, money, rounded
 from rwe.reimbursement.claim import Case, Claim
 from rwe.reimbursement.ledger import Block
 from rwe.reimbursement.money import period_end, period_of
-from rwe.reimbursement.segments import Segments
+from rwe.reimbursement.segments import Segments, changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ def lines_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
     """Return the lines of one term in one block (see `Settlement.lines`)."""
     quantum, runs = case.agreement.rounding.quantum, claim.runs
     course = block.doses["course"].gather(runs.last)
-    base = rounded(runs.sum(claim.reach), 1, case.scale.quantum)
+    base = rounded(claim.base, 1, case.scale.quantum)
     who = block.courses.select("person_id", "course")[course]
     lines = who.with_columns(
         pl.lit(term.id).alias("term"),
         pl.lit(term.type).alias("type"),
         *_periods(case, claim).get_columns(),
         *claim.said.select("outcome", "rule", "reason", "decided_on").get_columns(),
-        money(_spend(case, block, runs), quantum).alias("spend"),
+        money(block.cost(runs, case.scale.quantum), quantum).alias("spend"),
         money(base, quantum).alias("base"),
         money(paid.amount, quantum).alias("amount"),
         _records(block, runs).alias("doses"),
@@ -60,19 +60,6 @@ def _periods(case: Case, claim: Claim) -> pl.DataFrame:
         pl.DataFrame({"day": known, "period": labels, "final": final}), "day", how="left", maintain_order="left"
     )
     return at.select("period", "final")
-
-
-def _spend(case: Case, block: Block, runs: Segments) -> pl.Series:
-    """Return the cost of the doses of each line; a course's lines of one term sum to its cost."""
-    if runs is block.by_course:
-        return block.spend
-    course = block.doses["course"].gather(runs.last)
-    of_course = Segments.where((course != course.shift(1)).fill_null(value=True))
-    cost = runs.sum(integers(block.doses["units"]) * block.doses["price"])
-    upto = rounded(of_course.running(cost), 1, case.scale.quantum)
-    frame = pl.DataFrame({"upto": upto, "of": of_course.of})
-    new = (pl.col("of") != pl.col("of").shift(1)).fill_null(value=True)
-    return frame.select(x=pl.col("upto") - pl.when(new).then(pl.lit(0, INT)).otherwise(pl.col("upto").shift(1)))["x"]
 
 
 def _records(block: Block, runs: Segments) -> pl.Series:
@@ -134,7 +121,7 @@ def sites_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
     """Return what each hospital's doses were paid back in each period; the hospitals' amounts sum to the lines'."""
     rows = pl.DataFrame({"of": claim.runs.of, "site_id": block.doses["site_id"], "atoms": paid.atoms})
     parts = rows.group_by("of", "site_id").agg(pl.sum("atoms")).sort("of", "site_id")
-    of_line = Segments.where((parts["of"] != parts["of"].shift(1)).fill_null(value=True))
+    of_line = Segments.where(changes(parts["of"]))
     amount = of_line.spread(paid.amount, parts["atoms"])
     period = _periods(case, claim)["period"].gather(parts["of"])
     found = pl.DataFrame({"site_id": parts["site_id"], "period": period, "quanta": amount})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, integers, portion
+from rwe.reimbursement.atoms import INT, integers, portion, remainder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,19 @@ class Segments:
         whole = upto.gather(self.last).gather(self.of)
         if (amount == whole.gather(self.last)).all():
             return wanted
-        reached, _ = portion(amount.gather(self.of), upto, whole)
-        begins = (self.of != self.of.shift(1)).fill_null(value=True)
-        frame = pl.DataFrame({"upto": reached, "begins": begins})
+        reached = portion(amount.gather(self.of), upto, whole)
+        return self.steps(reached)
+
+    def steps(self, running: pl.Series) -> pl.Series:
+        """Return what each row adds to a running sum of its run."""
+        frame = pl.DataFrame({"upto": running, "begins": changes(self.of)})
         before = pl.when("begins").then(pl.lit(0, INT)).otherwise(pl.col("upto").shift(1))
         return frame.select(x=pl.col("upto") - before)["x"]
+
+
+def changes(values: pl.Series) -> pl.Series:
+    """Return where a value differs from the one before; true on the first row."""
+    return (values != values.shift(1)).fill_null(value=True)
 
 
 def hamilton(total: int, wanted: pl.Series, room: pl.Series) -> pl.Series:
@@ -76,8 +84,8 @@ def hamilton(total: int, wanted: pl.Series, room: pl.Series) -> pl.Series:
     first among equals (Hamilton's method), and further to rows with room where that is not enough.
     """
     whole = pl.repeat(int(wanted.sum()), wanted.len(), dtype=INT, eager=True)
-    quotient, rest = portion(wanted, pl.repeat(total, wanted.len(), dtype=INT, eager=True), whole)
-    frame = pl.DataFrame({"m": integers(room), "q": quotient, "r": rest}).with_row_index("i")
+    split = (wanted, pl.repeat(total, wanted.len(), dtype=INT, eager=True), whole)
+    frame = pl.DataFrame({"m": integers(room), "q": portion(*split), "r": remainder(*split)}).with_row_index("i")
     frame = frame.with_columns(q=pl.min_horizontal("q", "m")).sort("r", "i", descending=[True, False])
     for most in (pl.lit(1, INT), pl.col("m")):  # one each, then up to the room
         spare = pl.min_horizontal(pl.col("m") - pl.col("q"), most)

@@ -44,9 +44,9 @@ def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None
     found, at = [], 0
     for block, run in zip(ledger.blocks, runs, strict=True):
         said = _said(case, term, lines["pool"].slice(at, len(run)), verdict)
-        owed = shared.slice(at, len(run))
+        owed, base = shared.slice(at, len(run)), lines["balance"].slice(at, len(run))
         kept = None if isinstance(term, OutcomeGuarantee) else owed > 0
-        found.append(Claim(run, block.left, owed, said, kept))
+        found.append(Claim(run, block.left, base, owed, said, kept))
         at += len(run)
     return found, pools
 
@@ -56,7 +56,7 @@ def _yearly(term: CohortTerm) -> bool:
 
 
 def _runs(term: CohortTerm, block: Block) -> Segments:
-    return block.by(block.doses["day"].dt.year()) if _yearly(term) else block.by_course
+    return block.by("year") if _yearly(term) else block.by_course
 
 
 def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:

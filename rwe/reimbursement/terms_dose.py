@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, integers, portion
-from rwe.reimbursement.claim import Case, Claim, on_doses, where
+from rwe.reimbursement.atoms import INT, integers, portion, where
+from rwe.reimbursement.claim import Case, Claim, on_doses
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import observed_price
 from rwe.reimbursement.segments import Segments
@@ -46,7 +46,7 @@ def dose_cap(case: Case, term: DoseCap, block: Block) -> Claim:
     cap = int(Fraction(term.units) * case.scale.unit)
     frame = pl.DataFrame({"upto": runs.running(units), "units": units})
     above = pl.min_horizontal(pl.max_horizontal(pl.lit(0, INT), pl.col("upto") - pl.lit(cap, INT)), "units")
-    reach, _ = portion(block.left, frame.select(x=above)["x"], integers(block.doses["units"]))
+    reach = portion(block.left, frame.select(x=above)["x"], integers(block.doses["units"]))
     return on_doses(case, block, reach, ALL, term.type)
 
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, rounded
-from rwe.reimbursement.claim import Case, Claim, where
+from rwe.reimbursement.atoms import INT, rounded, where
+from rwe.reimbursement.claim import Case, Claim
 from rwe.reimbursement.judged import judged
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import due_parts
@@ -52,16 +52,18 @@ def by_result(case: Case, term: PaymentByResult | RiskSharing, block: Block, fou
         "all": day.gather(runs.last),
     }[term.cost_scope]
     reach = where(day <= last.gather(runs.of), block.left)
-    owed = rounded(runs.sum(reach), Fraction(term.share), case.scale.quantum)
-    return Claim(runs, reach, where(found["outcome"] == "failure", owed), found.select(SAID))
+    base = runs.sum(reach)
+    owed = rounded(base, Fraction(term.share), case.scale.quantum)
+    return Claim(runs, reach, base, where(found["outcome"] == "failure", owed), found.select(SAID))
 
 
 def success_fee(case: Case, term: SuccessFee, block: Block, found: Outcomes) -> Claim:
     """Ask back the cost up to the assessment day unless the course is one of a responder: until then nothing is due."""
     runs = block.by_course
     reach = where(block.days <= term.assess_day, block.left)
-    owed = rounded(runs.sum(reach), 1, case.scale.quantum)
-    return Claim(runs, reach, where(found["outcome"] != "responder", owed), found.select(SAID))
+    base = runs.sum(reach)
+    owed = rounded(base, 1, case.scale.quantum)
+    return Claim(runs, reach, base, where(found["outcome"] != "responder", owed), found.select(SAID))
 
 
 def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) -> Claim:
@@ -70,18 +72,18 @@ def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) 
     late = block.days > term.assess_day + term.window[1]
     stopped = found["outcome"].is_in(["failure", "not_evaluable"])
     reach = where(late & stopped.gather(runs.of), block.left)
-    owed = rounded(runs.sum(reach), 1, case.scale.quantum)
-    return Claim(runs, reach, owed, found.select(SAID))
+    base = runs.sum(reach)
+    return Claim(runs, reach, base, rounded(base, 1, case.scale.quantum), found.select(SAID))
 
 
 def death_rebate(case: Case, term: DeathRebate, block: Block, found: Outcomes) -> Claim:
     """Ask back a share of the spend, or of the price of one unit on the first day, for a death within the horizon."""
     runs = block.by_course
-    base = runs.sum(block.left)
+    base = of = runs.sum(block.left)
     if term.base == "price":
-        base = block.doses["price"].gather(runs.first) * pl.Series([case.scale.unit], dtype=INT)
-    owed = rounded(base, Fraction(term.rate), case.scale.quantum)
-    return Claim(runs, block.left, where(found["outcome"] == "failure", owed), found.select(SAID))
+        of = block.doses["price"].gather(runs.first) * pl.Series([case.scale.unit], dtype=INT)
+    owed = rounded(of, Fraction(term.rate), case.scale.quantum)
+    return Claim(runs, block.left, base, where(found["outcome"] == "failure", owed), found.select(SAID))
 
 
 def instalments(case: Case, _term: Instalments, block: Block, found: Outcomes) -> Claim:
@@ -91,7 +93,7 @@ def instalments(case: Case, _term: Instalments, block: Block, found: Outcomes) -
     unpaid = pl.DataFrame({"left": left, "due": found["due"]}).select(
         x=pl.max_horizontal(pl.lit(0, INT), pl.col("left") - pl.col("due"))
     )["x"]
-    return Claim(runs, block.left, rounded(unpaid, 1, case.scale.quantum), found.select(SAID))
+    return Claim(runs, block.left, left, rounded(unpaid, 1, case.scale.quantum), found.select(SAID))
 
 
 def _parts(case: Case, term: Instalments, courses: pl.DataFrame) -> Outcomes:
