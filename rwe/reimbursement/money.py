@@ -1,12 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Exact money: fractions until the agreement rounds, and parts that add up to their sum."""
+"""Exact money: fractions until the agreement rounds, and the periods in which it is settled."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -40,24 +39,6 @@ def half_up(amount: Fraction, quantum: Decimal) -> Decimal:
     Decimal('0.13')
     """
     return math.floor(amount / Fraction(quantum) + Fraction(1, 2)) * quantum
-
-
-def allocate(total: Decimal, wanted: Sequence[Fraction], room: Sequence[Decimal], quantum: Decimal) -> list[Decimal]:
-    """Split `total` in proportion to `wanted` so that the parts sum to it exactly.
-
-    Each part is rounded down; the quanta left go one each to the largest remainders (Hamilton's
-    method), the earlier first among equals, and none goes above its `room`.
-    """
-    step, whole = Fraction(quantum), sum(wanted, Fraction(0))
-    exact = [part * Fraction(total) / whole / step if whole else Fraction(0) for part in wanted]
-    places = [int(most / quantum) for most in room]
-    quanta = [min(math.floor(part), most) for part, most in zip(exact, places, strict=True)]
-    left = int(total / quantum) - sum(quanta)
-    for i in sorted(range(len(exact)), key=lambda i: (quanta[i] - exact[i], i)):
-        if left and quanta[i] < places[i]:
-            quanta[i] += 1
-            left -= 1
-    return [n * quantum for n in quanta]
 
 
 def period_of(day: date, every: str) -> str:

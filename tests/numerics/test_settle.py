@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rwe import reimbursement as rb
 from rwe.errors import DataError, DefinitionError
-from rwe.reimbursement.money import allocate, half_up, period_end, period_of
+from rwe.reimbursement.money import half_up, period_end, period_of
 from rwe.result import Result, tidy
 
 START = date(2026, 1, 1)
@@ -568,20 +568,3 @@ def test_law_two_hospitals_settle_to_the_whole(d: list, a: list, first: set[int]
     keys = ["term", "person_id", "course"]
     assert lines.sort(keys).equals(whole.lines.sort(keys))
     assert sum(p.total for p in parts) == whole.total
-
-
-@law
-@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 97)), min_size=1, max_size=30), st.integers(0, 100))
-def test_law_allocation_is_exact_and_within_a_quantum(parts: list[tuple[int, int]], percent: int) -> None:
-    quantum, wanted = Decimal("0.01"), [Fraction(n, d) for n, d in parts]
-    room = [half_up(part, quantum) for part in wanted]
-    total = min(half_up(sum(wanted) * percent / 100, quantum), sum(room))
-
-    found = allocate(total, wanted, room, quantum)
-
-    assert sum(found) == total
-    whole = sum(wanted)
-    for got, part, most in zip(found, wanted, room, strict=True):
-        assert 0 <= got <= most
-        if whole and percent < 90:
-            assert abs(Fraction(got) - part * Fraction(total) / whole) < Fraction(1, 50)
