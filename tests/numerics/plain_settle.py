@@ -63,6 +63,8 @@ class Plain:
         self.quantum = int(Fraction(agreement.rounding.quantum) * self.atoms)
         self.courses = self._courses(doses)
         self.gross = sum(course.payable for course in self.courses) * agreement.rounding.quantum
+        quantum = agreement.rounding.quantum
+        self.spend = {(course.person, course.number): course.payable * quantum for course in self.courses}
         for term in agreement.terms:
             getattr(self, f"_{term.type}")(term)
         self.total = sum(self.lines.values(), Decimal(0))
