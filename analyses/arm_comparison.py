@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import polars as pl
@@ -119,7 +120,7 @@ class ArmComparison:
                 every = pl.concat(compared, how="diagonal_relaxed")
                 compared.append(misclassified_rows(every, wrong, options.conf_level))
             except RweError as problem:
-                failed["misclassified"] = without_counts(problem)
+                failed["misclassified"] = problem
         left = incomplete(everyone.height - people.height, "arm_comparison").select("estimand", "n")
         told = pl.concat([*compared, left], how="diagonal_relaxed").with_columns(outcome=pl.lit(options.endpoint))
         table = pl.concat([told, *resting], how="diagonal_relaxed")
@@ -131,23 +132,23 @@ class ArmComparison:
 
 def _all_ways(
     people: pl.DataFrame, score: Propensity, options: Options
-) -> tuple[list[pl.DataFrame], list[pl.DataFrame], dict[str, str]]:
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame], dict[str, RweError]]:
     """Return the estimates as it is and by each way, what they rest on, and why a way failed."""
     compared = [_compared(people, options, None, "unadjusted")]
     resting = [overlap_rows(score), balance_rows(score, None, "unadjusted")]
-    failed: dict[str, str] = {}
+    failed: dict[str, RweError] = {}
     for way in options.ways:
         try:
             estimates, rests = _made_alike(people, score, options, way)
         except RweError as problem:
-            failed[way.name] = without_counts(problem)
+            failed[way.name] = problem
             estimates, rests = _nothing(way), []
         compared.append(estimates)
         resting += rests
     return compared, resting, failed
 
 
-def _settings(options: Options, score: Propensity, failed: dict[str, str]) -> dict[str, Any]:
+def _settings(options: Options, score: Propensity, failed: Mapping[str, RweError]) -> dict[str, Any]:
     ways = [
         {"name": way.name, "title": way.title.model_dump(), "kind": _kind(way), "of": getattr(way, _kind(way))}
         for way in options.ways
@@ -155,13 +156,10 @@ def _settings(options: Options, score: Propensity, failed: dict[str, str]) -> di
     named = {"treatment": options.treatment, "treated": options.treated, "control": options.control}
     how = {"score": options.score, "covariates": [*options.covariates], "conf_level": options.conf_level}
     asked = {"endpoint": options.endpoint, "tau": options.tau, "milestones": [*options.milestones]}
-    return (
-        named
-        | how
-        | asked
-        | {"ways": ways, "failed": failed, "propensity": dict(score.settings)}
-        | said(options.misclassified)
-    )
+    why = {name: without_counts(problem) for name, problem in failed.items()}
+    codes = {name: problem.exit_code for name, problem in failed.items()}
+    rest = {"ways": ways, "failed": why, "failed_codes": codes, "propensity": dict(score.settings)}
+    return named | how | asked | rest | said(options.misclassified)
 
 
 def _kind(way: Way) -> str:

@@ -91,7 +91,9 @@ class Robustness:
         parts += _doubted(inputs, options, main, runs)
         labels = {"analysis": "robustness", "population": inputs.population, "outcome": options.endpoint}
         table = tidy(pl.concat(parts, how="diagonal_relaxed"), **labels)
-        return Result(table, _settings(inputs, options) | {"failed": runs.failed, "notes": runs.notes})
+        return Result(
+            table, _settings(inputs, options) | {"failed": runs.failed, "failed_codes": runs.codes, "notes": runs.notes}
+        )
 
 
 def _settings(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from rwe.errors import RweError
+from rwe.errors import NoValidAnswer, RweError
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What failed, by ``<stratum>:<name>``, and what a reader must know."""
+    """What failed, by ``<stratum>:<name>``: why and of which kind (exit code); and what a reader must know."""
 
     failed: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def attempt(self, run: Callable[[], pl.DataFrame], stratum: str, name: str, **size: int) -> pl.DataFrame:
@@ -25,14 +26,14 @@ class Runs:
         try:
             return self.told(run(), stratum, name, **size)
         except RweError as problem:
-            return self.failing(stratum, name, without_counts(problem), **size)
+            return self.failing(stratum, name, without_counts(problem), problem.exit_code, **size)
 
     def kept(self, run: Callable[[], pl.DataFrame], stratum: str, **size: int) -> pl.DataFrame:
         """Return the rows of a run with groups of its own, under one stratum; `size` as above."""
         try:
             rows = run()
         except RweError as problem:
-            return self.failing(stratum, "", without_counts(problem), **size)
+            return self.failing(stratum, "", without_counts(problem), problem.exit_code, **size)
         counts = [pl.lit(n).alias(column) for column, n in size.items()]
         return rows.with_columns(pl.lit(stratum).alias("stratum"), *counts)
 
@@ -41,9 +42,12 @@ class Runs:
         counts = [pl.lit(n).alias(column) for column, n in size.items()]
         return rows.with_columns(pl.lit(stratum).alias("stratum"), pl.lit(name).alias("group"), *counts)
 
-    def failing(self, stratum: str, name: str, reason: str, **size: int) -> pl.DataFrame:
+    def failing(
+        self, stratum: str, name: str, reason: str, code: int = NoValidAnswer.exit_code, **size: int
+    ) -> pl.DataFrame:
         """Return the row of a run without an estimate."""
         self.failed[f"{stratum}:{name}"] = reason
+        self.codes[f"{stratum}:{name}"] = code
         return self.told(pl.DataFrame({"estimand": ["hazard_ratio"]}), stratum, name, **size)
 
 

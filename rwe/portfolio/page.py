@@ -14,7 +14,7 @@ from rwe.portfolio.gaps import DONE, NO_COMPARISON, NO_RATIO, Gaps
 from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
 from rwe.report.numbers import Numbers
 from rwe.report.render import sheet
-from rwe.report.words import Words, load_words
+from rwe.report.words import Words, failure, load_words
 
 DASH = "\N{EM DASH}"
 OWN = {NO_COMPARISON: "no_comparison", NO_RATIO: "no_ratio"}
@@ -76,9 +76,8 @@ def _gaps(found: Gaps, words: Words, numbers: Numbers) -> Section:
 def _failed(row: dict[str, Any], words: Words) -> str:
     """Return why a study has no figure: the kind of failure in the language, then what the engine said of it."""
     own = OWN.get(row["status"])
-    why = words(f"portfolio.why_{own or row['exit_code']}")
-    reason = "" if own else words("portfolio.said", reason=row["status"])
-    return words("portfolio.failed_one", study=row["medicine"] or row["study"], why=why, reason=reason).strip()
+    why = words(f"portfolio.why_{own}") if own else failure(words, row["exit_code"], row["status"])
+    return words("portfolio.failed_one", study=row["medicine"] or row["study"], why=why)
 
 
 def _notes(found: Gaps, words: Words) -> list[str]:

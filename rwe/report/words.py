@@ -44,6 +44,11 @@ class Words:
         return text.format(**values)
 
 
+def failure(words: Words, exit_code: int, reason: str) -> str:
+    """Return the kind of a failure in the language, then what the engine said of it, as it said it."""
+    return f"{words(f'failed.why_{exit_code}')} {words('failed.said', reason=reason)}"
+
+
 def load_words(lang: str) -> Words:
     """Return the catalogue of `lang`.
 

@@ -12,6 +12,7 @@ from rwe.figures.scales import linear_ticks
 from rwe.report.blocks import Block, Figure, Item, Items, Line, Prose, Section, Table
 from rwe.report.page import NONE, Page, Row
 from rwe.report.sections.doubts import DRAWS
+from rwe.report.words import failure
 from rwe.spec.base import Text
 
 PLAIN = "unadjusted"
@@ -35,7 +36,8 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
         yield _forest(page, own, told)
     yield _table(page, own, told)
     if failed := told.get("failed", {}):
-        items = [Item(_title(page, told, name), str(why)) for name, why in failed.items()]
+        codes = told["failed_codes"]
+        items = [Item(_title(page, told, name), failure(page.words, codes[name], why)) for name, why in failed.items()]
         yield Items(page.words("arms.failed"), items)
     yield from _misclassified(page, own, told)
     yield _overlap(page, own)

@@ -11,6 +11,7 @@ from rwe.figures import Caption, ForestRow, ForestWords, forest
 from rwe.report.blocks import Block, Figure, Item, Items, Line, Prose, Section, Table
 from rwe.report.page import NONE, Page, Row
 from rwe.report.sections.doubts import doubts, turned
+from rwe.report.words import failure
 
 KINDS = ("grid", "without", "alone", "pooled")
 POOLED = ("hazard_ratio", "prediction")
@@ -35,7 +36,9 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
     if runs:
         yield _table(page, own, runs)
     if failed := _settings(page, own).get("failed", {}):
-        items = [Item(_name(page, own, *key.split(":", 1)), str(why)) for key, why in failed.items()]
+        codes = _settings(page, own).get("failed_codes", {})
+        told = {key: failure(page.words, codes[key], why) for key, why in failed.items()}
+        items = [Item(_name(page, own, *key.split(":", 1)), why) for key, why in told.items()]
         yield Items(page.words("robustness.failed"), items)
     if [row for row in own if row["stratum"] == "confounder"]:
         yield _confounders(page, own, main)

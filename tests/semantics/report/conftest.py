@@ -337,6 +337,7 @@ def arms_rows() -> Iterator[Row]:
 COMPARED = {
     "endpoint": "rfs", "treatment": "hormonal", "covariates": ["age", "size"], "tau": 1826, "milestones": [1826],
     "failed": {"pairs": "nobody has a match"},
+    "failed_codes": {"pairs": 5, "misclassified": 5},
     "misclassified": {"of": "exposure", "way": "overlap", "at": 1826, "draws": 10_000},
     "ways": [
         {"name": "overlap", "title": text("Overlap weights", "Тегла на припокриването")},
@@ -345,6 +346,7 @@ COMPARED = {
 }  # fmt: skip
 TRUSTED = {
     "failed": {"grid:far": "no common horizon"},
+    "failed_codes": {"grid:far": 5, "censoring:": 5, "bias:": 5},
     "tau": 1826,
     "bias": {"draws": 10_000},
     "runs": [

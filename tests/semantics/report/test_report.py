@@ -320,10 +320,17 @@ def test_restricted_means_lead_where_hazards_are_not_proportional(make_reading: 
                 "335 patients with it against 335 without (15 left out",
                 "0.73 (0.63–0.83)",
                 "0.57 (0.47–0.67)",
-                "Matched pairs nobody has",
+                "Matched pairs the data hold no valid answer to the question. Said: nobody has",
             ],
         ),
-        ("bg", ["335 пациенти с лечението срещу 335 без него", "0,55 (0,45–0,65)", "Двойки nobody has a match"]),
+        (
+            "bg",
+            [
+                "335 пациенти с лечението срещу 335 без него",
+                "0,55 (0,45–0,65)",
+                "Двойки данните не съдържат валиден отговор на въпроса. Съобщение: nobody has a match",
+            ],
+        ),
     ],
 )
 def test_two_arms_have_their_chapter(make_arms: Make, lang: str, found: list[str]) -> None:
@@ -506,6 +513,7 @@ FAMILIES = (
     "extrapolation.scale_",
     "figure.",
     "failure.",
+    "failed.",
     "finding.",
     "quality.",
     "by.",  # of the types of terms, `test_term_words`
