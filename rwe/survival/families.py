@@ -66,6 +66,10 @@ class Weibull(Family):
 
         return np.asarray(np.exp(theta[:, 1] + gammaln(1 + np.exp(-theta[:, 0]))), np.float64)
 
+    def cumulative(self, t: F8, theta: F8) -> F8:
+        """Return the cumulative hazard alone."""
+        return np.asarray(np.exp(np.exp(theta[:, 0]) * (np.log(t) - theta[:, 1])), np.float64)
+
 
 @dataclass(frozen=True)
 class WeibullHazards(Family):
@@ -91,6 +95,10 @@ class WeibullHazards(Family):
     def mean(self, theta: F8) -> F8:
         """Return scale^(-1 / shape) x gamma(1 + 1 / shape)."""
         return Weibull().mean(columns(theta[:, 0], -theta[:, 1] * np.exp(-theta[:, 0])))
+
+    def cumulative(self, t: F8, theta: F8) -> F8:
+        """Return the cumulative hazard alone."""
+        return np.asarray(np.exp(theta[:, 1] + np.exp(theta[:, 0]) * np.log(t)), np.float64)
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,10 @@ class LogLogistic(Family):
         with np.errstate(all="ignore"):
             return np.where(b < np.pi, np.exp(theta[:, 1]) * b / np.sin(b), np.inf)
 
+    def cumulative(self, t: F8, theta: F8) -> F8:
+        """Return the cumulative hazard alone."""
+        return np.asarray(np.logaddexp(0.0, np.exp(theta[:, 0]) * (np.log(t) - theta[:, 1])), np.float64)
+
 
 @dataclass(frozen=True)
 class LogNormal(Family):
@@ -188,6 +200,10 @@ class LogNormal(Family):
     def mean(self, theta: F8) -> F8:
         """Return exp(meanlog + sdlog^2 / 2)."""
         return np.asarray(np.exp(theta[:, 0] + np.exp(2 * theta[:, 1]) / 2), np.float64)
+
+    def cumulative(self, t: F8, theta: F8) -> F8:
+        """Return the cumulative hazard alone."""
+        return normal_tail((np.log(t) - theta[:, 0]) / np.exp(theta[:, 1]))[0]
 
 
 def normal_tail(z: F8) -> tuple[F8, F8]:

@@ -12,6 +12,7 @@ import pytest
 from lifelines import LogLogisticAFTFitter, LogNormalAFTFitter, WeibullAFTFitter
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
+from scipy.special import gammainccinv, ndtri
 
 from rwe import survival as sv
 from rwe.survival import tabled
@@ -40,7 +41,7 @@ MOVED = ROLES | {"covariates": ["age", "arm"]}
 
 
 def fit(name: str, frame: pl.DataFrame = ROWS, **asked: Any) -> sv.Parametric:
-    return sv.parametric(frame, **(MOVED | asked), family=name)  # type: ignore[arg-type]
+    return sv.parametric(frame, **(MOVED | asked | {"family": name}))
 
 
 def same(one: sv.Parametric, other: sv.Parametric, *, error: float = 1e-6) -> None:
@@ -203,6 +204,29 @@ def test_errors_of_predictions_are_those_of_draws(name: str) -> None:
     assert_allclose(found.survival_draws(TIMES, 5, 7, some), found.survival_draws(TIMES, 5, 7, some), rtol=0)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_cumulative_hazard_alone_is_that_of_the_terms(name: str) -> None:
+    family, t = FAMILIES[name], np.array([0.01, 0.7, 2.0, 9.0])
+    theta = np.tile([0.3, -0.2, 0.4, -1.0][: len(family.parameters)], (4, 1))
+
+    assert_allclose(family.cumulative(t, theta), family.terms(t, theta).cumulative_hazard, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_derivatives_are_those_of_the_values(name: str) -> None:
+    family, t, step = FAMILIES[name], np.array([0.01, 0.7, 2.0, 9.0]), 1e-5
+    theta = np.tile([0.3, -0.2, 0.4, -1.0][: len(family.parameters)], (4, 1))
+    told = family.terms(t, theta)
+
+    for j in range(theta.shape[1]):
+        up, down = (family.terms(t, theta + sign * step * np.eye(theta.shape[1])[j]) for sign in (1, -1))
+        rise = [(a - b) / (2 * step) for a, b in ((up[0], down[0]), (up[1], down[1]))]
+        assert_allclose(told.d_log_hazard[:, j], rise[0], rtol=1e-6, atol=1e-7)
+        assert_allclose(told.d_cumulative_hazard[:, j], rise[1], rtol=1e-6, atol=1e-7)
+    after, before = (family.cumulative(t * (1 + sign * 1e-6), theta) for sign in (1, -1))
+    assert_allclose(np.exp(told.log_hazard) * t, (after - before) / 2e-6, rtol=1e-6)
+
+
 def test_a_curve_of_several_persons_is_their_average() -> None:
     found = fit("gompertz")
 
@@ -263,3 +287,26 @@ def test_draws_of_kaplan_meier_have_its_mean_and_spread() -> None:
     assert np.isnan(km.survival_at(days)[4])
     assert_allclose(drawn.mean(axis=0)[:4], told["survival"], atol=3e-3)
     assert_allclose(drawn.std(axis=0)[1:4], told["std_error"][1:], rtol=0.06)
+
+
+DRAWN: dict[str, Any] = {  # times with a median of 365 days
+    "exp": lambda u: -np.log(u) * 365 / np.log(2),
+    "weibull": lambda u: 365 * (-np.log(u) / np.log(2)) ** (1 / 1.5),
+    "gompertz": lambda u: np.log1p(-np.log(u) / np.log(2) * np.expm1(0.002 * 365)) / 0.002,
+    "llogis": lambda u: 365 * (1 / u - 1) ** (1 / 1.8),
+    "lnorm": lambda u: 365 * np.exp(0.9 * ndtri(1 - u)),
+    "gamma": lambda u: gammainccinv(2.0, u) / gammainccinv(2.0, 0.5) * 365,
+}
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", DRAWN)
+def test_limits_hold_the_truth_as_often_as_they_say(name: str) -> None:
+    rng, held = np.random.default_rng(11), 0
+    for _ in range(300):
+        lived, end = DRAWN[name](rng.uniform(size=150)), rng.uniform(100, 1500, 150)
+        rows = pl.DataFrame({"t": np.minimum(lived, end), "e": lived <= end})
+        found = sv.parametric(rows, **(ROLES | {"family": name, "clock": "continuous"})).quantile(0.5)
+        held += found["conf_low"].item() <= 365 <= found["conf_high"].item()
+
+    assert 0.92 <= held / 300 <= 0.98

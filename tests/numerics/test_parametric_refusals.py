@@ -23,7 +23,7 @@ BASE = pl.DataFrame({"t": np.ceil(np.minimum(LIVED, END)), "e": LIVED <= END, "x
 
 
 def fit(name: str, frame: pl.DataFrame, **asked: Any) -> sv.Parametric:
-    return sv.parametric(frame, **(ROLES | asked), family=name)  # type: ignore[arg-type]
+    return sv.parametric(frame, **(ROLES | asked | {"family": name}))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
