@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rwe.spec.design import Dosing
 
 ALL = Common()
+FORMS = {"triggered": "{:.1%}", "indifferent": "{:.4g}"}  # else money
 Family = Annotated[
     Literal["exp", "weibull", "weibull_ph", "gompertz", "llogis", "lnorm", "gamma", "gengamma", "genf"] | None,
     Parameter(help=word("help.family")),
@@ -143,7 +144,7 @@ def _say_design(found: Designed, voice: Voice) -> None:
     cells = []
     for row in found.table.iter_rows(named=True):
         voice.event("scheme", **row)
-        figures = ["-" if row[name] is None else f"{row[name]:.6g}" for name in names]
+        figures = ["-" if row[name] is None else FORMS.get(name, "{:.2f}").format(row[name]) for name in names]
         figures[-1] = f"{row['lever']} {figures[-1]}" if row["lever"] else "-"
         cells.append([truths[row["truth"]], titles[row["scheme"]], *figures])
     heads = [word(f"forecast.head.{name}") for name in ("truth", "scheme", *names)]
@@ -153,5 +154,9 @@ def _say_design(found: Designed, voice: Voice) -> None:
         needed = "-" if row["patients"] is None else row["patients"]
         facts = {"power": f"{row['power']:.0%}", "patients": found.plan.patients, "needed": needed}
         voice.say("forecast.power", truth=truths[row["truth"]], asked=f"{found.plan.power:.0%}", **facts)
+    if found.waiting:
+        ways = {name: round(getattr(found.waiting, name)) for name in ("adopt", "wait", "collect", "value")}
+        voice.event("waiting", **ways)
+        voice.say("forecast.waiting", **ways)
     plan = found.plan
     voice.event("plan", simulations=plan.simulations, patients=plan.patients, seed=plan.seed, reference=plan.reference)

@@ -15,6 +15,7 @@ from rwe.kernels._jit import F8
 from rwe.reimbursement.cohorts import Outcome, cohorts, played, survival_of
 from rwe.reimbursement.designed import Designed
 from rwe.reimbursement.power import one_sample_power
+from rwe.reimbursement.waiting import Waiting, value_of_waiting
 from rwe.spec.agreement import Agreement, OutcomeGuarantee
 from rwe.spec.design import Design
 
@@ -55,7 +56,20 @@ def design(plan: Design, agreements: Mapping[str, Agreement]) -> Designed:
             for name, outcome in outcomes.items()
         ]
         powers += [{"truth": truth.name, **_power(plan, promised, _daily(plan, k))}] if k else []
-    return Designed(plan, pl.DataFrame(rows, infer_schema_length=None), pl.DataFrame(powers))
+    return Designed(plan, pl.DataFrame(rows, infer_schema_length=None), pl.DataFrame(powers), _waiting(plan))
+
+
+def _waiting(plan: Design) -> Waiting | None:
+    if (asked := plan.waiting) is None:
+        return None
+    return value_of_waiting(
+        asked.net_benefit,
+        asked.net_benefit_sd,
+        evidence_sd=asked.evidence_sd,
+        patients_now=asked.patients_now,
+        patients_later=asked.patients_later,
+        cost=asked.cost,
+    )
 
 
 def _daily(plan: Design, k: int) -> F8:
@@ -75,13 +89,19 @@ def _power(plan: Design, promised: F8, real: F8) -> dict[str, Any]:
 def _told(plan: Design, o: Outcome) -> dict[str, float | None]:
     """Return the means over cohorts, the spread of the payback, and how often a term on all patients pays."""
     net = float((o.gross - o.payback).sum())
-    low, high = np.quantile(o.payback, [(1 - plan.conf_level) / 2, (1 + plan.conf_level) / 2])
+    tails = [(1 - plan.conf_level) / 2, (1 + plan.conf_level) / 2]
+    low, high = np.quantile(o.payback, tails)
+    spent = o.gross > 0
+    share_low, share_high = np.quantile(o.payback[spent] / o.gross[spent], tails)
     return {
         "gross": float(o.gross.mean()),
         "payback": float(o.payback.mean()),
         "payback_sd": float(o.payback.std(ddof=1)),
         "conf_low": float(low),
         "conf_high": float(high),
+        "share": float(o.payback.sum() / o.gross.sum()),
+        "share_low": float(share_low),
+        "share_high": float(share_high),
         "triggered": None if np.isnan(o.triggered).any() else float(o.triggered.mean()),
         "effective_price": _ratio(net, float(o.units.sum())),
         "cost_per_result": _ratio(net, float(o.results.sum())),

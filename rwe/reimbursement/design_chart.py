@@ -33,6 +33,6 @@ def _rows(found: Designed, say: Tongue, language: Language) -> Iterator[ForestRo
     for truth in found.plan.truths:
         yield ForestRow(str(getattr(truth.title, language)), kind="head")
         for row in found.table.filter(truth=truth.name).iter_rows(named=True):
-            share, low, high = (row[name] / row["gross"] for name in ("payback", "conf_low", "conf_high"))
+            share, low, high = (round(row[name], 3) for name in ("share", "share_low", "share_high"))
             text = f"{say.percent(share)} ({say.percent(low)}–{say.percent(high)})"
             yield ForestRow(schemes[row["scheme"]], share, low, high, text, "level")

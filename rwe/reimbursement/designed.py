@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rwe.reimbursement.waiting import Waiting
 from rwe.result import Result, tidy
 from rwe.spec.design import Design
 from rwe.survival.show import Shown, Story
@@ -31,17 +32,21 @@ class Designed(Shown):
         What was asked.
     table
         One row a truth and scheme: ``gross``, ``payback`` (means over cohorts), ``payback_sd``, ``conf_low``,
-        ``conf_high`` (where the payback lies), ``triggered`` (how often a term on all patients pays; null where there
+        ``conf_high`` (where the payback lies), ``share`` of the spend that comes back with ``share_low`` and
+        ``share_high``, ``triggered`` (how often a term on all patients pays; null where there
         is none), ``effective_price`` (net cost of a unit), ``cost_per_result`` (net cost of a patient with a result),
         ``lever`` and ``indifferent`` (its value at which the expected payback is the reference's; null where none).
     power
         One row a truth but the first: ``power`` of the one-sample log-rank test against the first, ``patients`` that
         the power asked for needs, ``events`` and ``expected`` failures of the cohort.
+    waiting
+        What deciding on evidence to come is worth, where the plan asks.
     """
 
     plan: Design
     table: pl.DataFrame
     power: pl.DataFrame
+    waiting: Waiting | None = None
 
     def to_result(self) -> Result:
         """Return the table in the long tidy form: group is the truth, stratum the scheme."""
@@ -61,6 +66,9 @@ class Designed(Shown):
         for row in self.power.iter_rows(named=True):
             yield {"group": row["truth"], "estimand": "power", "estimate": row["power"], "n": self.plan.patients}
             yield {"group": row["truth"], "estimand": "sample_size", "estimate": row["patients"]}
+        if self.waiting:
+            for name in ("adopt", "wait", "collect", "value"):
+                yield {"estimand": f"waiting_{name}", "estimate": getattr(self.waiting, name)}
 
     def plot(self, *, language: Language = "en") -> Chart:
         """Draw the share of the spend that comes back, by scheme under each truth, with where it lies."""
@@ -69,9 +77,14 @@ class Designed(Shown):
         return design_chart(self, language)
 
     def _story(self) -> Story:
-        shown = self.table.select(pl.format("{}: {}", "truth", "scheme").alias("scheme"), pl.exclude("truth", "scheme"))
+        names = pl.format("{}: {}", "truth", "scheme").alias("scheme")
+        shown = self.table.select(names, pl.exclude("truth", "scheme", "^share.*$"))
         notes = [
             f"{row['truth']}: power {row['power']:.2f} with {self.plan.patients} patients, {row['patients']} needed"
             for row in self.power.iter_rows(named=True)
         ]
+        if self.waiting:
+            notes.append(
+                f"value of waiting {self.waiting.value:.6g}; net benefit of paying meanwhile {self.waiting.collect:.6g}"
+            )
         return f"{self.plan.title.en}: {self.plan.simulations} cohorts of {self.plan.patients}", shown, notes

@@ -73,6 +73,21 @@ class Scheme(Part):
     agreement: str
 
 
+class EvidenceToCome(Part):
+    """What is known of the net benefit of a patient, in money, and what evidence would add.
+
+    `evidence_sd` is the standard error that the evidence would have alone; `patients_now` are treated until it is
+    there, `patients_later` afterwards; `cost` is that of collecting it.
+    """
+
+    net_benefit: Real
+    net_benefit_sd: Annotated[Real, Field(gt=0)]
+    evidence_sd: Annotated[Real, Field(ge=0)]
+    patients_now: Annotated[Int, Field(ge=0)]
+    patients_later: Annotated[Int, Field(ge=0)]
+    cost: Annotated[Real, Field(ge=0)] = 0.0
+
+
 class Design(Part):
     """The whole file.
 
@@ -88,6 +103,8 @@ class Design(Part):
         Scheme whose expected payback the others must come to for payer and company to be indifferent.
     alpha, power
         Of the one-sample log-rank test, two-sided.
+    waiting
+        Asks what it is worth to decide on evidence that is still to come.
     """
 
     title: Text
@@ -102,6 +119,7 @@ class Design(Part):
     truths: Annotated[tuple[Truth, ...], AfterValidator(filled)]
     schemes: Annotated[tuple[Scheme, ...], AfterValidator(filled)]
     reference: Name | None = None
+    waiting: EvidenceToCome | None = None
     alpha: Annotated[Real, Field(gt=0, lt=1)] = 0.05
     power: Annotated[Real, Field(gt=0, lt=1)] = 0.8
     conf_level: Annotated[Real, Field(gt=0, lt=1)] = 0.9

@@ -78,4 +78,6 @@ def test_schemes_are_compared_on_the_command_line(tmp_path: Path, capsys: pytest
     discount = next(line for line in schemes if line["scheme"] == "discount")
     assert float(str(discount["payback"])) == pytest.approx(0.12 * float(str(discount["gross"])), rel=1e-6)
     assert float(str(discount["effective_price"])) == pytest.approx(1500 * 0.88, rel=1e-6)
+    waiting = next(line for line in said if line["event"] == "waiting")
+    assert float(str(waiting["collect"])) == pytest.approx(float(str(waiting["wait"])) + 150 * 1500, abs=1)
     assert (tmp_path / "schemes.svg").read_text("utf-8").startswith("<svg")
