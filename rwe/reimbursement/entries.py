@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entries of a close: by how much each account moves so that a ledger holds what the settlement now says.
 
-A difference on a period too old to be paid goes to the account ``barred``. Where a claim lost there what it gained in a
-period that is still paid (a failure whose date was corrected), the two meet first: only what is left stays barred, so
-that nothing is paid twice and nothing is lost.
+A difference on a period too old to be paid goes to the account ``barred``. Where a course is judged anew in a period
+that is still paid (a failure whose date was corrected, a later instalment) and what was posted in the old one goes,
+nothing of it stays barred: it is a matter of the new period, and nothing is paid twice.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from rwe.reimbursement.journal import ACCOUNTS, CLAIM, COLUMNS, FACTS, KEY, balanced
+from rwe.reimbursement.journal import ACCOUNTS, COLUMNS, FACTS, KEY, balanced
 from rwe.reimbursement.period import older
 from rwe.reimbursement.reasons import Since, reasons
-from rwe.reimbursement.target import SEEN, WITHDRAWN, before, cohort_terms, now, standing, stated
+from rwe.reimbursement.target import SCOPE, SEEN, WITHDRAWN, Terms, before, now, standing, stated
 from rwe.spec.agreement import Agreement
 
 ZERO = Decimal(0)
@@ -60,13 +60,13 @@ def difference(
     since
         What is known to have happened since the last close.
     """
-    schedule, on_all = agreement.settlement, cohort_terms(posted, lines)
-    said = stated(lines, period, schedule.every, on_all)
-    rows = _beside(standing(posted, period, on_all), said.filter("due").drop("due"))
+    schedule, terms = agreement.settlement, Terms.of(posted, lines)
+    said = stated(lines, period, schedule.every, terms, posted)
+    rows = _beside(standing(posted, period, terms), said.filter("due").drop("due")).with_columns(terms.unit())
     quarters = None if since.first else schedule.restate_back_quarters
     late = [name for name in rows["period"].unique() if older(name, period, schedule.every, quarters)]
     changed = _changed(_moves(rows, pl.col("period").is_in(late), held))
-    told = reasons(_known(changed, before(posted), now(said)), period, since)
+    told = reasons(_known(changed, before(posted, terms), now(said, terms)), period, since)
     order = {term.id: place for place, term in enumerate(agreement.terms)}
     place = pl.col("term").replace_strict(order, default=len(order), return_dtype=pl.Int64)
     entries = told.with_columns(_moved_only()).sort(place, "term", *KEY)
@@ -78,7 +78,7 @@ def _beside(was: pl.DataFrame, target: pl.DataFrame) -> pl.DataFrame:
     was = was.rename({name: f"{name}_was" for name in (*ACCOUNTS, *FACTS)})
     rows = target.join(was, on=KEY, how="full", coalesce=True)
     money = [pl.col(name).fill_null(ZERO) for name in ("amount", *(f"{name}_was" for name in ACCOUNTS))]
-    return rows.with_columns(*money, there=pl.col("outcome").is_not_null())
+    return rows.with_columns(*money, there=pl.col("outcome").is_not_null(), stood=pl.col("outcome_was").is_not_null())
 
 
 def _moves(rows: pl.DataFrame, late: pl.Expr, held: tuple[Held, ...]) -> pl.DataFrame:
@@ -94,19 +94,14 @@ def _moves(rows: pl.DataFrame, late: pl.Expr, held: tuple[Held, ...]) -> pl.Data
 
 
 def _relief() -> pl.Expr:
-    """Return what leaves the barred account because the same claim moved the other way in a period that is paid."""
-    change = -pl.col("spending")
-    mine = pl.when("_late").then(change).otherwise(ZERO) + pl.col("barred_was")
-    barred, paid = mine.sum().over(CLAIM), pl.when("_late").then(ZERO).otherwise(change).sum().over(CLAIM)
-    least = pl.min_horizontal(barred.abs(), paid.abs())
-    against = (barred > ZERO) & (paid < ZERO)
-    amount = pl.when(against).then(-least).when((barred < ZERO) & (paid > ZERO)).then(least).otherwise(ZERO)
-    last = pl.when("_late").then("period").max().over(CLAIM)
+    """Return what leaves the barred account because the same matter is now decided in a period that is paid."""
+    barred = (pl.when("_late").then(-pl.col("spending")).otherwise(ZERO) + pl.col("barred_was")).sum().over(SCOPE)
+    anew = (pl.col("there") & ~pl.col("_late")).any().over(SCOPE)
+    last = pl.when("_late").then("period").max().over(SCOPE)
     # of keys of one period (hospitals of a course) the first in order bears it
-    first = (
-        pl.col("_late") & (pl.col("period") == last) & (pl.col("site_id").rank("ordinal").over(*CLAIM, "period") == 1)
-    )
-    return pl.when(first.fill_null(value=False)).then(amount).otherwise(ZERO)
+    first = pl.col("site_id").rank("ordinal").over(*SCOPE, "period") == 1
+    bears = (anew & pl.col("_late") & (pl.col("period") == last) & first).fill_null(value=False)
+    return pl.when(bears).then(-barred).otherwise(ZERO)
 
 
 def _changed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -122,13 +117,14 @@ def _changed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _known(rows: pl.DataFrame, was: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """Put beside each key its claim as it was when last posted and as it is now."""
+    """Put beside each key its matter as it was when last posted and as it is now."""
     was = was.rename({name: f"{name}_was" for name in SEEN}).with_columns(posted=pl.lit(value=True))
     facts = facts.rename({name: f"{name}_now" for name in SEEN})
-    rows = rows.drop(f"{name}_was" for name in SEEN).join(was, on=CLAIM, how="left", maintain_order="left")
-    return rows.join(facts, on=CLAIM, how="left", maintain_order="left").with_columns(
-        pl.col("posted").fill_null(value=False)
-    )
+    rows = rows.drop(f"{name}_was" for name in SEEN).join(was, on=SCOPE, how="left", maintain_order="left")
+    # a further line of a course of which nothing else moves is no change of what was posted
+    others = pl.col("spending").abs().sum().over(SCOPE) - pl.col("spending").abs()
+    known = pl.col("posted").fill_null(value=False) & (pl.col("stood") | (others != ZERO))
+    return rows.join(facts, on=SCOPE, how="left", maintain_order="left").with_columns(posted=known)
 
 
 def _moved_only() -> pl.Expr:

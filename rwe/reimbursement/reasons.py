@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from rwe.reimbursement.journal import BETWEEN
-from rwe.reimbursement.target import COHORT
+from rwe.reimbursement.target import ALL, COHORT, OPEN
 
 REASONS = (
     "new",
@@ -66,13 +66,13 @@ def reasons(rows: pl.DataFrame, period: str, since: Since) -> pl.DataFrame:
         Keys with ``posted`` (whether the claim was before), and each fact of the claim as it was (``_was``) and is
         (``_now``): ``outcome``, ``rule``, ``decided_on``, ``assessment``, ``doses``.
     """
-    rows = rows.with_columns(_records("assessment"), *_doses(since.fresh))
+    rows = rows.with_columns(_assessed(since.fresh), _dosed(since.fresh))
     decision = pl.col("person_id").is_in(sorted(since.decided))
     own = pl.coalesce(_first(period, since), pl.when(decision).then(pl.lit("decision")), _of_records())
     rows = rows.with_columns(own.alias("_own"))
-    beside = pl.col("_own").drop_nulls().first().over("person_id", "course")
+    beside = pl.col("_own").drop_nulls().first().over("person_id", "course", "unit")
     amended = pl.lit(since.amended, pl.String)
-    on_all = pl.when((pl.col("outcome_now") == COHORT) | (pl.col("outcome_was") == COHORT)).then(pl.lit("cohort"))
+    on_all = pl.when(pl.col("type").is_in(COHORT)).then(pl.lit("cohort"))
     found = pl.coalesce("_own", amended, on_all, beside, pl.lit("corrected_record"))
     return rows.with_columns(found.alias("reason")).drop("_own", "_assessed", "_dosed")
 
@@ -80,7 +80,7 @@ def reasons(rows: pl.DataFrame, period: str, since: Since) -> pl.DataFrame:
 def _first(period: str, since: Since) -> pl.Expr:
     """Return why a claim is posted that never was."""
     late = (pl.col("period") != period) & ~pl.lit(since.first)
-    by_record = (pl.col("rule_now") == FAILED) | (pl.col("outcome_now") == COHORT)
+    by_record = (pl.col("rule_now") == FAILED) | pl.col("outcome_now").is_in([ALL, OPEN])
     timely = pl.when(by_record).then(pl.lit("new")).otherwise(pl.lit("window_closed"))
     decided = pl.col("person_id").is_in(sorted(since.decided))
     found = pl.when(decided).then(pl.lit("decision")).when(late).then(pl.lit("late_record")).otherwise(timely)
@@ -92,16 +92,21 @@ def _of_records() -> pl.Expr:
     moved = ~pl.col("outcome_now").eq_missing(pl.col("outcome_was")) | ~pl.col("decided_on_now").eq_missing(
         pl.col("decided_on_was")
     )
-    return pl.coalesce(pl.when(moved).then(pl.col("_assessed")), "_dosed", "_assessed")
+    lapsed = (pl.col("decided_on_now") > pl.col("decided_on_was")) & (pl.col("rule_now") != FAILED)
+    lapsed |= (pl.col("outcome_was") == OPEN) & (pl.col("outcome_now") != OPEN)
+    by_time = pl.when(lapsed & (pl.col("outcome_now") != ALL)).then(pl.lit("window_closed"))
+    return pl.coalesce(pl.when(moved).then(pl.col("_assessed")), "_dosed", "_assessed", by_time)
 
 
-def _records(name: str) -> pl.Expr:
+def _assessed(fresh: pl.Series) -> pl.Expr:
     """Return how the deciding assessment differs; a failure that stands in the place of something else came late."""
-    was, now = (pl.col(f"{name}_{end}").fill_null("") for end in ("was", "now"))
+    was, now = (pl.col(f"assessment_{end}").fill_null("") for end in ("was", "now"))
     failed_was, failed = ((pl.col(f"rule_{end}") == FAILED).fill_null(value=False) for end in ("was", "now"))
     return (
         pl.when(was == now)
         .then(None)
+        .when(now.is_in(fresh.implode()))
+        .then(pl.lit("new"))
         .when((was == "") | (failed & ~failed_was))
         .then(pl.lit("late_record"))
         .when((now == "") | (failed_was & ~failed))
@@ -111,7 +116,8 @@ def _records(name: str) -> pl.Expr:
     )
 
 
-def _doses(fresh: pl.Series) -> list[pl.Expr]:
+def _dosed(fresh: pl.Series) -> pl.Expr:
+    """Return how the doses differ."""
     was, now = (pl.col(f"doses_{end}").fill_null("").str.split(BETWEEN) for end in ("was", "now"))
     gone, came = was.list.set_difference(now), now.list.set_difference(was)
     gone, came = (side.list.filter(pl.element() != "") for side in (gone, came))
@@ -126,4 +132,4 @@ def _doses(fresh: pl.Series) -> list[pl.Expr]:
         .when(came.list.len() > 0)
         .then(pl.lit("new"))
     )
-    return [found.alias("_dosed")]
+    return found.alias("_dosed")
