@@ -182,6 +182,8 @@ def erase(token: Token = None, /, *, yes: Yes = False, common: Common = ALL, voi
         return 0
     _erased(erasure.erase(person, common.place), voice)
     voice.say("store.deliveries")
+    if (common.place / "ledger").is_dir():
+        voice.say("store.ledger")
     return 0
 
 
