@@ -15,15 +15,26 @@ from rwe.spec.agreement_checks import last_paid_day
 
 ALWAYS = ("after_as_of", "before_contract", "after_contract", "not_a_new_patient")
 REASONS = (*ALWAYS, "other_indication", "refunded_by_partner", "free_of_charge", "trial", "credited")
+REASON = pl.Enum(["", *REASONS])
+USED = ("charge", "indication", "partner", "credited")  # no more, once the reason is known
 DAY = pl.col("administered_on")
 
 
-def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Return all doses (of `rwe.reimbursement.credits.credited`) with ``reason``, ``course`` and ``first_dose``.
+def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the doses that are paid for with ``course`` and ``first_dose``, and how many are not, by reason.
 
-    A dose that is paid for has the reason ``""``. `course` counts a patient's courses from 1 over all
-    hospitals, because a person is one person wherever treated; assessment days count from `first_dose`.
-    Doses of courses come first, in the order of person, day, record and units.
+    `course` counts a patient's courses from 1 over all hospitals, because a person is one person wherever
+    treated; assessment days count from `first_dose`. Doses stand in the order of person, day, record, units.
+
+    Parameters
+    ----------
+    doses
+        As `rwe.reimbursement.credits.credited` returns them.
+
+    Returns
+    -------
+    paid, excluded
+        `excluded` has ``reason``, ``doses`` and ``patients``; the usual reasons zeros included.
 
     Raises
     ------
@@ -31,23 +42,29 @@ def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> pl.DataFr
         If doses lie before a contract whose file refuses them.
     """
     frame = doses.with_columns(DAY.cast(pl.Date))
-    frame = frame.with_columns(_reason(agreement, doses.columns, as_of).alias("reason"))
+    frame = frame.with_columns(_reason(agreement, doses.columns, as_of).alias("reason")).drop(USED, strict=False)
     _early(agreement, frame)
     treating = ["", "free_of_charge", "trial"] if agreement.doses.free_doses_start else [""]
-    inside = _courses(agreement, in_order(frame.filter(pl.col("reason").is_in(treating))))
+    treated = frame["reason"].is_in(pl.Series(treating, dtype=REASON).implode())
+    inside = _courses(agreement, in_order(_only(frame, treated)))
     inside = inside.with_columns(_not_begun(agreement, inside, frame).alias("reason"))
-    outside = frame.filter(~pl.col("reason").is_in(treating))
-    return pl.concat([inside, outside], how="diagonal")
+    told = [part.select("person_id", "reason") for part in (inside, frame.filter(~treated))]
+    return _only(inside, inside["reason"] == "").drop("reason"), _excluded(pl.concat(told))
 
 
-def excluded(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return ``doses`` and ``patients`` that are not paid for, by ``reason``; the usual reasons zeros included."""
-    counts = frame.group_by("reason").agg(
+def _only(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """Return the rows, without a copy where they are all."""
+    return frame if rows.all() else frame.filter(rows)
+
+
+def _excluded(told: pl.DataFrame) -> pl.DataFrame:
+    counts = told.filter(pl.col("reason") != "").group_by(pl.col("reason").cast(pl.String))
+    counted = counts.agg(
         pl.len().cast(pl.Int64).alias("doses"), pl.col("person_id").n_unique().cast(pl.Int64).alias("patients")
     )
-    found = set(counts["reason"])
+    found = set(counted["reason"])
     reasons = pl.DataFrame({"reason": [reason for reason in REASONS if reason in found or reason in ALWAYS]})
-    return reasons.join(counts, on="reason", how="left", maintain_order="left").fill_null(0)
+    return reasons.join(counted, on="reason", how="left", maintain_order="left").fill_null(0)
 
 
 def _reason(agreement: Agreement, columns: list[str], as_of: date) -> pl.Expr:
@@ -61,10 +78,10 @@ def _reason(agreement: Agreement, columns: list[str], as_of: date) -> pl.Expr:
         "after_contract": last_paid_day(contract) < DAY,
         "refunded_by_partner": pl.col("partner").is_in(theirs) if "partner" in columns else None,
     }
-    first = [pl.when(told).then(pl.lit(reason)) for reason, told in why.items() if told is not None]
+    first = [pl.when(told).then(pl.lit(reason, REASON)) for reason, told in why.items() if told is not None]
     if "charge" in columns:
-        first.append(pl.when(pl.col("charge") != "charged").then(pl.col("charge")))
-    return pl.coalesce(*first, pl.lit(""))
+        first.append(pl.when(pl.col("charge") != "charged").then(pl.col("charge").cast(REASON, strict=False)))
+    return pl.coalesce(*first, pl.lit("", REASON))
 
 
 def _early(agreement: Agreement, frame: pl.DataFrame) -> None:
@@ -93,14 +110,16 @@ def _not_begun(agreement: Agreement, inside: pl.DataFrame, frame: pl.DataFrame) 
     """Return the reason of each dose again, with that of treatments that were not begun under the contract."""
     index, contract = agreement.index, agreement.contract
     before = frame.filter(pl.col("reason") == "before_contract").group_by("person_id").agg(DAY.max().alias("earlier"))
+    if before.is_empty() and not (inside["first_dose"] > contract.end).any():
+        return inside["reason"]
     known = inside.select("person_id", "reason", "first_dose").join(
         before, "person_id", how="left", maintain_order="left"
     )
     since = (pl.col("first_dose") - pl.col("earlier")).dt.total_days()
     old = pl.col("earlier").is_not_null() if index.washout_days is None else since <= index.washout_days
     # the run-off pays for treatments begun under the contract, for no new ones
-    why = pl.when(pl.col("first_dose") > contract.end).then(pl.lit("after_contract"))
+    why = pl.when(pl.col("first_dose") > contract.end).then(pl.lit("after_contract", REASON))
     not_new = old.fill_null(value=False) & index.first_dose_in_window
     return known.select(
-        why.when(not_new).then(pl.lit("not_a_new_patient")).otherwise("reason").alias("reason")
+        why.when(not_new).then(pl.lit("not_a_new_patient", REASON)).otherwise("reason").alias("reason")
     ).to_series()

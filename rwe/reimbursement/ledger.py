@@ -10,7 +10,7 @@ from functools import cached_property
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, rounded, scale_of, where
+from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, narrow, rounded, scale_of, where
 from rwe.reimbursement.money import net_price
 from rwe.reimbursement.schemes import due_parts, observed_price
 from rwe.reimbursement.segments import Segments, changes
@@ -151,7 +151,7 @@ def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scal
     courses = doses.select("person_id", "course", "first_dose")[runs.first]
     kept = [name for name in KEPT if name in doses.columns]
     rows = doses.select(pl.col("administered_on").alias("day"), "units", *kept)
-    rows = rows.with_columns(course=runs.of, price=atoms.gather(at))
+    rows = rows.with_columns(course=runs.of, price=narrow(atoms).gather(at))
     left = integers(rows["units"]) * rows["price"]
     spend = rounded(runs.sum(left), 1, scale.quantum)
     return Block(rows, courses, left, spend, spend)

@@ -13,7 +13,7 @@ import polars as pl
 
 from rwe.errors import RweError
 from rwe.reimbursement.claim import Case, Claim
-from rwe.reimbursement.covered import covered, excluded
+from rwe.reimbursement.covered import covered
 from rwe.reimbursement.credits import credited
 from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
@@ -108,9 +108,8 @@ def _opened(
     doses = credited(doses.with_columns(units.alias("units")), as_of)
     if agreement.doses.fractions == "whole_units":
         doses = doses.with_columns(whole_units(doses["units"], unit).alias("units"))
-    sorted_out = covered(agreement, doses, as_of)
-    left_out = excluded(sorted_out)
-    ledger = ledger_of(agreement, sorted_out.filter(pl.col("reason") == ""), unit)
+    paid, left_out = covered(agreement, doses, as_of)
+    ledger = ledger_of(agreement, paid, unit)
     return ledger, left_out, Case(agreement, ledger.scale, as_of, seen)
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, fits, integers
+from rwe.reimbursement.atoms import INT, fits, integers, narrow
 
 DECIMALS = 6  # so that a finer unit that comes late does not change how earlier money was split
 DIGITS = 30  # units have fewer before and after the point; what has more is no number of vials
@@ -24,9 +24,12 @@ def parts_of(units: pl.Series) -> tuple[pl.Series, int]:
     >>> parts.to_list(), unit
     ([2000000, 333000], 1000000)
     """
-    if units.dtype.is_integer():
-        whole = integers(units).to_frame("u").select(pl.col("u") * pl.lit(10**DECIMALS, INT))["u"]
-        return _narrow(whole), 10**DECIMALS
+    decimals = _written(units.dtype)
+    if decimals is not None:
+        whole = (
+            integers(units.to_physical()).to_frame("u").select(pl.col("u") * pl.lit(10 ** (DECIMALS - decimals), INT))
+        )
+        return narrow(whole["u"]), 10**DECIMALS
     texts = units.cast(pl.String)
     known = texts.unique().drop_nulls()
     numbers = [number_of(text) or Fraction(0) for text in known]
@@ -36,7 +39,7 @@ def parts_of(units: pl.Series) -> tuple[pl.Series, int]:
     if not values:
         return integers(texts), 10**decimals
     found = texts.replace_strict(known, pl.Series(values, dtype=INT), default=None, return_dtype=INT)
-    return _narrow(found), 10**decimals
+    return narrow(found), 10**decimals
 
 
 def number_of(text: str) -> Fraction | None:
@@ -59,7 +62,7 @@ def whole_units(parts: pl.Series, unit: int) -> pl.Series:
     return parts.to_frame("u").select(up.cast(parts.dtype))["u"]
 
 
-def _narrow(values: pl.Series) -> pl.Series:
-    """Return whole numbers in 64 bits where they fit: half the memory."""
-    small = values.is_between(-(2**62), 2**62).all()
-    return values.cast(pl.Int64) if small else values
+def _written(kind: pl.DataType) -> int | None:
+    """Return the decimals of a type of number that is exact and has no more than are kept anyway."""
+    scale = kind.scale if isinstance(kind, pl.Decimal) else 0
+    return scale if (kind.is_integer() or kind.is_decimal()) and scale <= DECIMALS else None
