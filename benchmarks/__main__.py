@@ -9,7 +9,7 @@ import sys
 
 PARTS = ("survival", "extraction", "harmonise")
 TABLES = tuple([f"benchmarks.{part}", "--table"] for part in PARTS)
-MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo", "synth", "portfolio"))
+MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo", "synth", "portfolio", "families"))
 
 for module in (*MEASURED, *TABLES):
     subprocess.run([sys.executable, "-m", *module], check=True)

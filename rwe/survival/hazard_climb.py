@@ -68,10 +68,21 @@ def highest(likelihood: Likelihood, names: Sequence[str]) -> tuple[Top, Top]:
         return null, null
     beta = np.zeros(len(names))
     beta[intercepts] = null.beta
-    if likelihood.cells.n > MANY:
-        few = Likelihood(likelihood.family, likelihood.cells.some(slice(None, None, likelihood.cells.n // SOME)))
-        beta = _climb(few, beta, np.isfinite(beta), sharp=False)[0]
-    return null, _whole(likelihood, beta, names)
+    return null, _whole(likelihood, _begun(likelihood, beta), names)
+
+
+def _begun(likelihood: Likelihood, beta: F8) -> F8:
+    """Return where to begin: of many cells, at the maximum of some of them, unless all of them know better."""
+    if likelihood.cells.n <= MANY:
+        return beta
+    few = Likelihood(likelihood.family, likelihood.cells.some(slice(None, None, likelihood.cells.n // SOME)))
+    try:
+        there = _climb(few, beta, np.isfinite(beta), sharp=False)[0]
+    except NoValidAnswer:  # a level that is rare may be missing among the few
+        return beta
+    reach, still = likelihood.reach(beta), np.zeros(len(likelihood.owner), np.bool_)
+    values = [likelihood.at(place, reach, still, COARSE).value for place in (beta, there)]
+    return there if values[1] > values[0] else beta
 
 
 def _try(likelihood: Likelihood, start: F8, names: Sequence[str]) -> Top | None:

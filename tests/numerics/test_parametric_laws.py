@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import gammainccinv, ndtri
 
 from rwe import survival as sv
-from rwe.survival import tabled
+from rwe.survival import hazard_climb, tabled
 from rwe.survival.curve import Curve
 from rwe.survival.parametric import FAMILIES
 
@@ -125,6 +125,18 @@ def test_two_ways_of_writing_weibull_are_one_model() -> None:
     of = [one.coefficients.filter(term="arm")["estimate"].item() for one in (times, hazards)]
     assert hazards.loglik == pytest.approx(times.loglik, rel=1e-12)
     assert of[1] == pytest.approx(-shape * of[0], rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["exp", "weibull", "llogis"])
+def test_a_climb_that_begins_on_some_rows_ends_as_one_on_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = cohort(3000, seed=6).with_columns(rare=pl.int_range(pl.len()) % 500 == 3)
+    whole = fit(name, many, covariates=["age", "rare"])
+
+    monkeypatch.setattr(hazard_climb, "MANY", 1000)
+    monkeypatch.setattr(hazard_climb, "SOME", 100)
+    begun = fit(name, many, covariates=["age", "rare"])
+
+    same(begun, whole)
 
 
 @pytest.mark.ci
