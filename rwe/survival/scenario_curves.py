@@ -15,6 +15,7 @@ from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
 from rwe.survival.curve import Curve
 from rwe.survival.door import door
+from rwe.survival.survival_curves import KaplanMeier
 
 YEAR = 365.25
 WEEK, MONTH, FINE = 7.0, 30.4375, 5 * YEAR  # steps over which a hazard counts as constant: weeks up to five years
@@ -95,6 +96,11 @@ def floored(curve: Curve, population: Curve) -> ScenarioCurve:
     population
         `population_curve` of the same persons.
 
+    Raises
+    ------
+    DefinitionError
+        If it is a Kaplan-Meier curve, whose steps have no hazard.
+
     Examples
     --------
     >>> frame = pl.DataFrame({"t": [300, 900, 1500, 2000], "e": [1, 1, 1, 0], "age": 20_000, "sex": "f"})
@@ -107,6 +113,7 @@ def floored(curve: Curve, population: Curve) -> ScenarioCurve:
     >>> curve.survival_at([1000]).round(4).tolist()  # exp(-1): the population dies sooner
     [0.3679]
     """
+    _smooth(curve)
     return ScenarioCurve("population hazard as a floor", (curve, population), _larger, paired=False)
 
 
@@ -127,7 +134,7 @@ def waned(treated: Curve, untreated: Curve, *, begin: float, end: float, paired:
     Raises
     ------
     DefinitionError
-        If the end lies before the beginning, or the beginning before day 0.
+        If the end lies before the beginning, or the beginning before day 0, or a curve is Kaplan-Meier's.
 
     Examples
     --------
@@ -139,9 +146,16 @@ def waned(treated: Curve, untreated: Curve, *, begin: float, end: float, paired:
     """
     if not 0 <= begin <= end:
         raise DefinitionError("an effect wanes from a day, 0 or later, to that day or a later one")
+    _smooth(treated, untreated)
     rule = partial(_fading, begin=float(begin), end=float(end))
     said = f"effect fades from day {begin:g} to day {end:g}"
     return ScenarioCurve(said, (treated, untreated), rule, paired=paired)
+
+
+def _smooth(*curves: Curve) -> None:
+    """Refuse steps: the weeks between them have the hazard 0, and those they fall in a large one."""
+    if any(isinstance(curve, KaplanMeier) for curve in curves):
+        raise DefinitionError("a Kaplan-Meier curve falls in steps and has no hazard to compare: give a fitted curve")
 
 
 def steps_to(last: float) -> F8:

@@ -120,6 +120,15 @@ def test_arms_of_one_fit_are_drawn_together_and_arms_fitted_apart_are_not() -> N
     assert np.std(apart) < 0.85 * np.std(together)
 
 
+def test_steps_have_no_hazard_to_be_compared(patients: pl.DataFrame) -> None:
+    observed, fitted = sv.kaplan_meier(patients, time="t", event="e"), Constant(0.1)
+
+    with pytest.raises(DefinitionError, match="falls in steps"):
+        sv.floored(observed, fitted)
+    with pytest.raises(DefinitionError, match="falls in steps"):
+        sv.waned(fitted, observed, begin=0, end=10)
+
+
 def test_an_average_is_the_mean_of_curves_and_its_draws_are_of_each() -> None:
     curves = Constant(0.05), Constant(0.5)
 
