@@ -361,9 +361,9 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "characteristics": characteristics_rows,
     "cox": cox_rows,
     "settlement": settlement_rows,
-    "bridge": bridge_rows,
     "survival": survival_rows,
     "trial_comparison": comparison_rows,
+    "bridge": bridge_rows,
 }
 
 

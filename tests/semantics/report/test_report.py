@@ -124,7 +124,7 @@ def test_a_masked_cell_prints_its_marker_with_one_footnote(dossiers: Pages) -> N
     page = Page(dossiers["en"])
     markers = [a for tag, a in page.tags if tag == "a" and a.get("class") == "masked"]
 
-    assert len(markers) == 9
+    assert len(markers) == 11
     assert page.attributes("id").count("note-masked") == 1
     assert "nan" not in page.words().lower().split()
     assert "None" not in page.words()
