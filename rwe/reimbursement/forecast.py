@@ -101,7 +101,7 @@ def forecast(
     ends = _ends(as_of, agreement.settlement.every, periods)
     given, seen = read_people(doses), read_people(assessments)
     now = settle(kept, given, seen, as_of=as_of)
-    people = _followed(now, given)
+    people = _followed(now, given, dosed=dosing is not None)
     curves = _curves(curve, people, ends[-1], simulations, seed)
     known = given.select(*DOSE).filter(pl.col("administered_on") <= as_of)
     sights = seen.select(*SIGHT).filter(pl.col("assessed_on") <= as_of)
@@ -136,10 +136,15 @@ def _days(ends: list[date], as_of: date) -> float:
     return (ends[-1] - ends[0]).days / (len(ends) - 1) if len(ends) > 1 else (ends[0] - as_of).days or 1.0
 
 
-def _followed(now: Settlement, doses: pl.DataFrame) -> pl.DataFrame:
-    """Return the courses that may still fail: first dose, and days known free of failure."""
+def _followed(now: Settlement, doses: pl.DataFrame, *, dosed: bool) -> pl.DataFrame:
+    """Return the courses of which something may come back: first dose, and days known free of failure.
+
+    Of who was judged to respond nothing more comes back unless doses follow.
+    """
     judged = next(term for term in now.agreement.terms if isinstance(term, JudgedTerm))
-    alive = pl.col("outcome").is_in(["open", "responder"]) & ~pl.col("rule").str.starts_with("missing")
+    alive = pl.col("outcome").is_in(["open", "responder"] if dosed else ["open"]) & ~pl.col("rule").str.starts_with(
+        "missing"
+    )
     mine = now.lines.filter(pl.col("term") == judged.id, alive).join(first_doses(now, doses), on=COURSE)
     found = mine.select(*COURSE, "first", after=(pl.lit(now.as_of) - pl.col("first")).dt.total_days())
     if found.is_empty():

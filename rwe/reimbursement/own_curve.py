@@ -20,6 +20,8 @@ from rwe.reimbursement.settlement import Settlement
 from rwe.spec.design import Dosing
 from rwe.survival.parametric import FamilyName
 
+PATIENTS = 4_000_000  # settled in all simulations of a forecast, unless asked otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
@@ -69,7 +71,7 @@ def look_ahead(
     dosing: Dosing | None = None,
     new_patients: float = 0.0,
     conf_level: float = 0.90,
-    simulations: int = 100,
+    simulations: int | None = None,
     seed: int = 1,
 ) -> Ahead:
     """Reserve and forecast from the contract's own courses.
@@ -80,8 +82,10 @@ def look_ahead(
         As in `settle`; doses need ``record_id``.
     family
         As in `own_curves`.
-    periods, dosing, new_patients, simulations
+    periods, dosing, new_patients
         As in `forecast`.
+    simulations
+        Of the forecast; by default 100, and fewer, down to 20, where very many are open.
     conf_level, seed
         Of both intervals.
 
@@ -96,6 +100,7 @@ def look_ahead(
     if not curves:
         raise DefinitionError("the agreement has no term that pays back by patient: nothing of it can be foreseen")
     kept = reserve(settlement, curves, conf_level=conf_level, seed=seed)
+    many = max(20, min(100, PATIENTS // max(kept.table.height, 1)))
     agreement, curve = settlement.agreement, next(iter(curves.values()))
     first = next(term for term in agreement.terms if isinstance(term, Reserved))
     foreseen = forecast(
@@ -109,7 +114,7 @@ def look_ahead(
         new_patients=new_patients,
         event=first.failure[0],
         conf_level=conf_level,
-        simulations=simulations,
+        simulations=simulations or many,
         seed=seed,
     )
     return Ahead(kept, foreseen)

@@ -63,6 +63,7 @@ def test_nothing_is_open_where_everybody_was_judged(demo: Demo, capsys: pytest.C
     assert lines(capsys.readouterr().out)[-2]["event"] == "nothing_open"
 
 
+@pytest.mark.ci
 def test_schemes_are_compared_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "designs"
     shutil.copytree(ROOT / "configs" / "designs", folder)

@@ -86,6 +86,7 @@ def test_a_guarantee_triggers_as_often_as_the_binomial_says() -> None:
     assert found["triggered"] == pytest.approx(chance, abs=3 * np.sqrt(chance * (1 - chance) / 400))
 
 
+@pytest.mark.ci
 def test_at_its_lever_a_scheme_brings_what_the_reference_brings() -> None:
     asked = plan()
     found = rb.design(asked, CONTRACTS)
@@ -101,6 +102,7 @@ def test_at_its_lever_a_scheme_brings_what_the_reference_brings() -> None:
     assert share["effective_price"] == pytest.approx(1500 * (1 - share["payback"] / share["gross"]))
 
 
+@pytest.mark.ci
 def test_a_design_shows_itself() -> None:
     found = rb.design(plan(), CONTRACTS)
 
