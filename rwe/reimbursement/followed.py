@@ -12,24 +12,46 @@ import polars as pl
 
 from rwe.compare.people import people, require
 from rwe.errors import DataError, DefinitionError
+from rwe.reimbursement.money import half_up, net_price
 from rwe.reimbursement.settlement import Settlement
-from rwe.spec.agreement import PaymentByResult, RiskSharing
+from rwe.spec.agreement import Agreement, PaymentByResult, RiskSharing
+from rwe.spec.agreement_patient import DeathRebate
 
 COURSE = ("person_id", "course")
 Reserved = PaymentByResult | RiskSharing
 NOTHING, FAILED, ENDED = 0, 1, 2
 
 
+def reserved_terms(agreement: Agreement) -> list[Reserved]:
+    """Return the terms that pay back for a patient who fails; a rebate on death asks for deaths up to its horizon."""
+    return [found for term in agreement.terms if (found := _reserved(term)) is not None]
+
+
+def _reserved(term: Any) -> Reserved | None:
+    if isinstance(term, Reserved):
+        return term
+    if not isinstance(term, DeathRebate):
+        return None
+    return PaymentByResult(
+        id=term.id,
+        type="payment_by_result",
+        share=term.rate,
+        assess_day=term.horizon_days,
+        window=(0, 0),
+        failure=term.deaths,
+        cost_scope="all",
+    )
+
+
 def patient_terms(settlement: Settlement, term: str | None = None) -> list[Reserved]:
-    """Return the terms that judge each patient, or the one that is named.
+    """Return the terms that pay back for a patient who fails, or the one that is named.
 
     Raises
     ------
     DefinitionError
         If there is none.
     """
-    found = [one for one in settlement.agreement.terms if isinstance(one, Reserved)]
-    found = [one for one in found if term in (None, one.id)]
+    found = [one for one in reserved_terms(settlement.agreement) if term in (None, one.id)]
     if not found:
         named = f"term '{term}'" if term else "a term"
         raise DefinitionError(f"the agreement has no {named} that pays back by patient: nothing is open under it")
@@ -72,12 +94,23 @@ def open_courses(settlement: Settlement, term: Reserved, as_of: date) -> pl.Data
     mine = settlement.lines.filter(pl.col("term") == term.id, pl.col("outcome") == "open")
     return mine.select(
         *COURSE,
-        "base",
+        _base(settlement, mine.select(first.alias("first"))["first"], term.id),
         since=(pl.lit(as_of) - first).dt.total_days().clip(0, last),
         until=pl.lit(last, pl.Int64),
         by_rule=_certain(term),
         due=first + pl.duration(days=term.assess_day),
     )
+
+
+def _base(settlement: Settlement, first: pl.Series, name: str) -> pl.Expr:
+    """Return what a term could pay back of each course: a rebate on the price, of the price of one unit at most."""
+    agreement, kind = settlement.agreement, settlement.lines.schema["base"]
+    of_price = any(isinstance(t, DeathRebate) and t.id == name and t.base == "price" for t in agreement.terms)
+    if not of_price:
+        return pl.col("base")
+    quantum = agreement.rounding.quantum
+    price = {day: half_up(net_price(agreement, day), quantum) for day in first.unique()}
+    return pl.min_horizontal("base", pl.Series([price[day] for day in first], dtype=kind)).alias("base")
 
 
 def _waited(term: Reserved) -> pl.Expr:

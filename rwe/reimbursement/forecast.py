@@ -28,6 +28,7 @@ from rwe.spec.agreement_patient import CostSharing, DeathRebate, Discount, DoseC
 from rwe.spec.design import Dosing
 
 ALONE = (JudgedTerm, Discount, CostSharing, DeathRebate, DoseCap, Instalments, TimeCap)  # look at one patient only
+ASKED = (JudgedTerm, DeathRebate)  # of which each course is judged
 ROWS = 400_000  # patients settled at once
 
 
@@ -118,7 +119,7 @@ def forecast(
 def _alone(agreement: Agreement) -> tuple[Agreement, tuple[str, ...]]:
     """Return the agreement with the terms that look at one patient only, and the ids of the others."""
     kept = tuple(term for term in agreement.terms if isinstance(term, ALONE))
-    if not any(isinstance(term, JudgedTerm) for term in kept):
+    if not any(isinstance(term, ASKED) for term in kept):
         raise DefinitionError("the agreement has no term that judges patients: nothing of it can be foreseen")
     left_out = tuple(term.id for term in agreement.terms if term not in kept)
     return agreement.model_copy(update={"terms": kept}), left_out
@@ -141,7 +142,7 @@ def _followed(now: Settlement, doses: pl.DataFrame, *, dosed: bool) -> pl.DataFr
 
     Of who was judged to respond nothing more comes back unless doses follow.
     """
-    judged = next(term for term in now.agreement.terms if isinstance(term, JudgedTerm))
+    judged = next(term for term in now.agreement.terms if isinstance(term, ASKED))
     alive = pl.col("outcome").is_in(["open", "responder"] if dosed else ["open"]) & ~pl.col("rule").str.starts_with(
         "missing"
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from rwe import survival as sv
 from rwe.errors import DefinitionError
-from rwe.reimbursement.followed import Reserved, courses
+from rwe.reimbursement.followed import courses, reserved_terms
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.reserve import reserve
@@ -33,7 +33,7 @@ class Ahead:
 
 def has_open(settlement: Settlement) -> bool:
     """Tell whether a patient is open under a term that is reserved for."""
-    mine = [term.id for term in settlement.agreement.terms if isinstance(term, Reserved)]
+    mine = [term.id for term in reserved_terms(settlement.agreement)]
     return not settlement.lines.filter(pl.col("term").is_in(mine), pl.col("outcome") == "open").is_empty()
 
 
@@ -48,16 +48,15 @@ def own_curves(settlement: Settlement, doses: Any, family: FamilyName | None = N
         A family of `rwe.survival.parametric` where the courses are not followed long enough; else Kaplan-Meier.
     """
     found: dict[str, Any] = {}
-    for term in settlement.agreement.terms:
-        if isinstance(term, Reserved):
-            rows = courses(settlement, doses, term=term.id)
-            how: dict[str, Any] = {"time": "days", "event": "failed"}
-            # a course of its first day has told nothing yet
-            found[term.id] = (
-                sv.parametric(rows.filter(pl.col("days") > 0), family=family, **how)
-                if family
-                else sv.kaplan_meier(rows, **how)
-            )
+    for term in reserved_terms(settlement.agreement):
+        rows = courses(settlement, doses, term=term.id)
+        how: dict[str, Any] = {"time": "days", "event": "failed"}
+        # a course of its first day has told nothing yet
+        found[term.id] = (
+            sv.parametric(rows.filter(pl.col("days") > 0), family=family, **how)
+            if family
+            else sv.kaplan_meier(rows, **how)
+        )
     return found
 
 
@@ -102,7 +101,7 @@ def look_ahead(
     kept = reserve(settlement, curves, conf_level=conf_level, seed=seed)
     many = max(20, min(100, PATIENTS // max(kept.table.height, 1)))
     agreement, curve = settlement.agreement, next(iter(curves.values()))
-    first = next(term for term in agreement.terms if isinstance(term, Reserved))
+    first = reserved_terms(agreement)[0]
     foreseen = forecast(
         agreement,
         doses,

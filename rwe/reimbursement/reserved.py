@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from rwe.reimbursement.followed import Reserved
+from rwe.reimbursement.followed import Reserved, reserved_terms
 from rwe.reimbursement.money import half_up
 from rwe.reimbursement.settlement import Settlement
 from rwe.result import Result, tidy
@@ -83,7 +83,7 @@ class Reserve(Shown):
     @property
     def table_terms(self) -> list[str]:
         """Ids of the terms that are reserved for."""
-        return [term.id for term in self.settlement.agreement.terms if isinstance(term, Reserved)]
+        return [term.id for term in reserved_terms(self.settlement.agreement)]
 
     @property
     def oldest_due(self) -> date | None:

@@ -129,6 +129,28 @@ def test_a_late_assessment_that_still_counts_is_waited_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(("base", "reserve"), [("price", "120.00"), ("spend", "240.00")])
+def test_a_rebate_on_death_is_reserved_for(base: str, reserve: str) -> None:
+    rebate = {"id": "d", "type": "death_rebate", "rate": "0.40", "horizon_days": 365, "base": base}
+    paid = doses((1, 0, "2"), (2, 0, "2"))
+    settlement = rb.settle(agreement(rebate), paid, seen((2, 20, "death")), as_of=on(100))
+    both = rb.settle(agreement(rebate, {**RESULT, "assess_day": 200}), paid, seen((2, 20, "death")), as_of=on(100))
+
+    curve = pl.DataFrame({"time": [50, 365], "survival": [0.5, 0.4]})
+    found = rb.reserve(settlement, curve)
+    ahead = rb.forecast(
+        agreement(rebate), paid, seen((2, 20, "death")), pl.DataFrame({"time": [300, 365], "survival": [0.0, 0.0]}),
+        as_of=on(100), event="death", simulations=20,
+    )  # fmt: skip
+
+    # a fifth dies by the horizon: 40% of the price of one unit, or of the two that were spent
+    assert found.amount == Decimal(reserve)
+    assert rb.reserve(both, curve).table.height == 3  # 2 too: its window is open
+    assert found.settled == Decimal(reserve) * 5
+    assert rb.courses(settlement, paid).rows() == [(1, 1, 100, 0, 0), (2, 1, 20, 1, 1)]
+    assert ahead.table.filter(period="all")["payback"].item() == 5 * float(reserve)
+
+
 def test_who_has_failed_and_may_respond_again_is_reserved_for_in_full() -> None:
     term = {**RESULT, "regained": "responder"}
     settlement = rb.settle(agreement(term), doses((1, 0, "1")), seen((1, 20, "progression")), as_of=on(28))
