@@ -9,7 +9,8 @@ import sys
 
 PARTS = ("survival", "extraction", "harmonise")
 TABLES = tuple([f"benchmarks.{part}", "--table"] for part in PARTS)
-MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, "cohort", "demo", "synth", "portfolio", "families"))
+OTHERS = ("cohort", "demo", "synth", "portfolio", "families", "settlement")
+MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, *OTHERS))
 
 for module in (*MEASURED, *TABLES):
     subprocess.run([sys.executable, "-m", *module], check=True)

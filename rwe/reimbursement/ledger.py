@@ -51,9 +51,10 @@ class Block:
     @cached_property
     def by_course(self) -> Segments:
         """Return the courses as runs of the doses."""
-        return Segments.where(changes(self.doses["course"]))
+        course = self.doses["course"]
+        return Segments(course, Segments.where(changes(course)).last)  # the number of a course is that of its run
 
-    @cached_property
+    @property
     def by_person(self) -> Segments:
         """Return the patients as runs of the doses."""
         return Segments.where(changes(self.courses["person_id"].gather(self.doses["course"])))
@@ -101,7 +102,7 @@ class Block:
         room = self.payable.gather(course) + owed - of_course.running(owed)
         amount = _least(owed, room)
         paid = runs.spread(_least(amount * pl.Series([quantum], dtype=INT), base), reach)
-        self.left = self.left - paid
+        self.left = narrow(self.left - paid)
         self.payable = self.payable - of_course.sum(amount)
         return amount, paid
 
@@ -152,7 +153,7 @@ def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scal
     kept = [name for name in KEPT if name in doses.columns]
     rows = doses.select(pl.col("administered_on").alias("day"), "units", *kept)
     rows = rows.with_columns(course=runs.of, price=narrow(atoms).gather(at))
-    left = integers(rows["units"]) * rows["price"]
+    left = narrow(integers(rows["units"]) * rows["price"])
     spend = rounded(runs.sum(left), 1, scale.quantum)
     return Block(rows, courses, left, spend, spend)
 

@@ -61,7 +61,7 @@ class Segments:
         upto = self.running(wanted)
         whole = upto.gather(self.last).gather(self.of)
         if (amount == whole.gather(self.last)).all():
-            return wanted
+            return integers(wanted)
         reached = portion(amount.gather(self.of), upto, whole)
         return self.steps(reached)
 

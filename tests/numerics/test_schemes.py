@@ -309,3 +309,31 @@ def test_rows_come_into_one_order(ids: list[Any], days: tuple[int, int]) -> None
 
     assert in_order(frame).equals(frame.sort("person_id", "administered_on", "record_id"))
     assert in_order(frame.reverse()).equals(in_order(frame))
+
+
+# ---- bounds
+
+
+def test_amounts_beyond_128_bits_are_refused_before_anything_is_settled() -> None:
+    with pytest.raises(DataError, match="more than 128 bits"):
+        settled(agreement({"type": "discount", "rate": "0.1"}), doses((1, 0, "1" + "0" * 29)))
+
+
+def test_units_of_many_decimals_are_settled_exactly() -> None:
+    # a third of a unit to 17 decimals, three times: a hundredth of a cent less than one
+    given = doses((1, 0, "0.33333333333333333"), (1, 1, "0.33333333333333333"), (1, 2, "0.33333333333333333"))
+    result = {"type": "risk_sharing", "share": "0.333", **JUDGED, "cost_scope": "all"}
+
+    settlement = settled(agreement(result, {"type": "discount", "rate": "0.1"}, net="150000.00"), given, FAILED)
+
+    assert settlement.gross == Decimal(150000)
+    assert settlement.lines["amount"].to_list() == [Decimal(49950), Decimal(10005)]
+
+
+@pytest.mark.parametrize("kind", [pl.Int32(), pl.Decimal(10, 2), pl.Decimal(20, 9), pl.String()])
+def test_units_of_every_exact_type_are_the_same_money(kind: pl.DataType) -> None:
+    settlement = settled(
+        agreement({"type": "discount", "rate": "0.1"}), CYCLES.with_columns(pl.col("units").cast(kind))
+    )
+
+    assert settlement.total == Decimal(2100)
