@@ -95,11 +95,14 @@ def dispute(
     Raises
     ------
     DefinitionError
-        If the agreement has no such term, or nobody or no reason is named.
+        If the agreement has no such term or the ledger no such person, or nobody or no reason is named.
     """
     known = [one.id for one in ledger.agreement.terms]
     if term is not None and term not in known:
         raise DefinitionError(f"the agreement has no term '{term}'; there are: {', '.join(known)}")
+    entries = ledger.entries()
+    if entries.height and person not in entries["person_id"]:
+        raise DefinitionError("nobody of that id stands in the ledger; 'rwe settle --export nhif' names the ids")
     return _enter(ledger, "dispute", {"person": person, "term": term, "course": course}, by, why)
 
 

@@ -276,6 +276,9 @@ def test_events_that_say_nothing_are_refused(ledger: rb.Ledger) -> None:
         rb.decide(ledger, "1", "cured", START, by="x", why="x")
     with pytest.raises(DefinitionError, match="there is no event 3 to undo"):
         rb.undo(ledger, 3, by="x", why="x")
+    rb.close(ledger, settled(ledger.agreement, "2025-Q1", ONE, SEEN), "2025-Q1")
+    with pytest.raises(DefinitionError, match="nobody of that id stands in the ledger"):
+        rb.dispute(ledger, "77", by="x", why="x")
     assert rb.events(ledger) == []
 
 
