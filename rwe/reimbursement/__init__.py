@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from rwe.reimbursement.book import Closed, Ledger, ledger_folder
+from rwe.reimbursement.book import Ledger, ledger_folder
 from rwe.reimbursement.bridge import Bridge, bridge
 from rwe.reimbursement.close import again, close, draw_up
+from rwe.reimbursement.closed import Closed
 from rwe.reimbursement.design import design
 from rwe.reimbursement.designed import Designed
 from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -28,41 +28,10 @@ from filelock import FileLock, Timeout
 from rwe.chain import START, Chain, Entry, fsync, on_disk
 from rwe.errors import Busy, DefinitionError, Refused, TornStore
 from rwe.reimbursement import journal
+from rwe.reimbursement.closed import Closed
 from rwe.spec.agreement import Agreement
 
 WAIT = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """One close, as its line in the log tells it.
-
-    Parameters
-    ----------
-    number
-        Its line in the log.
-    period, as_of
-        What was closed, from the records of which data cut.
-    rows, sha256, file
-        Its entries: how many, the hash of their bytes, and the file that holds them.
-    moved
-        What it moved on each account.
-    digests
-        Hashes of the contract's ``price`` and ``terms``, which tell an amendment.
-    made_of
-        What the settlement was made of: commits of landing and common model, definitions.
-    """
-
-    number: int
-    utc: str
-    period: str
-    as_of: date
-    rows: int
-    sha256: str
-    file: str
-    moved: Mapping[str, Decimal]
-    digests: Mapping[str, str]
-    made_of: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +91,7 @@ class Ledger:
         TornStore, DefinitionError, Refused
             As `lines`.
         """
-        return [_closed(line) for line in self.lines() if line.payload["kind"] == "close"]
+        return [Closed.of(line) for line in self.lines() if line.payload["kind"] == "close"]
 
     def entries(self, before: int | None = None) -> pl.DataFrame:
         """Return the entries of all closes, or of those before a line: `journal.COLUMNS` and ``close``.
@@ -201,7 +170,7 @@ class Ledger:
             "file": name,
         }
         digests = {"sha256": hashlib.sha256(data).hexdigest(), "digests": digests_of(self.agreement)}
-        return _closed(self.add("close", {**facts, **digests, "made_of": made_of}))
+        return Closed.of(self.add("close", {**facts, **digests, "made_of": made_of}))
 
     def _write(self, path: Path, data: bytes) -> None:
         with on_disk(path):
@@ -256,19 +225,3 @@ def digests_of(agreement: Agreement) -> dict[str, str]:
     priced = agreement.model_dump_json(include={"price": True, "contract": {"fx", "currency"}})
     terms = agreement.model_dump_json(exclude={"price": True, "contract": {"fx"}, "title": True, "note": True})
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (("price", priced), ("terms", terms))}
-
-
-def _closed(line: Entry) -> Closed:
-    said = line.payload
-    return Closed(
-        number=line.seq,
-        utc=line.utc,
-        period=said["period"],
-        as_of=date.fromisoformat(said["as_of"]),
-        rows=said["rows"],
-        sha256=said["sha256"],
-        file=said["file"],
-        moved={name: Decimal(amount) for name, amount in said["moved"].items()},
-        digests=said["digests"],
-        made_of=said["made_of"],
-    )

@@ -13,7 +13,8 @@ import polars as pl
 
 from rwe.errors import DataError, DefinitionError
 from rwe.reimbursement import journal
-from rwe.reimbursement.book import Closed, Ledger, digests_of
+from rwe.reimbursement.book import Ledger, digests_of
+from rwe.reimbursement.closed import Closed
 from rwe.reimbursement.entries import difference
 from rwe.reimbursement.events import events
 from rwe.reimbursement.period import following, last_day, last_month

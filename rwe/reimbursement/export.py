@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from rwe.disclosure import protect
-from rwe.reimbursement.book import Closed, Ledger
+from rwe.reimbursement.book import Ledger
+from rwe.reimbursement.closed import Closed
 from rwe.reimbursement.journal import COLUMNS
 from rwe.reimbursement.pooled import ALL, cell, moving, policy_of, pooled
 from rwe.result import Result, tidy
