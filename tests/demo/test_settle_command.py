@@ -56,7 +56,7 @@ def test_two_years_are_closed_disputed_decided_and_told(desk: Desk) -> None:
     closed = desk.said("closed", STUDY, "--period", "1990", "--close")
     repeated = desk.said("closed", STUDY, "--period", "1990", "--close")
     entries = pl.read_csv(next(desk.demo.home.glob("ledger/*/0001-1990.csv")), infer_schema=False)
-    failed = entries.filter(term="result_5y", outcome="failure")["person_id"].to_list()
+    failed = entries.filter(term="result_5y", outcome="failure", period="1990")["person_id"].to_list()
     held = desk.said("entered", "dispute", STUDY, failed[0], "--by", "company", "--why", "read once")
     decided = desk.said(
         "entered", "decide", STUDY, failed[1], "stable", "1990-12-01", "--by", "council", "--why", "seen"
