@@ -276,6 +276,7 @@ def test_two_processes_append_and_nothing_is_lost(tmp_path: Path) -> None:
     assert table.rows().collect()["_key"].n_unique() == table.rows().collect().height == 1600
 
 
+@pytest.mark.ci
 def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
     for kill in range(2):
         with _writer(tmp_path, "a", 30) as writer:

@@ -518,6 +518,7 @@ EVIDENCE = survival(0.52, 0.45, 0.59)
 law = settings(max_examples=30, deadline=None)
 
 
+@pytest.mark.ci
 @law
 @given(dose_rows, seen_rows, st.randoms(use_true_random=False))
 def test_law_nothing_beyond_spend_and_lines_sum_to_the_total(d: list, a: list, random: Any) -> None:
@@ -539,6 +540,7 @@ def test_law_nothing_beyond_spend_and_lines_sum_to_the_total(d: list, a: list, r
     assert again.lines.equals(settlement.lines), "the order of records changes the ledger"
 
 
+@pytest.mark.ci
 @law
 @given(dose_rows, seen_rows, st.tuples(st.integers(0, 9), st.integers(0, 900), st.just("1")))
 def test_law_a_late_dose_never_lowers_gross(d: list, a: list, late: tuple[int, int, str]) -> None:
@@ -549,6 +551,7 @@ def test_law_a_late_dose_never_lowers_gross(d: list, a: list, late: tuple[int, i
     assert after.gross >= before.gross
 
 
+@pytest.mark.ci
 @law
 @given(dose_rows, seen_rows, st.sets(st.integers(0, 9)))
 def test_law_two_hospitals_settle_to_the_whole(d: list, a: list, first: set[int]) -> None:

@@ -444,6 +444,7 @@ def test_catalogues_have_the_same_keys_and_places() -> None:
     assert places[0] == places[1]
 
 
+@pytest.mark.ci
 def test_every_key_of_the_catalogue_is_used(
     make_run: Make,
     make_causes: Make,
