@@ -14,7 +14,7 @@ from rwe.spec.agreement import Agreement, JudgedTerm
 from rwe.spec.design import Dosing
 
 DOSE, SIGHT = ("person_id", "administered_on", "units", "record_id"), ("person_id", "assessed_on", "outcome")
-FREE = "stable"
+FREE = "response"  # what every condition of a term takes for free of failure
 
 
 def doses_of(people: pl.DataFrame, dosing: Dosing) -> pl.DataFrame:

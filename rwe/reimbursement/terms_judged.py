@@ -57,13 +57,11 @@ def by_result(case: Case, term: PaymentByResult | RiskSharing, block: Block, fou
     return Claim(runs, reach, base, where(found["outcome"] == "failure", owed), found.select(SAID))
 
 
-def success_fee(case: Case, term: SuccessFee, block: Block, found: Outcomes) -> Claim:
-    """Ask back the cost up to the assessment day unless the course is one of a responder: until then nothing is due."""
-    runs = block.by_course
-    reach = where(block.days <= term.assess_day, block.left)
-    base = runs.sum(reach)
-    owed = rounded(base, 1, case.scale.quantum)
-    return Claim(runs, reach, base, where(found["outcome"] != "responder", owed), found.select(SAID))
+def success_fee(case: Case, _term: SuccessFee, block: Block, found: Outcomes) -> Claim:
+    """Ask back all doses of a course unless it is one of a responder: until that is known nothing is due."""
+    base = block.by_course.sum(block.left)
+    owed = where(found["outcome"] != "responder", rounded(base, 1, case.scale.quantum))
+    return Claim(block.by_course, block.left, base, owed, found.select(SAID))
 
 
 def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) -> Claim:
@@ -117,9 +115,14 @@ def _part(case: Case, term: Instalments, part: Instalment, courses: pl.DataFrame
     if part.if_ == "alive":
         return _judged(case, _alive(term.id, part.day, DEATHS), courses)
     window = (max(term.window[0], -part.day), term.window[1])  # none opens before the first dose
-    return _judged(
-        case, JudgedTerm(id=term.id, assess_day=max(1, part.day), window=window, failure=term.failure), courses
-    )
+    asked = JudgedTerm(id=term.id, assess_day=max(1, part.day), window=window, failure=term.failure)
+    return _responding(_judged(case, asked, courses))
+
+
+def _responding(found: Outcomes) -> Outcomes:
+    """Return as failures the courses that do well without a response: their disease is stable."""
+    without = (pl.col("outcome") == "responder") & (pl.col("reason") != "response")
+    return found.with_columns(outcome=pl.when(without).then(pl.lit("failure")).otherwise("outcome"))
 
 
 def _given(case: Case, part: Instalment, courses: pl.DataFrame) -> Outcomes:

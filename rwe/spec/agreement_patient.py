@@ -115,7 +115,7 @@ class RiskSharing(JudgedTerm):
 
 
 class SuccessFee(JudgedTerm):
-    """Nothing is paid until the assessment; then, for a responder, the cost up to the assessment day."""
+    """Nothing is paid until the patient is judged; then all doses of a responder, and none of anybody else."""
 
     type: Literal["success_fee"]
 
@@ -130,7 +130,7 @@ class Instalment(Part):
     """One part of the price, due on its day after the first dose if its condition holds.
 
     ``given``: the first dose was given. ``alive``: no death is on record. ``response``: the assessment in
-    the term's window around the day says response, and no failure came before.
+    the term's window around the day says ``response`` (not ``stable``), and no failure came before.
     """
 
     day: Annotated[Int, Field(ge=0)]

@@ -186,10 +186,9 @@ class Plain:
     def _success_fee(self, term: Any) -> None:
         for course in self.courses:
             said = self._judged(term, course)
-            reach = [dose.left if (dose.day - course.first).days <= term.assess_day else 0 for dose in course.doses]
-            self._pay(
-                term, course, said.day, course.doses, reach, self._half_up(sum(reach)) * (said.outcome != "responder")
-            )
+            reach = [dose.left for dose in course.doses]
+            owed = self._half_up(sum(reach)) if said.outcome != "responder" else 0
+            self._pay(term, course, said.day, course.doses, reach, owed)
 
     def _continuation(self, term: Any) -> None:
         for course in self.courses:
@@ -236,7 +235,7 @@ class Plain:
         window = (max(term.window[0], -part.day), term.window[1])
         asked = JudgedTerm(id="x", assess_day=max(1, part.day), window=window, failure=term.failure)
         said = self._judged(asked, course)
-        return said.outcome == "responder", said.day
+        return said.outcome == "responder" and said.reason == "response", said.day
 
     # ---- all patients together
 

@@ -59,6 +59,7 @@ def settled(how: rb.Agreement, given: pl.DataFrame, *seen: tuple[int, int, str],
 CYCLES = doses(*[(1, 21 * k, "2") for k in range(7)])
 THREE = doses((1, 0, "2"), (1, 21, "2"), (1, 42, "2"))
 ONE = doses((1, 0, "1"))
+FIVE = doses(*[(1, 21 * k, "2") for k in range(5)])  # the last one after the assessment day
 FAILED, ANSWERED = (1, 56, "progression"), (1, 56, "response")
 
 
@@ -81,6 +82,8 @@ EXAMPLES = {
     "payment by result": ({"type": "payment_by_result", **RESULT}, "1500", THREE, "9000.00", FAILED),
     "success fee, responder": ({"type": "success_fee", **JUDGED}, "1500", THREE, "0.00", ANSWERED),
     "success fee, failure": ({"type": "success_fee", **JUDGED}, "1500", THREE, "9000.00", FAILED),
+    "success fee, failure and later doses": ({"type": "success_fee", **JUDGED}, "1500", FIVE, "15000.00", FAILED),
+    "success fee, responder and later doses": ({"type": "success_fee", **JUDGED}, "1500", FIVE, "0.00", ANSWERED),
     "death in the horizon": (DEATH, "320000", ONE, "128000.00", (1, 90, "death")),
     "death after the horizon": (DEATH, "320000", ONE, "0.00", (1, 366, "death")),
     "death, of the spend": ({**DEATH, "base": "spend"}, "1500", THREE, "3600.00", (1, 365, "death")),
@@ -112,6 +115,8 @@ def test_worked_example(example: tuple[Any, ...]) -> None:
         (("0.52", "0.48", "response"), [(548, "response")], 700, "320000.00", "responder"),
         (("0.52", "0.48", "response"), [(300, "progression"), (548, "response")], 700, "166400.00", "failure"),
         (("0.52", "0.48", "response"), [(548, "response")], 300, "166400.00", "open"),
+        (("0.52", "0.48", "response"), [(548, "stable")], 700, "166400.00", "failure"),
+        (("0.52", "0.48", "response"), [(540, "response"), (550, "stable")], 700, "166400.00", "failure"),
         # Yescarta: 118,000 and 209,000 at 18 months on survival; shares of the file to eight decimals
         (("0.36085627", "0.63914373", "alive"), [], 700, "327000.00", "responder"),
         (("0.36085627", "0.63914373", "alive"), [(400, "death")], 700, "118000.00", "failure"),
@@ -129,6 +134,15 @@ def test_worked_example_of_instalments(
 
     assert str(settlement.gross - settlement.total) == paid
     assert settlement.lines["outcome"].to_list() == [outcome]
+
+
+def test_a_success_fee_holds_back_every_dose_of_an_open_patient() -> None:
+    how = agreement({"type": "success_fee", **JUDGED})
+
+    settlement = settled(how, doses((1, 0, "2"), (1, 63, "2")), as_of=START + timedelta(days=65))
+
+    assert settlement.gross - settlement.total == 0
+    assert settlement.lines["outcome"].to_list() == ["open"]
 
 
 @pytest.mark.parametrize(
