@@ -117,11 +117,20 @@ def _say_reserve(found: Reserve, voice: Voice) -> None:
     opened = found.table.select("person_id").n_unique()
     limits = {"conf_low": found.conf_low, "conf_high": found.conf_high, "conf_level": found.conf_level}
     facts = {"as_of": found.as_of, "settled": found.settled, "reserve": found.amount, "open": opened, **limits}
-    voice.event("reserve", **facts, naive=found.naive._asdict(), oldest_due=found.oldest_due, currency=currency)
+    voice.event(
+        "reserve",
+        **facts,
+        naive=found.naive._asdict(),
+        oldest_due=found.oldest_due,
+        currency=currency,
+        left_out=found.left_out,
+    )
     shown = facts | {"conf_level": f"{found.conf_level:.0%}", "currency": currency, "oldest": found.oldest_due}
     voice.say("forecast.reserve", **shown)
     rates = {"rate": f"{found.naive.rate:.1%}", "expected": f"{found.naive.rate_expected:.1%}"}
     voice.say("forecast.naive", reserve=found.naive.reserve, currency=currency, **rates)
+    if found.left_out:
+        voice.say("forecast.not_reserved", terms=", ".join(found.left_out))
 
 
 def _say_forecast(found: Forecast, voice: Voice) -> None:

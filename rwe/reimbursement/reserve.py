@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,36 +18,13 @@ import polars as pl
 from rwe.compare.people import people as read_people
 from rwe.compare.people import require
 from rwe.errors import DataError, DefinitionError
-from rwe.kernels._jit import F8
-from rwe.reimbursement.chances import Chances, chances
+from rwe.reimbursement.chances import chances
+from rwe.reimbursement.drawn import Drawing, Open, steady
 from rwe.reimbursement.followed import COURSE, Reserved, open_courses, patient_terms
+from rwe.reimbursement.later import not_drawn, steps
 from rwe.reimbursement.money import half_up
 from rwe.reimbursement.reserved import Reserve, naive
 from rwe.reimbursement.settlement import Settlement
-
-DIGITS = 12  # the last bits of a float differ between machines; no money may hang on them
-AT_ONCE = 4_000_000  # chances held at a time
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """The open courses of one term, and what a curve says of them."""
-
-    term: Reserved
-    rows: pl.DataFrame
-    chance: Chances
-
-    def best(self) -> F8:
-        return self._by_rule(self.chance.best(*self._days()))
-
-    def drawn(self, n: int, seed: int) -> F8:
-        return self._by_rule(self.chance.drawn(*self._days(), n, seed))
-
-    def _days(self) -> tuple[Any, Any]:
-        return self.rows["since"].to_numpy(), self.rows["until"].to_numpy()
-
-    def _by_rule(self, chance: F8) -> F8:
-        return np.where(self.rows["by_rule"].to_numpy(), 1.0, chance)
 
 
 def reserve(
@@ -64,8 +41,10 @@ def reserve(
     """Reserve for the courses that are still open: ``share * base * [1 - S(end | free until now)]``.
 
     What is reserved is the payback of the spend known on the day of the settlement; doses to come are the matter of
-    `forecast`. Terms that rest on the whole cohort are not reserved. Who is open under several terms is paid back
-    what the earlier one left.
+    `forecast`. Who is open under several terms is paid back what the earlier one left, and what terms further down
+    the file bring back less for it is taken off: a term that looks at one patient brings back the same share of what
+    is left, one on all patients is worked out anew for each drawn outcome. Open courses of other terms (success fee,
+    continuation, instalments) stand as they were settled; these terms are named in ``left_out``.
 
     Parameters
     ----------
@@ -102,20 +81,24 @@ def reserve(
     parts = [_asked(settlement, term, curve, day, people, cause) for term in terms]
     waiting = pl.concat([part.rows.select(COURSE) for part in parts]).unique(maintain_order=True)
     seats = [_seats(waiting, part.rows) for part in parts]
-    best = [part.best() for part in parts]
-    table = _table(settlement, parts, seats, best)
-    totals = _totals(parts, seats, waiting.height, draws, seed)
+    drawing = Drawing(parts, seats, steps(settlement, terms, waiting), waiting.height, draws, seed)
+    table = _table(settlement, drawing)
+    room = float(settlement.gross - settlement.total)
+    totals = np.clip(drawing.totals(lambda k, size, block: parts[k].drawn(size, seed + block)), 0.0, room)
     tails = np.quantile(totals, [(1 - conf_level) / 2, (1 + conf_level) / 2], method="inverted_cdf")
     low, high = (half_up(Fraction(float(tail)), settlement.agreement.rounding.quantum) for tail in tails)
-    return Reserve(settlement, day, table, naive(settlement, terms, table), low, high, conf_level, draws, seed)
+    open_else = not_drawn(settlement, terms)
+    return Reserve(
+        settlement, day, table, naive(settlement, terms, table), low, high, conf_level, draws, seed, open_else
+    )
 
 
-def _asked(settlement: Settlement, term: Reserved, curve: Any, day: date, people: Any, cause: Any) -> _Open:
+def _asked(settlement: Settlement, term: Reserved, curve: Any, day: date, people: Any, cause: Any) -> Open:
     own = curve.get(term.id) if isinstance(curve, Mapping) else curve
     if own is None:
         raise DefinitionError(f"no curve for term '{term.id}'")
     rows = open_courses(settlement, term, day).sort(COURSE)
-    return _Open(term, rows, chances(own, _covariates(rows, people), cause))
+    return Open(term, rows, chances(own, _covariates(rows, people), cause))
 
 
 def _covariates(rows: pl.DataFrame, people: Any) -> pl.DataFrame | None:
@@ -135,42 +118,18 @@ def _seats(waiting: pl.DataFrame, rows: pl.DataFrame) -> Any:
     return rows.join(waiting.with_row_index("seat"), on=COURSE, how="left", maintain_order="left")["seat"].to_numpy()
 
 
-def _totals(parts: Sequence[_Open], seats: Sequence[Any], n: int, draws: int, seed: int) -> F8:
-    """Draw what is paid back in all: a curve the data allow, then the fate of each patient under it.
-
-    A patient has one fate: who fails early fails under every term whose day lies later.
-    """
-    found: list[F8] = []
-    for block, size in enumerate(_blocks(draws, n)):
-        fate = np.random.default_rng([seed, block]).random((size, n))
-        paid = np.zeros((size, n))
-        for part, seat in zip(parts, seats, strict=True):
-            base = part.rows["base"].cast(pl.Float64).to_numpy()
-            fails = fate[:, seat] < part.drawn(size, seed + block)
-            paid[:, seat] += fails * float(part.term.share) * np.maximum(base - paid[:, seat], 0.0)
-        found.append(paid.sum(axis=1))
-    return np.concatenate(found)
-
-
-def _blocks(draws: int, n: int) -> list[int]:
-    size = max(1, min(draws, AT_ONCE // max(n, 1)))
-    return [min(size, draws - done) for done in range(0, draws, size)]
-
-
-def _table(settlement: Settlement, parts: Sequence[_Open], seats: Sequence[Any], best: Sequence[F8]) -> pl.DataFrame:
-    """Return the open courses of each term with their chance and their part of the reserve, exactly rounded."""
-    quantum = settlement.agreement.rounding.quantum
-    chance = [[_steady(p) for p in values] for values in best]
-    by_course: dict[int, list[tuple[int, int]]] = {}
-    for k, seat in enumerate(seats):
-        for row, place in enumerate(seat.tolist()):
-            by_course.setdefault(place, []).append((k, row))
-    base = [[Fraction(one) for one in part.rows["base"]] for part in parts]
-    owed = [[Decimal(0)] * len(rows) for rows in base]
-    for held in by_course.values():
-        stakes = [(Fraction(parts[k].term.share), base[k][row], chance[k][row]) for k, row in held]
-        for (k, row), amount in zip(held, expected(stakes), strict=True):
-            owed[k][row] = half_up(amount, quantum)
+def _table(settlement: Settlement, drawing: Drawing) -> pl.DataFrame:
+    """Return the open courses of each term with their chance and their part of the reserve, rounded once."""
+    quantum, parts = settlement.agreement.rounding.quantum, drawing.parts
+    best = [part.best() for part in parts]
+    pooled = drawing.pooled(best)
+    shares, bases = [Fraction(part.term.share) for part in parts], [part.rows["base"].to_list() for part in parts]
+    owed = [[Decimal(0)] * len(rows) for rows in bases]
+    for seat, held in drawing.by_seat().items():
+        stakes = [(shares[k], Fraction(bases[k][row]), steady(best[k][row])) for k, row in held]
+        amounts = expected(stakes, drawing.kept(seat, [k for k, _ in held]))
+        for (k, row), amount in zip(held, amounts, strict=True):
+            owed[k][row] = half_up(amount * pooled, quantum)
     kind = settlement.lines.schema["amount"]
     made = [
         part.rows.with_columns(
@@ -181,29 +140,32 @@ def _table(settlement: Settlement, parts: Sequence[_Open], seats: Sequence[Any],
     return pl.concat(made)
 
 
-def expected(stakes: Sequence[tuple[Fraction, Fraction, Fraction]]) -> list[Fraction]:
+def expected(
+    stakes: Sequence[tuple[Fraction, Fraction, Fraction]], kept: Sequence[Fraction] | None = None
+) -> list[Fraction]:
     """Return the expected payback of one course under each of its terms, in their order.
 
     Parameters
     ----------
     stakes
         Share, base and chance of each term; the fate of a course is one, so failures are nested by their chance.
+    kept
+        For each, the share that the terms between it and the next do not bring back less; by default all.
 
     Examples
     --------
     >>> expected([(Fraction(1, 2), Fraction(100), Fraction(1, 4)), (Fraction(1), Fraction(100), Fraction(1, 2))])
     [Fraction(25, 2), Fraction(75, 2)]
+    >>> expected([(Fraction(1), Fraction(100), Fraction(1, 4))], [Fraction(9, 10)])
+    [Fraction(45, 2)]
     """
+    keeps = kept or [Fraction(1)] * len(stakes)
     bounds = sorted({Fraction(0), *(chance for _, _, chance in stakes)})
     found = [Fraction(0)] * len(stakes)
     for low, high in pairwise(bounds):
-        paid = Fraction(0)
+        more = Fraction(0)
         for k, (share, base, chance) in enumerate(stakes):
-            amount = share * max(base - paid, Fraction(0)) if chance >= high else Fraction(0)
-            found[k] += (high - low) * amount
-            paid += amount
+            amount = share * max(base - more, Fraction(0)) if chance >= high else Fraction(0)
+            found[k] += (high - low) * amount * prod(keeps[k:])
+            more = (more + amount) * keeps[k]
     return found
-
-
-def _steady(chance: float) -> Fraction:
-    return Fraction(round(Decimal(repr(float(chance))), DIGITS))

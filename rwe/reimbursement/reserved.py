@@ -57,6 +57,8 @@ class Reserve(Shown):
         Interval for what is finally paid back of the open courses, at `conf_level`.
     conf_level, draws, seed
         Of the interval.
+    left_out
+        Terms with open courses that are not reserved for: what they settled stands.
     """
 
     settlement: Settlement
@@ -68,6 +70,7 @@ class Reserve(Shown):
     conf_level: float
     draws: int
     seed: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def amount(self) -> Decimal:
@@ -95,6 +98,7 @@ class Reserve(Shown):
         """Return the sums in the long tidy form; the oldest assessment is one patient's and stays out."""
         rows = tidy(self._rows(), analysis="reserve", population=self.settlement.agreement.contract.id, stratum="all")
         settings = {"as_of": str(self.as_of), "conf_level": self.conf_level, "draws": self.draws, "seed": self.seed}
+        settings |= {"left_out": list(self.left_out)}
         return Result(rows, settings | {"currency": self.settlement.agreement.contract.currency})
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -120,10 +124,11 @@ class Reserve(Shown):
             }
         )
         late = f"; oldest assessment due on {self.oldest_due}" if self.oldest_due else ""
-        notes = (
+        notes = [
             f"failures: {of.failures} of {of.treated} so far ({of.rate:.1%}), {of.rate_expected:.1%} expected",
             "the naive share is biased: who had no time to fail counts as treated",
-        )
+        ]
+        notes += [f"not reserved for: {', '.join(self.left_out)}"] if self.left_out else []
         return f"Reserve in {currency} as of {self.as_of}, {self.conf_level:.0%} interval{late}", rows, notes
 
 

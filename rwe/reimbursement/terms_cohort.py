@@ -15,7 +15,7 @@ from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import clawed_back, tiered
 from rwe.reimbursement.segments import Segments, hamilton
-from rwe.spec.agreement import OutcomeGuarantee
+from rwe.spec.agreement import Agreement, OutcomeGuarantee
 from rwe.spec.agreement_cohort import Clawback, ExpenditureCap, PriceVolume
 
 CohortTerm = ExpenditureCap | PriceVolume | Clawback | OutcomeGuarantee
@@ -85,7 +85,8 @@ def _shared(
         mine = lines.filter(pool=pool).join(taken, "course", how="left", maintain_order="left")
         room = mine.select(x=pl.col("room") - pl.col("taken").fill_null(0))["x"]
         balance, units = int(mine["balance"].sum()), int(mine["units"].sum())
-        asked = _payback(case, term, Fraction(balance, case.scale.money), Fraction(units, case.scale.unit), verdict)
+        balanced, counted = Fraction(balance, case.scale.money), Fraction(units, case.scale.unit)
+        asked = payback_of(case.agreement, term, balanced, counted, verdict)
         payback = min(case.scale.quanta(asked * case.scale.money), int(room.sum()))
         amount = hamilton(payback, mine["balance"], room)
         shares.append(mine.select("line", amount=amount))
@@ -96,14 +97,16 @@ def _shared(
     return pl.concat(shares).sort("line")["amount"] if shares else pl.Series([], dtype=INT), pools
 
 
-def _payback(case: Case, term: CohortTerm, balance: Fraction, units: Fraction, verdict: Verdict | None) -> Fraction:
+def payback_of(
+    agreement: Agreement, term: CohortTerm, balance: Fraction, units: Fraction, verdict: Verdict | None
+) -> Fraction:
     """Return what comes back of a pool, in currency."""
     if isinstance(term, ExpenditureCap):
         return Fraction(term.share) * max(Fraction(0), balance - Fraction(term.amount))
     if isinstance(term, PriceVolume):
         return max(Fraction(0), balance - tiered(term, units))
     if isinstance(term, Clawback):
-        return clawed_back(term, case.agreement.contract.product)
+        return clawed_back(term, agreement.contract.product)
     return balance * verdict.rate if verdict else Fraction(0)
 
 

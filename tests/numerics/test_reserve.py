@@ -174,6 +174,77 @@ def test_a_patient_open_under_two_terms_has_one_fate() -> None:
     assert found.conf_high == Decimal("1500.00")
 
 
+EUR_1000 = {"id": "e", "type": "expenditure_cap", "per": "contract", "amount": "1000", "share": "1"}
+TENTH = {"id": "d", "type": "discount", "rate": "0.10"}
+HALF = pl.DataFrame({"time": [28, 56], "survival": [0.6, 0.3]})
+
+
+@pytest.mark.parametrize("per", ["contract", "year"])
+def test_a_later_expenditure_cap_brings_back_less_where_more_came_back_before_it(per: str) -> None:
+    paid, judged = doses((1, 0, "2"), (2, 0, "2")), seen((2, 20, "progression"))
+    contract = agreement(RESULT, {**EUR_1000, "per": per})
+    now = rb.settle(contract, paid, judged, as_of=on(28))
+
+    found = rb.reserve(now, HALF)
+
+    # 6,000 spent, 5,000 settled: of the 3,000 of patient 1 the cap has 2,000 back already
+    assert (now.gross, now.total) == (Decimal("6000.00"), Decimal("5000.00"))
+    assert found.amount == Decimal("500.00")
+    assert (found.conf_low, found.conf_high) == (Decimal("0.00"), Decimal("1000.00"))
+    failed = rb.settle(contract, paid, pl.concat([judged, seen((1, 56, "progression"))]), as_of=on(90))
+    assert failed.total - now.total == Decimal("1000.00")
+
+
+def test_a_later_discount_is_not_paid_on_what_came_back() -> None:
+    now = rb.settle(agreement(RESULT, TENTH), doses((1, 0, "2")), seen(), as_of=on(28))
+
+    found = rb.reserve(now, HALF)
+
+    assert found.amount == Decimal("1350.00")  # half of 3,000 less the 300 that came back by the discount
+    assert found.conf_high == Decimal("2700.00")
+
+
+def test_terms_that_took_all_leave_nothing_to_reserve_and_stand_as_settled() -> None:
+    fee = {**{k: v for k, v in RESULT.items() if k not in ("share", "cost_scope")}, "id": "f", "type": "success_fee"}
+    now = rb.settle(agreement(RESULT, fee), doses((1, 0, "2")), seen(), as_of=on(28))
+
+    found = rb.reserve(now, HALF)
+
+    assert (now.total, found.amount, found.conf_high) == (Decimal("3000.00"), Decimal("0.00"), Decimal("0.00"))
+    assert found.left_out == ("f",)
+    assert "not reserved for: f" in repr(found)
+    assert found.to_result().settings["left_out"] == ["f"]
+
+
+def test_what_is_settled_and_the_upper_limit_never_exceed_the_spend() -> None:
+    yearly = {**EUR_1000, "per": "year", "amount": "9000", "share": "0.8"}
+    volume = {"id": "v", "type": "price_volume", "mode": "marginal", "per": "contract"}
+    volume["tiers"] = [{"from_units": "0", "price": "1500"}, {"from_units": "10", "price": "900"}]
+    paid = doses(*[(p, 12 * p, "2") for p in range(20)], *[(p, 12 * p + 200, "1") for p in range(20)])
+    judged = seen(*[(p, 12 * p + 30, "progression" if p % 2 else "stable") for p in range(14)])
+    whole = {**RESULT, "cost_scope": "all", "assess_day": 230}
+
+    for terms in ([whole, yearly], [whole, TENTH, yearly], [whole, volume], [{**whole, "share": "0.5"}, yearly, TENTH]):
+        now = rb.settle(agreement(*terms), paid, judged, as_of=on(380))
+        found = rb.reserve(now, pl.DataFrame({"time": [20, 230], "survival": [0.7, 0.2]}))
+        assert 0 <= found.conf_low <= found.amount <= found.conf_high <= now.gross - now.total
+
+
+def test_the_reserve_of_a_capped_contract_is_the_mean_of_its_settled_futures() -> None:
+    paid, judged = doses(*[(p, 0, "1") for p in range(6)]), seen((5, 20, "progression"))
+    contract = agreement(RESULT, TENTH, {**EUR_1000, "amount": "4000", "share": "0.5"})
+    now = rb.settle(contract, paid, judged, as_of=on(28))
+
+    found = rb.reserve(now, HALF, draws=20_000)
+
+    # five open patients fail with chance 1/2 each: settle each number of failures
+    ends = [rb.settle(contract, paid, seen((5, 20, "progression"), *[(p, 56, "progression") for p in range(k)],
+            *[(p, 56, "stable") for p in range(k, 5)]), as_of=on(90)).total - now.total for k in range(6)]  # fmt: skip
+    mean = sum(float(end) * ways / 32 for end, ways in zip(ends, (1, 5, 10, 10, 5, 1), strict=True))
+    assert float(found.amount) == pytest.approx(mean, rel=0.01)
+    assert (found.conf_low, found.conf_high) == (min(ends), max(ends))
+
+
 def test_expected_payback_of_one_term_is_share_times_base_times_chance() -> None:
     assert expected([(Fraction(1, 2), Fraction(300), Fraction(1, 3))]) == [Fraction(50)]
 
