@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import Scale, rounded
+from rwe.reimbursement.atoms import Scale, narrow, rounded, where
 from rwe.reimbursement.ledger import Block
 from rwe.reimbursement.segments import Segments
 from rwe.spec.agreement import Agreement
@@ -34,6 +34,8 @@ class Claim:
         For each line ``outcome``, ``rule``, ``reason``, ``decided_on`` and ``assessment``.
     kept
         Which lines are written; None for all.
+    units
+        Parts of each dose's units that come back where a line is asked back whole; None for all of doses in reach.
     """
 
     runs: Segments
@@ -42,6 +44,14 @@ class Claim:
     owed: pl.Series
     said: pl.DataFrame
     kept: pl.Series | None = None
+    units: pl.Series | None = None
+
+    def give_back(self, block: Block, quantum: int) -> None:
+        """Count out the units of lines that are asked back whole; who asks for less lowers a price, not the volume."""
+        whole = (self.owed > 0) & (self.owed >= rounded(self.base, 1, quantum))
+        if whole.any():
+            units = where(self.reach > 0, block.sold) if self.units is None else self.units
+            block.sold = narrow(block.sold - where(whole.gather(self.runs.of), units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,13 @@ class Case:
     assessments: pl.DataFrame
 
 
-def on_doses(case: Case, block: Block, reach: pl.Series, share: Fraction, rule: str) -> Claim:
+def on_doses(
+    case: Case, block: Block, reach: pl.Series, share: Fraction, rule: str, units: pl.Series | None = None
+) -> Claim:
     """Return the claim of a term that looks at doses alone: a line for each course and period with doses in reach."""
     runs = block.by(case.agreement.settlement.every)
     base = runs.sum(reach)
     said = pl.DataFrame({"decided_on": block.doses["day"].gather(runs.last)}).select(
         outcome=pl.lit("all"), rule=pl.lit(rule), reason=pl.lit(rule), decided_on="decided_on", assessment=pl.lit("")
     )
-    return Claim(runs, reach, base, rounded(base, share, case.scale.quantum), said, base > 0)
+    return Claim(runs, reach, base, rounded(base, share, case.scale.quantum), said, base > 0, units)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger while it is settled: what of each dose's cost no term has paid back, in blocks of patients."""
+"""The ledger while it is settled: what of each dose's cost and units no term has paid back, in blocks of patients."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ class Block:
         Atoms of each dose's cost that no term has paid back.
     spend, payable
         Cost of each course in quanta, and what of it may still be paid back.
+    sold
+        Parts of each dose's units that have not come back whole: what counts as volume, and over which a price is.
     runs
         The runs that `by` found, kept for the next term.
     """
@@ -46,6 +48,7 @@ class Block:
     left: pl.Series
     spend: pl.Series
     payable: pl.Series
+    sold: pl.Series
     runs: dict[str, Segments] = field(default_factory=dict)
 
     @cached_property
@@ -155,7 +158,7 @@ def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scal
     rows = rows.with_columns(course=runs.of, price=narrow(atoms).gather(at))
     left = narrow(integers(rows["units"]) * rows["price"])
     spend = rounded(runs.sum(left), 1, scale.quantum)
-    return Block(rows, courses, left, spend, spend)
+    return Block(rows, courses, left, spend, spend, rows["units"])
 
 
 def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:

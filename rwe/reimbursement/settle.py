@@ -144,6 +144,7 @@ def _of_cohort(case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evid
 def _post(case: Case, term: Any, block: Block, claim: Claim, books: _Books) -> None:
     """Pay a claim as far as money is left, and write its lines."""
     paid = Paid(*block.pay(claim.runs, claim.reach, claim.base, claim.owed, case.scale.quantum))
+    claim.give_back(block, case.scale.quantum)
     books.lines.append(lines_of(case, term, block, claim, paid))
     if term.type in REJECTING:
         books.rejected.append(rejected_of(term, block, claim))

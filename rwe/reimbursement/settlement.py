@@ -49,7 +49,7 @@ class Settlement:
         ``administered_on``, ``record_id``, ``reason``.
     pools
         For each term that rests on all patients, what it is worked out from: ``term``, ``pool`` (a
-        calendar year, or ``contract``), ``spend`` (left by earlier terms), ``units``, ``payback``.
+        calendar year, or ``contract``), ``spend`` and ``units`` (left by earlier terms), ``payback``.
     sites
         What comes back for each hospital's doses: ``site_id``, ``term``, ``period``, ``amount``; they sum
         to the lines. Empty where doses do not say their hospital.

@@ -34,8 +34,8 @@ def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None
     Returns
     -------
     claims, pools
-        `pools` has ``term``, ``pool`` (a year, or ``contract``), ``balance`` (atoms), ``units`` (parts)
-        and ``payback`` (quanta).
+        `pools` has ``term``, ``pool`` (a year, or ``contract``), ``balance`` (atoms), ``units`` (parts, left by
+        earlier terms) and ``payback`` (quanta).
     """
     runs = [_runs(term, block) for block in ledger.blocks]
     parts = [_balances(term, i, block, run) for i, (block, run) in enumerate(zip(ledger.blocks, runs, strict=True))]
@@ -68,7 +68,7 @@ def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl
             "pool": year if _yearly(term) else pl.repeat(WHOLE, len(runs), dtype=pl.Int32, eager=True),
             "course": course.cast(pl.Int64) + (number << 32),
             "balance": runs.sum(block.left),
-            "units": runs.sum(block.doses["units"]),
+            "units": runs.sum(block.sold),
             "room": block.payable.gather(course),
         }
     )

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, integers, portion, where
+from rwe.reimbursement.atoms import INT, fits, integers, largest, portion, where
 from rwe.reimbursement.claim import Case, Claim, on_doses
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import observed_price
@@ -39,15 +39,17 @@ def dose_cap(case: Case, term: DoseCap, block: Block) -> Claim:
     """Ask back the units above the cap, in the order of the doses; the dose that crosses it is split.
 
     Counted are the units given within `window_days` of the first dose of the course, or of the
-    patient's first course where the cap is `per: patient`.
+    patient's first course where the cap is `per: patient`. Units that an earlier term paid back of a dose
+    in part are its last ones.
     """
     runs = block.by_person if term.per == "patient" else block.by_course
     units = _in_window(term, block, runs)
     cap = int(Fraction(term.units) * case.scale.unit)
-    frame = pl.DataFrame({"upto": runs.running(units), "units": units})
-    above = pl.min_horizontal(pl.max_horizontal(pl.lit(0, INT), pl.col("upto") - pl.lit(cap, INT)), "units")
-    reach = portion(block.left, frame.select(x=above)["x"], integers(block.doses["units"]))
-    return on_doses(case, block, reach, ALL, term.type)
+    given, sold = integers(block.doses["units"]), integers(block.sold)
+    frame = pl.DataFrame({"upto": runs.running(units), "units": units, "gone": given - sold})
+    above = pl.min_horizontal(pl.col("upto") - pl.lit(cap, INT), "units") - pl.col("gone")
+    back = frame.select(x=pl.max_horizontal(pl.lit(0, INT), above))["x"]
+    return on_doses(case, block, portion(block.left, back, sold), ALL, term.type, back)
 
 
 def _in_window(term: DoseCap, block: Block, runs: Segments) -> pl.Series:
@@ -59,16 +61,18 @@ def _in_window(term: DoseCap, block: Block, runs: Segments) -> pl.Series:
 
 
 def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
-    """Ask back what the price lies above the price that the outcome is worth, where it lies further than tolerated."""
-    worth = case.scale.price(observed_price(term))
-    kept = Fraction(term.tolerance)
-    frame = pl.DataFrame({"price": block.doses["price"], "units": integers(block.doses["units"]), "left": block.left})
-    prices = frame["price"].unique()
-    apart = prices.filter(pl.Series([abs(worth - price) > kept * price for price in prices], dtype=pl.Boolean))
-    above = (pl.col("price") - pl.lit(worth, INT)) * pl.col("units")
-    asked = pl.min_horizontal(pl.max_horizontal(pl.lit(0, INT), above), "left")
-    told = frame["price"].is_in(apart.implode())
-    return on_doses(case, block, where(told, frame.select(x=asked)["x"]), ALL, term.type)
+    """Ask back what the units left cost above what the outcome is worth, where it is further than tolerated.
+
+    The price paid is what earlier terms left of a dose, over the units they left of it.
+    """
+    worth, kept = case.scale.price(observed_price(term)), Fraction(term.tolerance)
+    fits(max(largest(block.left) * kept.denominator, largest(block.sold) * worth), "prices by outcome")
+    frame = pl.DataFrame({"left": integers(block.left), "sold": integers(block.sold)})
+    above = pl.col("left") - pl.col("sold") * pl.lit(worth, INT)
+    apart = above * pl.lit(kept.denominator, INT) > pl.col("left") * pl.lit(kept.numerator, INT)
+    none = pl.lit(0, INT)
+    asked = frame.select(x=pl.when(apart & (pl.col("sold") > 0) & (above > 0)).then(above).otherwise(none))["x"]
+    return on_doses(case, block, asked, ALL, term.type, pl.repeat(0, asked.len(), dtype=INT, eager=True))
 
 
 def beyond(term: PatientCap, ledger: Ledger) -> list[pl.Series]:

@@ -42,7 +42,10 @@ class Tier(Part):
 
 
 class PriceVolume(TermPart):
-    """The price falls with the volume: of the units in each tier (`marginal`), or of all units (`all_units`)."""
+    """The price falls with the volume: of the units in each tier (`marginal`), or of all units (`all_units`).
+
+    Volume are the units that earlier terms left: those that came back whole do not count.
+    """
 
     type: Literal["price_volume"]
     tiers: Annotated[tuple[Tier, ...], AfterValidator(filled)]
@@ -122,7 +125,8 @@ class OutcomeGuarantee(TermPart):
 class OutcomePrice(TermPart):
     """The price follows the outcome: ``(lambda * qaly_gain - other_cost) / units`` a unit.
 
-    It changes only where it lies further than `tolerance`, a share, from the price paid.
+    It changes only where it lies further than `tolerance`, a share, from the price paid: what earlier
+    terms left of it.
     """
 
     type: Literal["outcome_price"]

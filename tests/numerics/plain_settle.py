@@ -26,12 +26,13 @@ Lines = dict[tuple[str, int, int, str], Decimal]
 
 @dataclass
 class Dose:
-    """One administration and the atoms of its cost that no term has paid back."""
+    """One administration, the atoms of its cost that no term has paid back, and the units that have not come back."""
 
     day: date
     units: Fraction
     price: Fraction
     left: int
+    sold: Fraction
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Plain:
             parts: list[list[Dose]] = []
             for _, day, text, _ in theirs:
                 price = net_price(self.agreement, day)
-                dose = Dose(day, Fraction(text), price, int(Fraction(text) * price * self.atoms))
+                dose = Dose(day, Fraction(text), price, int(Fraction(text) * price * self.atoms), Fraction(text))
                 if parts and not (gap and (day - parts[-1][-1].day).days >= gap):
                     parts[-1].append(dose)
                 else:
@@ -102,9 +103,15 @@ class Plain:
     def _half_up(self, atoms: Fraction | int) -> int:
         return math.floor(Fraction(atoms) / self.quantum + Fraction(1, 2))
 
-    def _pay(self, term: Any, course: Course, day: date, doses: list[Dose], reach: list[int], owed: int) -> None:
-        """Pay back on the doses in proportion to `reach`, by running totals."""
+    def _pay(
+        self, term: Any, course: Course, day: date, doses: list[Dose], reach: list[int], owed: int,
+        units: Callable[[Course, Dose], Fraction] = lambda _, dose: dose.sold,
+    ) -> None:  # fmt: skip
+        """Pay back on the doses in proportion to `reach`, by running totals; of what comes back whole the units too."""
         amount, whole = min(owed, course.payable), sum(reach)
+        if owed and owed >= self._half_up(whole):
+            for dose, part in zip(doses, reach, strict=True):
+                dose.sold -= units(course, dose) if part else 0
         atoms, upto, before = min(amount * self.quantum, whole), 0, 0
         for dose, part in zip(doses, reach, strict=True):
             upto += part
@@ -118,13 +125,15 @@ class Plain:
 
     # ---- doses alone
 
-    def _on_doses(self, term: Any, share: Fraction, reach: Callable[[Course, Dose], int]) -> None:
+    def _on_doses(
+        self, term: Any, share: Fraction, reach: Callable[[Course, Dose], int], **units: Callable[..., Fraction]
+    ) -> None:
         every = self.agreement.settlement.every
         for course in self.courses:
             asked = [reach(course, dose) for dose in course.doses]
             for _, rows in groupby(zip(course.doses, asked, strict=True), key=lambda row: period_of(row[0].day, every)):
                 doses, parts = (list(column) for column in zip(*rows, strict=True))
-                self._pay(term, course, doses[-1].day, doses, parts, self._half_up(sum(parts) * share))
+                self._pay(term, course, doses[-1].day, doses, parts, self._half_up(sum(parts) * share), **units)
 
     def _discount(self, term: Any) -> None:
         self._on_doses(term, Fraction(term.rate), lambda _, dose: dose.left)
@@ -139,6 +148,7 @@ class Plain:
     def _dose_cap(self, term: Any) -> None:
         given: dict[Any, Fraction] = defaultdict(Fraction)
         begun: dict[Any, date] = {}
+        back: dict[int, Fraction] = defaultdict(Fraction)
 
         def above(course: Course, dose: Dose) -> int:
             key = course.person if term.per == "patient" else (course.person, course.number)
@@ -147,9 +157,10 @@ class Plain:
                 return 0
             given[key] += dose.units
             over = min(dose.units, max(Fraction(0), given[key] - Fraction(term.units)))
-            return math.floor(dose.left * over / dose.units) if dose.units else 0
+            back[id(dose)] = max(Fraction(0), over - (dose.units - dose.sold))
+            return math.floor(dose.left * back[id(dose)] / dose.sold) if dose.sold else 0
 
-        self._on_doses(term, Fraction(1), above)
+        self._on_doses(term, Fraction(1), above, units=lambda _, dose: back[id(dose)])
 
     def _patient_cap(self, term: Any) -> None:
         first: dict[int, date] = {}
@@ -162,10 +173,13 @@ class Plain:
         target = worth(term)
 
         def above(_: Course, dose: Dose) -> int:
-            apart = abs(target - dose.price) > Fraction(term.tolerance) * dose.price
-            return min(dose.left, int(max(Fraction(0), dose.price - target) * dose.units * self.atoms)) if apart else 0
+            if not dose.sold:
+                return 0
+            paid = Fraction(dose.left, self.atoms) / dose.sold
+            apart = abs(target - paid) > Fraction(term.tolerance) * paid
+            return int(max(Fraction(0), paid - target) * dose.sold * self.atoms) if apart else 0
 
-        self._on_doses(term, Fraction(1), above)
+        self._on_doses(term, Fraction(1), above, units=lambda *_: Fraction(0))
 
     # ---- outcomes of courses
 
@@ -242,11 +256,11 @@ class Plain:
     def _shared(self, term: Any, payback: Callable[[Fraction, Fraction], Fraction], *, yearly: bool) -> None:
         pools: dict[int, list[tuple[Course, list[Dose]]]] = defaultdict(list)
         for course in self.courses:
-            for year, doses in groupby(course.doses, key=lambda dose: dose.day.year if yearly else 0):
-                pools[year].append((course, list(doses)))
+            for year, mine in groupby(course.doses, key=lambda dose: dose.day.year if yearly else 0):
+                pools[year].append((course, list(mine)))
         for year, lines in sorted(pools.items()):
             balances = [sum(dose.left for dose in doses) for _, doses in lines]
-            units = sum((dose.units for _, doses in lines for dose in doses), Fraction(0))
+            units = sum((dose.sold for _, doses in lines for dose in doses), Fraction(0))
             room = [course.payable for course, _ in lines]
             asked = payback(Fraction(sum(balances), self.atoms), units) * self.atoms
             day = min(self.as_of, date(year or 9999, 12, 31))

@@ -195,6 +195,58 @@ def test_the_edge_of_a_tier(volume: int, marginal: int, all_units: int) -> None:
 # ---- what the file's terms do together
 
 
+# 366.67 lies 18.5 % below 450 and 2.2 % below 375: within a fifth, and 450 is not within a tenth
+@pytest.mark.parametrize(
+    ("rate", "tolerance", "back"),
+    [("0.10", "0.20", "0.00"), ("0.25", "0.20", "0.00"), ("0.10", "0.10", "2000.00")],
+)
+def test_the_price_by_outcome_is_held_against_what_is_paid(rate: str, tolerance: str, back: str) -> None:
+    worth = {"lambda": "36000", "qaly_gain": "0.30", "other_cost": "2000", "units": "24", "tolerance": tolerance}
+    terms = ({"type": "discount", "rate": rate}, {"type": "outcome_price", **worth})
+
+    lines = settled(agreement(*terms, net="500"), doses((1, 0, "24"))).lines.filter(term="t1")
+
+    assert sum(lines["amount"], Decimal("0.00")) == Decimal(back)
+
+
+def test_the_price_by_outcome_is_asked_of_units_that_did_not_come_back() -> None:
+    worth = {"type": "outcome_price", "lambda": "36000", "qaly_gain": "0.30", "other_cost": "2000", "units": "24"}
+
+    lines = settled(agreement({"type": "dose_cap", "units": "1"}, worth, net="500"), doses((1, 0, "2"))).lines
+
+    assert lines["amount"].to_list() == [Decimal(500), Decimal("133.33")]
+
+
+@pytest.mark.parametrize(
+    ("term", "given", "units", "rebate"),
+    [
+        ({"type": "payment_by_result", **RESULT}, doses((1, 0, "600"), (2, 0, "2000")), "2000", "10000.00"),
+        ({"type": "success_fee", **JUDGED}, doses((1, 0, "600"), (2, 0, "2000")), "2000", "10000.00"),
+        ({"type": "dose_cap", "units": "2000"}, doses((2, 0, "1999.5"), (2, 1, "600.5")), "2000", "10000.00"),
+        ({"type": "time_cap", "days": 21}, doses((2, 0, "2000"), (2, 21, "600")), "2000", "10000.00"),
+        ({"type": "discount", "rate": "0.05"}, VOLUMES, "2600", "12000.00"),  # lowers the price, not the volume
+        ({"type": "risk_sharing", "share": "0.5", **RESULT}, doses((1, 0, "600"), (2, 0, "2000")), "2600", "0.00"),
+    ],
+    ids=["result", "success fee", "dose cap", "time cap", "discount", "half back"],
+)
+def test_a_volume_does_not_count_units_that_came_back(
+    term: dict[str, Any], given: pl.DataFrame, units: str, rebate: str
+) -> None:
+    how = agreement(term, {**VOLUME, "mode": "marginal"}, net="100")
+
+    pools = settled(how, given, FAILED, (2, 56, "response")).pools
+
+    assert pools.select("units", "payback").row(0) == (Decimal(units), Decimal(rebate))
+
+
+def test_a_second_cap_takes_no_unit_that_the_first_one_took() -> None:
+    terms = ({"type": "dose_cap", "units": "2"}, {"type": "dose_cap", "units": "1.5"})
+
+    lines = settled(agreement(*terms, net="100"), doses((1, 0, "1"), (1, 1, "2"))).lines
+
+    assert lines["amount"].to_list() == [Decimal(100), Decimal(50)]
+
+
 def test_terms_in_their_order_each_on_what_is_left() -> None:
     # 21,000; a tenth off: 18,900; units above 10 at 1,350: 5,400; result: 13,500 left until day 56 less the cap's doses
     terms = (
