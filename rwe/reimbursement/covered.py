@@ -16,6 +16,7 @@ from rwe.spec.agreement_checks import last_paid_day
 ALWAYS = ("after_as_of", "before_contract", "after_contract", "not_a_new_patient")
 REASONS = (*ALWAYS, "other_indication", "refunded_by_partner", "free_of_charge", "trial", "credited")
 REASON = pl.Enum(["", *REASONS])
+NOT_TAKEN = ("after_as_of", "credited", "other_indication")  # doses that are no treatment as far as the contract knows
 USED = ("charge", "indication", "partner", "credited")  # no more, once the reason is known
 DAY = pl.col("administered_on")
 
@@ -109,17 +110,29 @@ def _courses(agreement: Agreement, frame: pl.DataFrame) -> pl.DataFrame:
 def _not_begun(agreement: Agreement, inside: pl.DataFrame, frame: pl.DataFrame) -> pl.Series:
     """Return the reason of each dose again, with that of treatments that were not begun under the contract."""
     index, contract = agreement.index, agreement.contract
-    before = frame.filter(pl.col("reason") == "before_contract").group_by("person_id").agg(DAY.max().alias("earlier"))
-    if before.is_empty() and not (inside["first_dose"] > contract.end).any():
+    earlier = frame.filter(pl.col("reason") == "before_contract")["person_id"].unique()
+    if earlier.is_empty() and not (inside["first_dose"] > contract.end).any():
         return inside["reason"]
     known = inside.select("person_id", "reason", "first_dose").join(
-        before, "person_id", how="left", maintain_order="left"
+        _new_from(agreement, frame, earlier), "person_id", how="left", maintain_order="left"
     )
-    since = (pl.col("first_dose") - pl.col("earlier")).dt.total_days()
-    old = pl.col("earlier").is_not_null() if index.washout_days is None else since <= index.washout_days
+    old = pl.col("first_dose") < pl.col("new_from")
     # the run-off pays for treatments begun under the contract, for no new ones
     why = pl.when(pl.col("first_dose") > contract.end).then(pl.lit("after_contract", REASON))
     not_new = old.fill_null(value=False) & index.first_dose_in_window
     return known.select(
         why.when(not_new).then(pl.lit("not_a_new_patient", REASON)).otherwise("reason").alias("reason")
     ).to_series()
+
+
+def _new_from(agreement: Agreement, frame: pl.DataFrame, earlier: pl.Series) -> pl.DataFrame:
+    """Return for who had the product before the contract the first dose after a pause that makes them new.
+
+    Every dose ends a pause, whoever paid for it, as every dose before the contract counts.
+    """
+    contract, washout = agreement.contract, agreement.index.washout_days
+    taken = pl.col("reason").is_in(pl.Series(NOT_TAKEN, dtype=REASON).implode()).not_()
+    theirs = frame.filter(pl.col("person_id").is_in(earlier.implode()) & taken).sort("person_id", DAY)
+    ended = pl.lit(value=False) if washout is None else (DAY.diff().dt.total_days() > washout).fill_null(value=False)
+    new = DAY.filter(ended, contract.start <= DAY).min().fill_null(date.max).alias("new_from")
+    return theirs.group_by("person_id").agg(new)

@@ -81,11 +81,12 @@ class Vat(Part):
 class Index(Part):
     """Which dose is a patient's first.
 
-    `first_dose_in_window`: a patient who had the product before the contract (within
-    `washout_days` of the first dose inside it, ever where that is left out) is not covered. A contract that
-    follows another leaves `washout_days` out: then no dose of the other's run-off is paid under both.
-    `rechallenge_gap_days`: a dose that many days or more after the one before starts a new course
-    that is judged on its own; left out, all doses of a patient are one course.
+    `first_dose_in_window`: a patient who had the product before the contract is not covered: never where
+    `washout_days` is left out, else until more than that many days pass between two doses, whoever paid
+    for them. A contract that follows another leaves `washout_days` out: then no dose of the other's run-off is
+    paid under both. `rechallenge_gap_days`: a dose that many days or more after the one before starts a new
+    course that is judged on its own, and covered as its first dose is; left out, all doses of a patient are
+    one course.
     """
 
     first_dose_in_window: Flag = True

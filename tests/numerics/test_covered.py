@@ -122,6 +122,49 @@ def test_a_treatment_begun_before_the_contract(*, first: bool, covered: list[int
     assert settlement.lines["person_id"].to_list() == covered
 
 
+WASHOUT = {"washout_days": 100, "rechallenge_gap_days": 30}
+
+
+@pytest.mark.parametrize(
+    ("days", "charge", "paid"),
+    [
+        ((-10, 20, 80, 140), "charged", 0),  # never 100 days without: no course of it is new
+        ((-10, 20, 80, 180), "charged", 0),
+        ((-10, 20, 80, 181), "charged", 1),
+        ((-10, 90), "charged", 0),
+        ((-10, 91, 150), "charged", 2),
+        ((-200, -10, 40, 141, 360), "charged", 2),
+        ((-10, 20, 80, 140), "trial", 0),
+    ],
+)
+def test_a_treatment_that_goes_on_from_before_the_contract_is_new_only_after_a_washout(
+    days: tuple[int, ...], charge: str, paid: int
+) -> None:
+    given = doses(*[(1, day, "1") for day in days], charge=["charged", *[charge] * (len(days) - 2), "charged"])
+
+    settlement = settled(agreement(index=WASHOUT), given)
+
+    assert settlement.gross == 100 * paid
+    inside = sum(day >= 0 for day in days) if charge == "charged" else 1
+    assert left_out(settlement).get("not_a_new_patient", 0) == inside - paid
+
+
+@hypothesis.given(st.lists(st.tuples(st.integers(1, 3), st.integers(-200, 360)), min_size=1, max_size=24))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_law_new_doses_are_those_after_a_pause_longer_than_the_washout(rows: list[tuple[int, int]]) -> None:
+    how = agreement(index={"washout_days": 60, "rechallenge_gap_days": 1})
+    given = given_doses(how, doses(*[(*row, "1") for row in rows])).with_columns(units=pl.lit(1))
+
+    paid, _ = covered(how, credited(given, LATE), LATE)
+
+    expected, last, new = [], (0, 0), True
+    for person, day in sorted(rows):
+        new = day >= 0 and (new or person != last[0] or day - last[1] > 60)
+        expected += [(person, day)] * new
+        last = person, day
+    assert [(p, (day - START).days) for p, day in paid.select("person_id", "administered_on").rows()] == expected
+
+
 def test_a_dose_before_a_contract_that_refuses_it_stops_the_settlement() -> None:
     with pytest.raises(DataError, match="2 rows lie before 2026-01-01, the start of contract 'C'"):
         settled(agreement(doses={"before_contract": "refused"}), doses((1, -20, "1"), (2, -1, "1"), (3, 0, "1")))
