@@ -100,18 +100,15 @@ def look_ahead(
         raise DefinitionError("the agreement has no term that pays back by patient: nothing of it can be foreseen")
     kept = reserve(settlement, curves, conf_level=conf_level, seed=seed)
     many = max(20, min(100, PATIENTS // max(kept.table.height, 1)))
-    agreement, curve = settlement.agreement, next(iter(curves.values()))
-    first = reserved_terms(agreement)[0]
     foreseen = forecast(
-        agreement,
+        settlement.agreement,
         doses,
         assessments,
-        curve,
+        curves,
         as_of=settlement.as_of,
         periods=periods,
         dosing=dosing,
         new_patients=new_patients,
-        event=first.failure[0],
         conf_level=conf_level,
         simulations=simulations or many,
         seed=seed,

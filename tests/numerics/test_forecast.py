@@ -92,6 +92,58 @@ def test_a_curve_of_practice_gives_the_forecast_its_error() -> None:
     assert high == pytest.approx(float(reserve.conf_high), abs=9000)
 
 
+PROGRESSED = {**RESULT, "share": "0.5", "cost_scope": "all"}
+DIED = {"id": "dr", "type": "death_rebate", "rate": "0.4", "horizon_days": 365, "base": "spend"}
+
+
+def test_each_term_is_foreseen_by_its_own_curve() -> None:
+    paid = doses(*[(p, 0, "1") for p in range(40)])
+    judged = seen(*[(p, 56, "stable") for p in range(40)])
+    curves = {"t1": PUBLISHED, "dr": pl.DataFrame({"time": [56, 300], "survival": [1.0, 0.5]})}
+
+    found = rb.forecast(agreement(PROGRESSED, DIED), paid, judged, curves, as_of=on(60), periods=6, simulations=100)
+
+    # all have responded and none is open under the first term: half die by day 300
+    assert found.left_out == ()
+    assert found.followed == 40
+    assert found.table.filter(period="all")["payback"].item() == pytest.approx(40 * 0.5 * 0.4 * 1500, rel=0.1)
+
+
+def test_a_death_to_come_is_no_progression() -> None:
+    paid, certain = doses((1, 0, "1"), (2, 0, "1")), pl.DataFrame({"time": [50], "survival": [0.0]})
+    curves = {"t1": pl.DataFrame({"time": [56], "survival": [1.0]}), "dr": certain}
+
+    found = rb.forecast(agreement(PROGRESSED, DIED), paid, seen(), curves, as_of=on(28), periods=6, simulations=20)
+    both = rb.forecast(
+        agreement(PROGRESSED, DIED), paid, seen(), curves | {"t1": certain}, as_of=on(28), periods=6, simulations=20
+    )
+
+    assert found.table.filter(period="all")["payback"].item() == 2 * 0.4 * 1500
+    assert both.table.filter(period="all")["payback"].item() == 2 * (0.5 * 1500 + 0.4 * 750)
+
+
+def test_a_term_without_a_curve_is_left_out_and_named() -> None:
+    paid, how = doses((1, 0, "2")), dict[str, Any](as_of=on(28), simulations=20)
+
+    assert rb.forecast(agreement(RESULT, DIED), paid, seen(), {"t1": PUBLISHED}, **how).left_out == ("dr",)
+    assert rb.forecast(agreement(RESULT, DIED), paid, seen(), PUBLISHED, **how).left_out == ("dr",)
+    with pytest.raises(DefinitionError, match="no term asks for the failure"):
+        rb.forecast(agreement(RESULT), paid, seen(), PUBLISHED, event="toxicity_stop", **how)
+
+
+def test_the_own_curves_foresee_who_is_open_under_the_second_term() -> None:
+    paid = doses(*[(p, p, "1") for p in range(40)])
+    seen_once = [(p, p + 30, "progression") if p % 4 == 0 else (p, p + 56, "stable") for p in range(40)]
+    judged = seen(*seen_once, *[(p, 60 + 2 * p, "death") for p in range(0, 40, 2)])
+    now = rb.settle(agreement(PROGRESSED, DIED), paid, judged, as_of=on(150))
+
+    found = rb.look_ahead(now, paid, judged, family="weibull", periods=6, simulations=40)
+
+    assert set(now.lines.filter(outcome="open")["term"]) == {"dr"}
+    ahead = found.forecast.table.filter(period="all")["payback"].item()
+    assert ahead == pytest.approx(float(found.reserve.amount), rel=0.2)
+
+
 def test_the_day_of_failure_inverts_the_curve() -> None:
     survival, fate = np.array([1.0, 0.9, 0.9, 0.5]), np.array([0.05, 0.10, 0.3, 0.6, 0.3])
 
