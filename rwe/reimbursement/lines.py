@@ -18,6 +18,15 @@ from rwe.reimbursement.ledger import Block
 from rwe.reimbursement.money import period_end, period_of
 from rwe.reimbursement.segments import Segments, changes
 
+POOLS: dict[str, Any] = {
+    "term": pl.String,
+    "pool": pl.String,
+    "balance": INT,
+    "units": INT,
+    "stated": INT,
+    "payback": INT,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Paid:
@@ -138,13 +147,13 @@ def summed_sites(parts: list[pl.DataFrame], quantum: Decimal) -> pl.DataFrame:
 
 def pools_of(case: Case, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Return what terms on all patients are worked out from, in units and in currency."""
-    schema: dict[str, Any] = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
-    found, quantum = pl.concat(parts or [pl.DataFrame(schema=schema)]), case.agreement.rounding.quantum
+    found, quantum = pl.concat(parts or [pl.DataFrame(schema=POOLS)]), case.agreement.rounding.quantum
     decimals = len(str(case.scale.unit)) - 1
     return found.select(
         "term",
         "pool",
         money(rounded(found["balance"], 1, case.scale.quantum), quantum).alias("spend"),
         money(found["units"], Decimal(1).scaleb(-decimals)).alias("units"),
+        money(found["stated"], quantum).alias("stated"),
         money(found["payback"], quantum).alias("payback"),
     )

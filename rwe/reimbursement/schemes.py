@@ -52,18 +52,23 @@ def tiered(term: PriceVolume, units: Fraction) -> Fraction:
     return sum((price * max(ZERO, min(units, end) - start) for price, start, end in steps), ZERO)
 
 
-def clawed_back(term: Clawback, product: str) -> Fraction:
+def clawed_back(term: Clawback, product: str, left: Fraction) -> Fraction:
     """Return what falls on a product of the group's spend above its budget, by excess, spend or growth.
+
+    Parameters
+    ----------
+    left
+        What the ledger says of the contract's own product; it counts where the file leaves its spend out.
 
     Raises
     ------
     DefinitionError
         If the group overspent and nothing tells by whom: `by: growth`, and no product grew.
     """
-    over = sum((Fraction(p.spend) - Fraction(p.budget) for p in term.products), ZERO)
+    over = sum((_spent(p, left) - Fraction(p.budget) for p in term.products), ZERO)
     if over <= 0:
         return ZERO
-    weights = {p.id: _weight(term, p) for p in term.products}
+    weights = {p.id: _weight(term, p, left) for p in term.products}
     whole = sum(weights.values(), ZERO)
     if not whole:
         raise DefinitionError(
@@ -72,7 +77,10 @@ def clawed_back(term: Clawback, product: str) -> Fraction:
     return over * weights[product] / whole
 
 
-def _weight(term: Clawback, product: Product) -> Fraction:
-    spend = Fraction(product.spend)
+def _spent(product: Product, left: Fraction) -> Fraction:
+    return left if product.spend is None else Fraction(product.spend)
+
+
+def _weight(term: Clawback, product: Product, left: Fraction) -> Fraction:
     base = {"excess": product.budget, "growth": product.previous or 0, "spend": 0}[term.by]
-    return max(ZERO, spend - Fraction(base))
+    return max(ZERO, _spent(product, left) - Fraction(base))

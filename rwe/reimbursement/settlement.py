@@ -49,7 +49,8 @@ class Settlement:
         ``administered_on``, ``record_id``, ``reason``.
     pools
         For each term that rests on all patients, what it is worked out from: ``term``, ``pool`` (a
-        calendar year, or ``contract``), ``spend`` and ``units`` (left by earlier terms), ``payback``.
+        calendar year, or ``contract``), ``spend`` and ``units`` (left by earlier terms), ``stated`` (the spend
+        that a clawback's file says instead, and that counts; null where it says none), ``payback``.
     sites
         What comes back for each hospital's doses: ``site_id``, ``term``, ``period``, ``amount``; they sum
         to the lines. Empty where doses do not say their hospital.
@@ -69,6 +70,11 @@ class Settlement:
     def total(self) -> Decimal:
         """What comes back in all: the sum of the lines."""
         return exact_sum(self.lines["amount"]) + 0 * self.agreement.rounding.quantum
+
+    @property
+    def contradicted(self) -> list[str]:
+        """The terms whose file says another spend of the contract's product than the ledger has left."""
+        return self.pools.filter(pl.col("stated") != pl.col("spend"))["term"].to_list()
 
     def to_result(self) -> Result:
         """Return patients, spend and payback by term and outcome; the verdicts stand in the settings."""
@@ -112,6 +118,7 @@ class Settlement:
             "rounding": f"{agreement.rounding.mode} to {agreement.rounding.quantum} by {agreement.rounding.level}",
             "terms_in_order": [term.id for term in agreement.terms],
             "min_cell": agreement.privacy.min_cell,
+            "spend_of_file_is_not_of_ledger": self.contradicted,
             "restated": "every period, from all records known on as_of",
             "verdicts": {term: {"verdict": v.verdict, "reason": v.reason} for term, v in self.verdicts.items()},
         }

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from rwe.reimbursement.atoms import INT
 from rwe.reimbursement.claim import Case, Claim
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.ledger import Block, Ledger
+from rwe.reimbursement.lines import POOLS
 from rwe.reimbursement.schemes import clawed_back, tiered
 from rwe.reimbursement.segments import Segments, hamilton
 from rwe.spec.agreement import Agreement, OutcomeGuarantee
@@ -35,7 +35,7 @@ def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None
     -------
     claims, pools
         `pools` has ``term``, ``pool`` (a year, or ``contract``), ``balance`` (atoms), ``units`` (parts, left by
-        earlier terms) and ``payback`` (quanta).
+        earlier terms), ``stated`` (quanta: the spend that the file says instead) and ``payback`` (quanta).
     """
     runs = [_runs(term, block) for block in ledger.blocks]
     parts = [_balances(term, i, block, run) for i, (block, run) in enumerate(zip(ledger.blocks, runs, strict=True))]
@@ -91,9 +91,8 @@ def _shared(
         amount = hamilton(payback, mine["balance"], room)
         shares.append(mine.select("line", amount=amount))
         taken = pl.concat([taken, mine.select("course", taken=amount)]).group_by("course").agg(pl.sum("taken"))
-        rows.append((term.id, str(pool) if pool else "contract", balance, units, payback))
-    schema: dict[str, Any] = {"term": pl.String, "pool": pl.String, "balance": INT, "units": INT, "payback": INT}
-    pools = pl.DataFrame(rows, schema=schema, orient="row")
+        rows.append((term.id, str(pool) if pool else "contract", balance, units, _stated(case, term), payback))
+    pools = pl.DataFrame(rows, schema=POOLS, orient="row")
     return pl.concat(shares).sort("line")["amount"] if shares else pl.Series([], dtype=INT), pools
 
 
@@ -106,8 +105,18 @@ def payback_of(
     if isinstance(term, PriceVolume):
         return max(Fraction(0), balance - tiered(term, units))
     if isinstance(term, Clawback):
-        return clawed_back(term, agreement.contract.product)
+        return clawed_back(term, agreement.contract.product, balance)
     return balance * verdict.rate if verdict else Fraction(0)
+
+
+def _stated(case: Case, term: CohortTerm) -> int | None:
+    """Return what the file says was spent on the contract's own product, where it does."""
+    of = (
+        [p.spend for p in term.products if p.id == case.agreement.contract.product]
+        if isinstance(term, Clawback)
+        else []
+    )
+    return case.scale.quanta(Fraction(of[0]) * case.scale.money) if of and of[0] is not None else None
 
 
 def _said(case: Case, term: CohortTerm, pool: pl.Series, verdict: Verdict | None) -> pl.DataFrame:

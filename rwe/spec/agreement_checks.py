@@ -58,13 +58,17 @@ def last_paid_day(contract: Contract) -> date:
 
 
 def term_faults(terms: Sequence[Any], contract: Contract | None) -> Iterator[Fault]:
-    """Yield what is wrong between the terms: an id used twice, a group without the contract's product."""
+    """Yield what is wrong between the terms: an id used twice, a group without the contract's product or a spend."""
     ids = [term.id for term in terms]
     for i, term in enumerate(terms):
         if term.id in ids[:i]:
             yield (i, "id"), f"id used twice: {term.id}"
         if isinstance(term, Clawback) and contract and contract.product not in {p.id for p in term.products}:
             yield (i, "products"), f"'{contract.product}', the product of the contract, is not among them"
+        if isinstance(term, Clawback) and contract:
+            for j, product in enumerate(term.products):
+                if product.spend is None and product.id != contract.product:
+                    yield (i, "products", j), "needs its spend: the ledger knows only the contract's own product"
 
 
 def remarks(terms: Sequence[Any]) -> Iterator[Fault]:

@@ -72,10 +72,13 @@ class PriceVolume(TermPart):
 
 
 class Product(Part):
-    """One product of a group with a budget; `previous` is its spend of the period before, for `by: growth`."""
+    """One product of a group with a budget; `previous` is its spend of the period before, for `by: growth`.
+
+    `spend` of the contract's own product may be left out: it is then what the ledger has left.
+    """
 
     id: Annotated[str, Field(min_length=1)]
-    spend: Amount
+    spend: Amount | None = None
     budget: Amount
     previous: Amount | None = None
 

@@ -288,11 +288,14 @@ class Plain:
         self._shared(term, lambda spent, _: spent * self.rates[term.id], yearly=False)
 
     def _clawback(self, term: Any) -> None:
-        over = sum(Fraction(p.spend) - Fraction(p.budget) for p in term.products)
-        by = {p.id: max(Fraction(0), Fraction(p.spend) - Fraction(p.budget)) for p in term.products}
-        by = {p.id: Fraction(p.spend) for p in term.products} if term.by == "spend" else by
-        mine = max(Fraction(0), over * by[self.agreement.contract.product] / sum(by.values()))
-        self._shared(term, lambda _, __: mine, yearly=False)
+        def mine(left: Fraction, _: Fraction) -> Fraction:
+            spent = {p.id: left if p.spend is None else Fraction(p.spend) for p in term.products}
+            above = {p.id: max(Fraction(0), spent[p.id] - Fraction(p.budget)) for p in term.products}
+            over = sum(spent.values()) - sum(Fraction(p.budget) for p in term.products)
+            by = spent if term.by == "spend" else above
+            return over * by[self.agreement.contract.product] / sum(by.values()) if over > 0 else Fraction(0)
+
+        self._shared(term, mine, yearly=False)
 
 
 def worth(term: Any) -> Fraction:

@@ -92,6 +92,7 @@ def test_all_types_of_terms_are_read_in_the_order_of_the_file(tmp_path: Path) ->
         ("price_volume", 'price: "9"', 'price: "101"', '"101"', "101 is above 100 of the tier before"),
         ("clawback", "id: own", "id: other", "[{id: other", "'own', the product of the contract, is not among them"),
         ("clawback", "id: b", "id: own", "own, spend", "product 'own' stands twice"),
+        ("clawback", 'id: b, spend: "90"', "id: b", "{id: b", "the ledger knows only the contract's own product"),
         ("clawback", "by: excess", "by: growth", "{id: own", "growth needs previous"),
         ("outcome_guarantee", '"0.60"', '"60"', '"60"', "less than 1"),
         ("outcome_guarantee", 'cap: "0.5"', 'cap: "5"', '"5"', "less than or equal to 1"),

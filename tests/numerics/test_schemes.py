@@ -68,6 +68,8 @@ DEATH = {"type": "death_rebate", "rate": "0.4", "horizon_days": 365, "base": "pr
 BUDGET = {"type": "expenditure_cap", "per": "contract", "amount": "200000", "share": "0.8"}
 VOLUME = {"type": "price_volume", "per": "contract", "tiers": TIERS}
 GROUPED = {"type": "clawback", "products": GROUP}
+BY_LEDGER = [{"id": "x", "budget": "100", "previous": "100"}, *GROUP[1:]]
+NONE = Fraction(0)
 PEOPLE = doses((2, 0, "1"), (1, 3, "1"), (3, 3, "2"))
 LOT, VOLUMES = doses((1, 0, "260")), doses((1, 0, "2600"))
 EXAMPLES = {
@@ -151,9 +153,40 @@ def test_a_success_fee_holds_back_every_dose_of_an_open_patient() -> None:
 def test_a_group_pays_its_overspend_whole(product: str, excess: str, spend: str) -> None:
     by_excess, by_spend = (Clawback.model_validate({"id": "c", **GROUPED, "by": by}) for by in ("excess", "spend"))
 
-    assert f"{float(clawed_back(by_excess, product)):.2f}" == excess
-    assert f"{float(clawed_back(by_spend, product)):.2f}" == spend
-    assert sum(clawed_back(by_spend, p) for p in "xyz") == 20
+    assert f"{float(clawed_back(by_excess, product, NONE)):.2f}" == excess
+    assert f"{float(clawed_back(by_spend, product, NONE)):.2f}" == spend
+    assert sum(clawed_back(by_spend, p, NONE) for p in "xyz") == 20
+
+
+# of 120, as the file would say; of 240: 140 x 140 / 150; a tenth off first, of 216: 116 x 116 / 126
+@pytest.mark.parametrize(
+    ("units", "terms", "back"),
+    [
+        ("1", (), "13.33"),
+        ("2", (), "130.67"),
+        ("2", ({"type": "discount", "rate": "0.1"},), "106.79"),
+        ("0.5", (), "0.00"),
+    ],
+)
+def test_a_group_takes_the_spend_of_the_contracts_product_from_the_ledger(
+    units: str, terms: tuple[Any, ...], back: str
+) -> None:
+    how = agreement(*terms, {**GROUPED, "products": BY_LEDGER, "by": "excess"}, net="120")
+
+    settlement = settled(how, doses((1, 0, units)))
+
+    assert str(settlement.pools["payback"].item()) == back
+    assert settlement.contradicted == settlement.to_result().settings["spend_of_file_is_not_of_ledger"] == []
+
+
+def test_a_spend_of_the_file_that_the_ledger_contradicts_is_noted() -> None:
+    how = agreement({**GROUPED, "by": "excess"}, net="120")
+
+    same, other = (settled(how, doses((1, 0, units))) for units in ("1", "2"))
+
+    assert other.pools.select("spend", "stated", "payback").row(0) == (240, 120, Decimal("13.33"))
+    assert other.to_result().settings["spend_of_file_is_not_of_ledger"] == ["t0"]
+    assert same.contradicted == []
 
 
 def test_a_group_in_which_nothing_grew_cannot_share_by_growth() -> None:

@@ -40,6 +40,7 @@ PARTS = [
     {"day": 400, "share": "0.25", "if": "alive"},
 ]
 GROUP = [{"id": "x", "spend": "12", "budget": "10"}, {"id": "y", "spend": "7", "budget": "6.5"}]
+BY_LEDGER = [{"id": "x", "budget": "10"}, {"id": "y", "spend": "7", "budget": "6.5"}]
 
 
 def _kind(name: str, **parts: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -62,7 +63,7 @@ TERM = st.one_of(
     _kind("patient_cap", patients=st.integers(0, 6)),
     _kind("expenditure_cap", per=PER, amount=st.sampled_from(["0", "3.33", "900"]), share=SHARE),
     _kind("price_volume", per=PER, mode=st.sampled_from(["marginal", "all_units"]), tiers=TIERS),
-    _kind("clawback", by=st.sampled_from(["excess", "spend"]), products=GROUP),
+    _kind("clawback", by=st.sampled_from(["excess", "spend"]), products=st.sampled_from([GROUP, BY_LEDGER])),
     _kind("outcome_guarantee", endpoint="os", at_day=365, threshold="0.60", rule="point", gamma=SHARE),
     _kind("outcome_price", **WORTH, units=st.sampled_from(["24", "7000000"])),
 )  # fmt: skip
