@@ -14,13 +14,24 @@ from rwe.errors import DataError
 
 
 def people(source: Any) -> pl.DataFrame:
-    """Return the rows of a cohort (its ``subjects``) or of a frame that narwhals knows."""
+    """Return the rows of a cohort (its ``subjects``) or of a frame that narwhals knows.
+
+    Raises
+    ------
+    DataError
+        If it is neither.
+    """
     frame = getattr(source, "subjects", source)
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
         return frame
-    other: pl.DataFrame = nw.from_native(frame, eager_only=True).to_polars()
+    try:
+        other: pl.DataFrame = nw.from_native(frame, eager_only=True).to_polars()
+    except TypeError:
+        raise DataError(
+            f"rows come as a cohort or a frame (polars, pandas, pyarrow), not as {type(frame).__name__}"
+        ) from None
     return other
 
 

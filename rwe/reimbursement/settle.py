@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
-from rwe.errors import RweError
+from rwe.errors import DefinitionError, RweError
 from rwe.reimbursement.claim import Case, Claim
 from rwe.reimbursement.covered import covered
 from rwe.reimbursement.credits import credited
@@ -88,8 +88,9 @@ def settle(
         If a column is missing, units are not exact, an outcome is not a known word, or a credit note
         matches no earlier dose.
     DefinitionError
-        If the evidence does not fit the term.
+        If the evidence does not fit the term, the agreement is none, or `as_of` is no plain date.
     """
+    _at_the_door(agreement, as_of)
     ledger, left_out, case = _opened(agreement, given_doses(agreement, doses), given_assessments(assessments), as_of)
     gross, books = ledger.gross(), _Books()
     for term in agreement.terms:
@@ -97,6 +98,13 @@ def settle(
             _post(case, term, block, claim, books)
     _check(ledger, books, gross)
     return _settlement(case, books, gross, left_out)
+
+
+def _at_the_door(agreement: Any, as_of: Any) -> None:
+    if not isinstance(agreement, Agreement):
+        raise DefinitionError(f"agreement is {type(agreement).__name__}: read its file with load_agreement first")
+    if isinstance(as_of, datetime) or not isinstance(as_of, date):
+        raise DefinitionError(f"as_of is {type(as_of).__name__}: give a plain date, such as date(2026, 5, 1)")
 
 
 def _opened(

@@ -76,6 +76,30 @@ def _repeated(node: yaml.Node | None) -> Iterator[yaml.Node]:
             yield from _repeated(item)
 
 
+def _values(path: Path, loader: _Loader, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_document(node)
+    except ValueError:
+        faults = [problem(path, *fault) for fault in _unreadable(_Loader(""), node, ())]
+        raise DefinitionError(faults) from None
+
+
+def _unreadable(loader: _Loader, node: yaml.Node, where: Where) -> Iterator[tuple[yaml.Node, Where, str]]:
+    """Yield each value that is not what it looks like, such as a day that no calendar has."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _unreadable(loader, key, where)
+            yield from _unreadable(loader, value, (*where, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for at, item in enumerate(node.value):
+            yield from _unreadable(loader, item, (*where, at))
+    else:
+        try:
+            loader.construct_object(node)
+        except ValueError as exc:
+            yield node, where, f"a value cannot be read: {exc}"
+
+
 def _find(node: yaml.Node, where: Where, *, key: bool) -> yaml.Node:
     """Return the deepest node on the way to `where`; the key's own node where `key` is asked."""
     for depth, step in enumerate(where):
@@ -117,13 +141,13 @@ def parse(path: Path) -> tuple[Any, yaml.Node]:
     Raises
     ------
     DefinitionError
-        If the file is missing, is not UTF-8, is not YAML, is empty or repeats a key.
+        If the file is missing, is not UTF-8, is not YAML, is empty, holds a value that cannot be, or repeats a key.
     """
     try:
         text = path.read_text("utf-8")
         loader = _Loader(text)
         node = loader.get_single_node()
-        values = loader.construct_document(node) if node else None
+        values = _values(path, loader, node) if node else None
     except FileNotFoundError:
         raise DefinitionError(Problem(str(path), 1, 1, "", "no such file" + _nearby(path))) from None
     except (OSError, UnicodeDecodeError) as exc:
@@ -132,8 +156,6 @@ def parse(path: Path) -> tuple[Any, yaml.Node]:
         mark = exc.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise DefinitionError(Problem(str(path), line, column, "", f"not YAML: {exc.problem}")) from None
-    except ValueError as exc:
-        raise DefinitionError(Problem(str(path), 1, 1, "", f"a value cannot be read: {exc}")) from None
     if node is None:
         raise DefinitionError(Problem(str(path), 1, 1, "", "the file is empty"))
     if twice := list(_repeated(node)):

@@ -99,6 +99,19 @@ def test_faults_are_named_with_their_place(
     assert words in str(caught.value)
 
 
+def test_a_day_that_no_calendar_has_is_named_with_its_place(contract: Callable[..., Path]) -> None:
+    path = contract("end: 2028-12-31", "end: 2028-13-45")
+    path.write_text(path.read_text("utf-8").replace("from: 2026-01-01", "from: 2026-02-30"), "utf-8")
+
+    with pytest.raises(DefinitionError) as caught:
+        rb.load_agreement(path)
+
+    told = str(caught.value).splitlines()
+    assert len(told) == 2
+    assert "agreement.yaml:1:94: contract.end: a value cannot be read: month must be in 1..12" in told[0]
+    assert "agreement.yaml:3:16: price.0.from: a value cannot be read: day" in told[1]
+
+
 def test_all_faults_come_at_once(contract: Callable[..., Path]) -> None:
     path = contract()
     path.write_text(path.read_text().replace("[progression,", "[progresion,").replace("vial, vat", "vial, vatt"))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
@@ -71,6 +71,25 @@ def survival(estimate: float | None, low: float | None, high: float | None, n: i
 
 
 THREE = doses((1, 0, "2"), (1, 21, "2"), (1, 42, "2"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "told"),
+    [
+        ({"as_of": "2026-05-01"}, DefinitionError, "as_of is str: give a plain date"),
+        ({"as_of": datetime(2026, 5, 1)}, DefinitionError, "as_of is datetime: give a plain date"),
+        ({"agreement": "contract.yaml"}, DefinitionError, "agreement is str: read its file with load_agreement"),
+        ({"doses": None}, DataError, "rows come as a cohort or a frame .* not as NoneType"),
+        ({"assessments": {"person_id": [1]}}, DataError, "not as dict"),
+    ],
+)
+def test_what_cannot_be_settled_is_refused_at_the_door(
+    changed: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    call = {"agreement": agreement(), "doses": THREE, "assessments": seen(), "as_of": LATE} | changed
+
+    with pytest.raises(error, match=told):
+        rb.settle(call["agreement"], call["doses"], call["assessments"], as_of=call["as_of"])
 
 
 @pytest.mark.parametrize(
