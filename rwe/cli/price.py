@@ -46,9 +46,9 @@ def _strategies(found: Appraisal, voice: Talk) -> None:
     for row in found.found.table.iter_rows(named=True):
         step = steps[row["strategy"]]
         voice.event("strategy", **row, status=step["status"], icer=step["icer"])
-        ratio = word(f"price.status.{step['status']}") if step["icer"] is None else _whole(step["icer"])
+        ratio = word(f"price.status.{step['status']}") if step["icer"] is None else _number(step["icer"])
         name = titles[row["strategy"]]
-        rows.append([name, _whole(row["cost"]), f"{row['effect']:.3f}", f"{row['lived']:.2f}", ratio])
+        rows.append([name, _number(row["cost"]), _number(row["effect"], 3), _number(row["lived"], 2), ratio])
         if row["capped"]:
             voice.warn(word("price.capped", strategy=name, n=row["capped"], of=found.found.timing.cycles + 1))
     voice.table(rows, ["strong"])
@@ -58,12 +58,12 @@ def _prices(found: Appraisal, voice: Talk) -> None:
     for key, one in (("price.worth", found.value), ("price.kept", found.kept)):
         if one is not None:
             voice.event("price", of=key.partition(".")[2], **_told(one))
-            limits = {"low": f"{one.low:,.2f}", "high": f"{one.high:,.2f}"}
-            facts = {"price": f"{one.price:,.2f}", "threshold": _whole(one.threshold), "now": f"{one.listed:,.2f}"}
+            limits = {"low": _number(one.low, 2), "high": _number(one.high, 2)}
+            facts = {"price": _number(one.price, 2), "threshold": _number(one.threshold), "now": _number(one.listed, 2)}
             voice.say(key, currency=found.file.currency, **facts, **limits)
     person, everybody = found.evpi
     voice.event("evpi", person=person, all=everybody)
-    voice.say("price.evpi", evpi=_whole(person), chance=f"{100 * (found.value.worth or 0):.1f}")
+    voice.say("price.evpi", evpi=_number(person), chance=_number(100 * (found.value.worth or 0), 1))
 
 
 def _told(one: ValuePrice) -> dict[str, Any]:
@@ -78,9 +78,12 @@ def _years(found: Appraisal, voice: Talk) -> None:
     rows = [[word(f"price.head.{name}") for name in names]]
     for row in found.budget.iter_rows(named=True):
         voice.event("year", **row)
-        rows.append([str(row["year"]), *(_whole(row[name]) for name in names[1:])])
+        rows.append([str(row["year"]), *(_number(row[name]) for name in names[1:])])
     voice.table(rows, ["strong"])
 
 
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
+def _number(value: float | None, places: int = 0) -> str:
+    """Return a number as the language in use writes it, a dash where there is none."""
+    from rwe.report.numbers import Numbers
+
+    return "-" if value is None else Numbers(language()).decimal(value, places)

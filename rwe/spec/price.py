@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rwe.errors import DefinitionError
+from rwe.spec.agreement_words import Currency
 from rwe.spec.base import Int, Name, Part, Real, Text, placed, read
 from rwe.spec.price_checks import faults
 from rwe.spec.price_curves import Correlation, Curve, Parameter
@@ -69,7 +70,7 @@ class PriceFile(Part):
 
     title: Text
     note: Text | None = None
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Currency
     threshold: Annotated[Real, Field(gt=0)]
     time: Time
     medicine: Medicine

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rwe.spec.base import Where
 from rwe.spec.names import unknown
-from rwe.spec.price_curves import ByCounts
+from rwe.spec.price_curves import ByCounts, ByError, ByLimits, Parameter
 
 if TYPE_CHECKING:
     from rwe.spec.price import PriceFile
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Fault = tuple[Where, str]
 REST, DEAD = "rest", "dead"
+MOST = 1.0  # the utility of full health
 
 
 def faults(found: PriceFile) -> Iterator[Fault]:
@@ -26,6 +27,7 @@ def faults(found: PriceFile) -> Iterator[Fault]:
     for name, strategy in found.strategies.items():
         yield from _model(("strategies", name, "model"), strategy.model, found.curves, numbers)
         yield from _values(("strategies", name), strategy, strategy.model.states(), numbers)
+        yield from _worth(("strategies", name), strategy, found.parameters)
         if name in found.promised and set(found.promised[name].states()) != set(strategy.model.states()):
             yield ("promised", name), f"other states than the strategy: {', '.join(found.promised[name].states())}"
     for name, model in found.promised.items():
@@ -104,6 +106,18 @@ def _values(where: Where, strategy: Strategy, states: Collection[str], numbers: 
     for state, amount in strategy.utilities.items():
         yield from _known((*where, "utilities", state), state, states, "state")
         yield from _amount((*where, "utilities", state), amount, numbers)
+
+
+def _worth(where: Where, strategy: Strategy, parameters: Mapping[str, Parameter]) -> Iterator[Fault]:
+    """Yield utilities above that of full health, and states without one that would silently count for nothing."""
+    for state, amount in strategy.utilities.items():
+        known = parameters.get(amount) if isinstance(amount, str) else amount
+        mean = known.mean if isinstance(known, ByError) else known.ratio if isinstance(known, ByLimits) else known
+        if isinstance(mean, float) and mean > MOST:
+            yield (*where, "utilities", state), f"a utility of {mean:g} for a year: full health is 1"
+    told = {*strategy.utilities, DEAD, *(item.state for item in strategy.effects if item.on == "stay")}
+    if missing := [state for state in strategy.model.states() if state not in told]:
+        yield (*where, "utilities"), f"no utility for {', '.join(missing)}; write 0.0 if a year there is worth none"
 
 
 def _money(found: PriceFile) -> Iterator[Fault]:

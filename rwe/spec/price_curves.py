@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from rwe.spec.base import Int, Name, Part, Real
 
@@ -128,7 +128,16 @@ class ByCounts(Part):
     source: str = ""
 
 
-Parameter = ByError | ByLimits | ByCounts
+def _kind(value: Any) -> str:
+    """Tell a parameter by its own key, so that faults are told of the kind that was meant and of no other."""
+    keys = value if isinstance(value, dict) else ()
+    return "counts" if "counts" in keys else "limits" if "ratio" in keys else "error"
+
+
+Parameter = Annotated[
+    Annotated[ByError, Tag("error")] | Annotated[ByLimits, Tag("limits")] | Annotated[ByCounts, Tag("counts")],
+    Discriminator(_kind),
+]
 
 
 class Correlation(Part):

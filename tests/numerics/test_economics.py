@@ -445,3 +445,21 @@ def test_ratios_at_the_means_of_the_draws() -> None:
     cost, effect = (part.mean(axis=0) for part in (found.draws.cost(2500.0), found.draws.effect))
     ratio = (cost[1] - cost[0]) / (effect[1] - effect[0])
     assert found.expected_icers["icer"][1] == pytest.approx(ratio)
+
+
+def test_figures_that_are_no_numbers_are_refused() -> None:
+    nan = float("nan")
+    stay = ec.Stay("alive", nan)
+    curve = ec.Partitioned({"alive": ec.Named("s", ec.published_curve("exp", {"rate": 0.001}))})
+    timing = ec.Timing(30.0, 12)
+
+    with pytest.raises(DefinitionError, match="1 of the costs, effects and thresholds"):
+        ec.icers(["a", "b"], np.array([1.0, 2.0]), np.array([1.0, nan]))
+    with pytest.raises(DefinitionError, match="no finite numbers"):
+        ec.acceptability(["a", "b"], np.array([[1.0, nan]]), np.array([[1.0, 2.0]]), [100.0])
+    with pytest.raises(DefinitionError, match="no finite numbers"):
+        ec.acceptability(["a"], np.ones((2, 1)), np.ones((2, 1)), [nan])
+    with pytest.raises(DefinitionError, match="the price is no finite number"):
+        ec.evaluate({"a": ec.Strategy(curve)}, timing, price=nan)
+    with pytest.raises(DefinitionError, match="an amount is no finite number"):
+        ec.evaluate({"a": ec.Strategy(curve, costs=(stay,))}, timing)

@@ -106,7 +106,7 @@ def test_the_command_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_faults_are_told_at_their_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = EXAMPLE.read_text("utf-8")
     for right, wrong in (
-        ("shape: beta, mean: 0.82, se: 0.03", "shape: beta, mean: 1.82, se: 0.03"),
+        ("shape: beta, mean: 0.82, se: 0.03", "shape: beta, mean: 0.82, se: 0.93"),
         ("ratio: 0.670, low: 0.565", "ratio: 0.670, low: 0.765"),
     ):
         text = text.replace(right, wrong)
@@ -144,6 +144,9 @@ def line(text: str, piece: str) -> int:
         ("wanes: [3652.5, 5478.75]", "wanes: [3652.5, 547.75]", "wanes from a day"),
         ("rotterdam.csv", "rotterdam.txt", "no csv or parquet file"),
         ("time: rtime", "time: rtimes", "has no column rtimes"),
+        ("utilities: &utilities {free: utility_free,", "utilities: &utilities {free: 1.25,", "a utility of 1.25"),
+        ("&utilities {free: utility_free, ", "&utilities {", "no utility for free; write 0.0"),
+        ("currency: EUR", "currency: GBX", "GBX"),
         ("to_day: 1826.25}", "to_day: 1826.25, on: start}", "an amount at the start has no state"),
     ],
 )  # fmt: skip
@@ -157,6 +160,57 @@ def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, right: str, wr
         appraise(path, draws=2)
 
     assert said in str(caught.value)
+
+
+TEXTBOOK = ROOT / "configs" / "prices" / "hiv_textbook.yaml"
+
+
+def test_a_utility_above_full_health_is_refused_where_a_parameter_brings_it(tmp_path: Path) -> None:
+    values = arms(parameters={"well": {"shape": "normal", "mean": 1.4, "se": 0.1}})
+    values["strategies"]["new"]["utilities"]["pf"] = "well"
+
+    with pytest.raises(DefinitionError, match=r"yaml:\d+:\d+: strategies\.new\.utilities\.pf: a utility of 1\.4"):
+        appraise(written(tmp_path, values))
+
+
+def test_a_count_below_nought_is_one_fault_at_its_place(tmp_path: Path) -> None:
+    text = TEXTBOOK.read_text("utf-8").replace("counts: [1251, 350,", "counts: [1251, -350,")
+    path = tmp_path / "price.yaml"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(DefinitionError) as caught:
+        appraise(path, draws=2)
+
+    assert str(caught.value).count("price.yaml:") == 1
+    assert f"price.yaml:{line(text, 'counts: [1251')}:" in str(caught.value)
+    assert "unknown key" not in str(caught.value)
+
+
+def test_a_row_that_is_none_of_probabilities_is_told_at_its_place(tmp_path: Path) -> None:
+    text = TEXTBOOK.read_text("utf-8")
+    text = text.replace("[0.0, 0.0, 0.0, 1.0]", "[0.0, 0.1, 0.0, 1.0]")
+    path = tmp_path / "price.yaml"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(
+        DefinitionError, match=r"matrix\.3: probabilities from dead must be 0 or more and sum"
+    ) as caught:
+        appraise(path, draws=2)
+
+    assert f"price.yaml:{line(text, '[0.0, 0.1')}:" in str(caught.value)
+
+
+def test_the_command_writes_numbers_as_its_language_does(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["price", str(EXAMPLE), "--draws", "60", "--lang", "bg"])
+    bulgarian = capsys.readouterr().out
+    main(["price", str(EXAMPLE), "--draws", "60", "--lang", "en"])
+    english = capsys.readouterr().out
+
+    assert re.search(r"\d,\d{3}\b", english)
+    assert re.search(r"\d\.\d{2}\b", english)
+    assert re.search(r"\d\N{NO-BREAK SPACE}\d{3}\b", bulgarian)
+    assert re.search(r"\d,\d{2}\b", bulgarian)
+    assert not re.search(r"\d\.\d", bulgarian)
 
 
 @pytest.mark.parametrize("shape", [{"family": "spline", "knots": 1}, {"family": "weibull", "cure": "mixture"}])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -81,13 +82,26 @@ def value_of(value: Value, values: Values, n: int) -> F8:
     Raises
     ------
     DefinitionError
-        If it names no parameter.
+        If it names no parameter, or is no finite number.
     """
     if isinstance(value, str):
         if value not in values:
             raise DefinitionError(f"unknown parameter '{value}'; known: {', '.join(sorted(values)) or 'none'}")
         return values[value]
-    return np.full(n, float(value))
+    return np.full(n, finite(value, "an amount"))
+
+
+def finite(value: float, what: str) -> float:
+    """Return a number.
+
+    Raises
+    ------
+    DefinitionError
+        If it is not finite: every figure would silently be none.
+    """
+    if not math.isfinite(value):
+        raise DefinitionError(f"{what} is no finite number")
+    return float(value)
 
 
 def at_start(one: Accrual) -> bool:

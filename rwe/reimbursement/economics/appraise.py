@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 
 from rwe.reimbursement.economics.budget import Market, budget
-from rwe.reimbursement.economics.build import curves_of, parameters_of, strategies_of, timing_of
+from rwe.reimbursement.economics.build import check_matrices, curves_of, parameters_of, strategies_of, timing_of
+from rwe.reimbursement.economics.curves import Sample
 from rwe.reimbursement.economics.decision import population_evpi
+from rwe.reimbursement.economics.distributions import base, draw
 from rwe.reimbursement.economics.evaluate import evaluate
 from rwe.reimbursement.economics.evaluation import Evaluation
 from rwe.reimbursement.economics.value_price import ValuePrice, promised_threshold
@@ -108,10 +110,13 @@ def appraise(path: str | Path, *, draws: int | None = None) -> Appraisal:
     file = load_price_file(place)
     curves, known, timing = curves_of(file, place), parameters_of(file, place), timing_of(file.time)
     related = {one.between: one.value for one in file.correlations}
+    many = file.draws if draws is None else draws
+    samples = [Sample(1, None, base(known)), Sample(many, file.seed, draw(known, many, file.seed, related))]
+    check_matrices(file, place, samples)
     price, years = file.medicine.price, len(file.budget.eligible) if file.budget else 0
     found = evaluate(
         strategies_of(file, curves, {}), timing, parameters=known, correlated=related, price=price,
-        draws=file.draws if draws is None else draws, seed=file.seed, years=years,
+        draws=many, seed=file.seed, years=years,
     )  # fmt: skip
     new, old = file.medicine.strategy, _comparator(file)
     promised, kept = None, None

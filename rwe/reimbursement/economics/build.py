@@ -4,19 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from rwe.errors import DefinitionError
 from rwe.reimbursement.economics import fits
 from rwe.reimbursement.economics.accrual import Accrual, Once, Stay
-from rwe.reimbursement.economics.curves import Named, Proportional, Source
+from rwe.reimbursement.economics.curves import Named, Proportional, Sample, Source
 from rwe.reimbursement.economics.distributions import Counts, Parameter, Ratio, Uncertain
 from rwe.reimbursement.economics.evaluate import Strategy
 from rwe.reimbursement.economics.family_curve import FamilyCurve, published_curve
 from rwe.reimbursement.economics.illness_death import IllnessDeath
-from rwe.reimbursement.economics.markov import Markov, Phase
+from rwe.reimbursement.economics.markov import Markov, Phase, ways_out
 from rwe.reimbursement.economics.partitioned import Partitioned
 from rwe.reimbursement.economics.paths import Model
 from rwe.reimbursement.economics.timing import LENGTHS, Timing, cycles_of
@@ -91,8 +91,45 @@ def model_of(model: price_model.Model, curves: Mapping[str, Source]) -> Model:
         steps = model.steps
         return IllnessDeath(curves[steps.progression], curves[steps.death], curves[steps.after], steps.clock)
     assert model.markov is not None, "a model is one of three"
-    phases = tuple(Phase(one.matrix, one.cycles, one.ratio, one.scale) for one in model.markov.phases)
-    return Markov(model.markov.states, phases, model.markov.start)
+    return Markov(model.markov.states, _phases(model.markov), model.markov.start)
+
+
+def check_matrices(file: PriceFile, path: Path, samples: Sequence[Sample]) -> None:
+    """Hold every row of the file's matrices against what probabilities may be.
+
+    Raises
+    ------
+    DefinitionError
+        With every row that cannot be one, at its place.
+    """
+    wrong = [
+        ((part, name, *way, "markov", "phases", i, "matrix", j), fault)
+        for part, name, way, model in _models(file)
+        if model.markov is not None
+        for i, phase in enumerate(_phases(model.markov))
+        for j, state in enumerate(model.markov.states)
+        if (fault := _row_fault(phase, j, state, samples))
+    ]
+    if wrong:
+        raise DefinitionError(placed(path, wrong))
+
+
+def _models(file: PriceFile) -> Iterator[tuple[str, str, Where, price_model.Model]]:
+    yield from (("strategies", name, ("model",), one.model) for name, one in file.strategies.items())
+    yield from (("promised", name, (), model) for name, model in file.promised.items())
+
+
+def _row_fault(phase: Phase, j: int, state: str, samples: Sequence[Sample]) -> str:
+    try:
+        for sample in samples:
+            ways_out(phase, j, state, sample)
+    except DefinitionError as exc:
+        return str(exc)
+    return ""
+
+
+def _phases(markov: price_model.Matrices) -> tuple[Phase, ...]:
+    return tuple(Phase(one.matrix, one.cycles, one.ratio, one.scale) for one in markov.phases)
 
 
 def _each(

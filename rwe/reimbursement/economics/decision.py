@@ -27,11 +27,17 @@ def icers(names: Sequence[str], cost: F8, effect: F8) -> pl.DataFrame:
         ``strategy``, ``cost``, ``effect``, ``status``; against the next cheaper efficient one ``cost_more``,
         ``effect_more``, ``icer``, null for those not efficient and for the cheapest.
 
+    Raises
+    ------
+    DefinitionError
+        If a figure is not finite.
+
     Examples
     --------
     >>> icers(["usual", "new"], np.array([100.0, 400.0]), np.array([1.0, 2.0]))["icer"].to_list()
     [None, 300.0]
     """
+    _finite(cost, effect)
     order = sorted(range(len(names)), key=lambda i: (cost[i], -effect[i], i))
     status = dict.fromkeys(order, DOMINATED)
     best = -np.inf
@@ -51,6 +57,12 @@ def icers(names: Sequence[str], cost: F8, effect: F8) -> pl.DataFrame:
     number = pl.Float64()
     schema = {"strategy": pl.String(), "cost": number, "effect": number, "status": pl.String()}
     return pl.DataFrame(rows, schema=schema | dict.fromkeys(("cost_more", "effect_more", "icer"), number))
+
+
+def _finite(*figures: F8) -> None:
+    """Refuse figures that compare with nothing: they would pass for the best."""
+    if lost := sum(int((~np.isfinite(part)).sum()) for part in figures):
+        raise DefinitionError(f"{lost} of the costs, effects and thresholds are no finite numbers")
 
 
 def _frontier(rising: list[int], cost: F8, effect: F8) -> list[int]:
@@ -98,7 +110,13 @@ def acceptability(names: Sequence[str], cost: F8, effect: F8, thresholds: Sequen
         One row a threshold and strategy: ``threshold``, ``strategy``, ``net_benefit`` (mean), ``probability`` (CEAC;
         of equals the first counts), ``best`` (highest mean net benefit: its probability is the CEAF), and ``evpi`` a
         person.
+
+    Raises
+    ------
+    DefinitionError
+        If a figure is not finite.
     """
+    _finite(cost, effect, np.asarray(thresholds, np.float64))
     parts = []
     for threshold in thresholds:
         benefit = net_benefit(cost, effect, threshold)

@@ -11,7 +11,7 @@ import numpy as np
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
-from rwe.reimbursement.economics.accrual import Accrual, Stay, asks, at_start, columns
+from rwe.reimbursement.economics.accrual import Accrual, Stay, asks, at_start, columns, finite
 from rwe.reimbursement.economics.curves import Sample
 from rwe.reimbursement.economics.distributions import Correlated, Parameter, base, draw
 from rwe.reimbursement.economics.evaluation import Evaluation
@@ -77,7 +77,7 @@ def evaluate(
     Raises
     ------
     DefinitionError
-        If a state, a parameter or a correlation is unknown or impossible.
+        If a state, a parameter or a correlation is unknown or impossible, or a number is not finite.
     DataError
         If a curve gives no survival.
     """
@@ -90,7 +90,7 @@ def evaluate(
     many = _run(strategies, timing, Sample(draws, seed, draw(known, draws, seed, correlated)), years) if draws else None
     paths = {name: trace(strategy.model, timing, certain) for name, strategy in strategies.items()}
     shares = {name: {state: found[0] for state, found in path.stays.items()} for name, path in paths.items()}
-    return Evaluation(names, timing, float(price), one, many, shares, seed)
+    return Evaluation(names, timing, finite(price, "the price"), one, many, shares, seed)
 
 
 def _run(strategies: Mapping[str, Strategy], timing: Timing, sample: Sample, years: int) -> Totals:

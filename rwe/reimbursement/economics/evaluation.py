@@ -13,6 +13,7 @@ import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
+from rwe.reimbursement.economics.accrual import finite
 from rwe.reimbursement.economics.decision import acceptability, icers
 from rwe.reimbursement.economics.timing import Timing
 from rwe.reimbursement.economics.totals import Totals
@@ -87,7 +88,9 @@ class Evaluation(Shown):
 
     def at(self, price: float) -> Evaluation:
         """Return the same at another price; nothing is run again."""
-        return Evaluation(self.names, self.timing, price, self.base, self.draws, self.states, self.seed)
+        return Evaluation(
+            self.names, self.timing, finite(price, "the price"), self.base, self.draws, self.states, self.seed
+        )
 
     def plot(
         self,

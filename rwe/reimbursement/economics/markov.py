@@ -104,13 +104,22 @@ def transition(phase: Phase, states: Sequence[str], sample: Sample) -> F8:
     DefinitionError
         If a row cannot be one of probabilities.
     """
-    found = np.array([_row(row, sample, state) for row, state in zip(phase.matrix, states, strict=True)])
-    ratio = sample.of(phase.ratio)
+    return np.array([ways_out(phase, i, state, sample) for i, state in enumerate(states)])
+
+
+def ways_out(phase: Phase, i: int, state: str, sample: Sample) -> F8:
+    """Return the row of one state in each draw, shape (to, draws).
+
+    Raises
+    ------
+    DefinitionError
+        If it cannot be one of probabilities.
+    """
+    found = _row(phase.matrix[i], sample, state)
     if phase.ratio != 1.0:
-        found = np.array([_changed(row, i, ratio, phase.scale) for i, row in enumerate(found)])
-    wrong = [s for s, row in zip(states, found, strict=True) if not (row.min() >= -SLACK and _whole(row))]
-    if wrong:
-        raise DefinitionError(f"probabilities from {', '.join(wrong)} must be 0 or more and sum to 1, in each draw")
+        found = _changed(found, i, sample.of(phase.ratio), phase.scale)
+    if not (found.min() >= -SLACK and _whole(found)):
+        raise DefinitionError(f"probabilities from {state} must be 0 or more and sum to 1, in each draw")
     return found
 
 
