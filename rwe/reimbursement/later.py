@@ -30,18 +30,23 @@ class Pool:
     share: F8
 
     def less(self, more: F8) -> F8:
-        """Return by how much less the term brings back of each seat, of which `more` came back before it."""
-        mine = more * self.share
-        left = float(self.balance) - mine.sum(axis=1)
-        before, after = self._rates(np.array([float(self.balance)])), self._rates(left)
+        """Return by how much less the term brings back of each seat, of which `more` came back before it.
+
+        A seat whose money came all back takes its units along, at the price of the pool; any other keeps them.
+        """
+        mine, balance = more * self.share, float(self.balance)
+        gone = np.where(mine >= self.held * (1 - 1e-9), mine, 0.0).sum(axis=1) / balance
+        before = self._rates(np.array([balance]), np.zeros(1))
+        after = self._rates(balance - mine.sum(axis=1), np.clip(gone, 0.0, 1.0))
         return np.asarray(before[:, None] * self.held - after[:, None] * (self.held - mine), np.float64)
 
-    def _rates(self, balances: F8) -> F8:
-        """Return the share of each balance that comes back."""
+    def _rates(self, balances: F8, gone: F8) -> F8:
+        """Return the share of each balance that comes back, of units of which a share is gone."""
         agreement, verdict = self.settlement.agreement, self.settlement.verdicts.get(self.term.id)
+        sold = [self.units * (1 - Fraction(share)) for share in gone.tolist()]
         asked = [
-            float(payback_of(agreement, self.term, Fraction(left), self.units, verdict)) / left if left > 0 else 0.0
-            for left in balances.tolist()
+            float(payback_of(agreement, self.term, Fraction(left), units, verdict)) / left if left > 0 else 0.0
+            for left, units in zip(balances.tolist(), sold, strict=True)
         ]
         return np.asarray(np.clip(asked, 0.0, 1.0), np.float64)
 

@@ -218,7 +218,7 @@ def test_terms_that_took_all_leave_nothing_to_reserve_and_stand_as_settled() -> 
 
 def test_what_is_settled_and_the_upper_limit_never_exceed_the_spend() -> None:
     yearly = {**EUR_1000, "per": "year", "amount": "9000", "share": "0.8"}
-    volume = {"id": "v", "type": "price_volume", "mode": "marginal", "per": "contract"}
+    volume: dict[str, Any] = {"id": "v", "type": "price_volume", "mode": "marginal", "per": "contract"}
     volume["tiers"] = [{"from_units": "0", "price": "1500"}, {"from_units": "10", "price": "900"}]
     paid = doses(*[(p, 12 * p, "2") for p in range(20)], *[(p, 12 * p + 200, "1") for p in range(20)])
     judged = seen(*[(p, 12 * p + 30, "progression" if p % 2 else "stable") for p in range(14)])
@@ -228,6 +228,23 @@ def test_what_is_settled_and_the_upper_limit_never_exceed_the_spend() -> None:
         now = rb.settle(agreement(*terms), paid, judged, as_of=on(380))
         found = rb.reserve(now, pl.DataFrame({"time": [20, 230], "survival": [0.7, 0.2]}))
         assert 0 <= found.conf_low <= found.amount <= found.conf_high <= now.gross - now.total
+
+
+def test_a_later_volume_loses_the_units_of_who_fails() -> None:
+    volume: dict[str, Any] = {"id": "v", "type": "price_volume", "mode": "marginal", "per": "contract"}
+    volume["tiers"] = [{"from_units": "0", "price": "1500"}, {"from_units": "3", "price": "1200"}]
+    paid, contract = doses(*[(p, 0, "1") for p in range(6)]), agreement(RESULT, volume)
+    now = rb.settle(contract, paid, seen(), as_of=on(28))
+
+    found = rb.reserve(now, HALF, draws=2_000)
+
+    # six open patients fail with chance 1/2 each: settle each number of failures
+    ends = [rb.settle(contract, paid, seen(*[(p, 56, "progression") for p in range(k)],
+            *[(p, 56, "stable") for p in range(k, 6)]), as_of=on(90)).total - now.total for k in range(7)]  # fmt: skip
+    assert ends == [0, 1200, 2400, 3600, 5100, 6600, 8100]
+    mean = sum(float(end) * ways / 64 for end, ways in zip(ends, (1, 6, 15, 20, 15, 6, 1), strict=True))
+    assert float(found.amount) == pytest.approx(mean, rel=0.02)
+    assert (found.conf_low, found.conf_high) == (ends[1], ends[5])  # one in 64 lies beyond
 
 
 def test_the_reserve_of_a_capped_contract_is_the_mean_of_its_settled_futures() -> None:
