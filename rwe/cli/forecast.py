@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -56,6 +57,8 @@ def forecast(
     """Reserve for patients who are still open, and foresee what comes back in the periods ahead."""
     from rwe import reimbursement as rb
 
+    dosing = _dosing(every_days, units, doses)
+    _check(periods, new_patients, conf_level, dosing)
     room = settling_room(study, common, voice, synthetic=synthetic)
     settled = room.now(room.cut(None, told_day(as_of)))
     if not rb.has_open(settled.settlement):
@@ -68,7 +71,7 @@ def forecast(
         settled.assessments,
         family=family,
         periods=periods,
-        dosing=_dosing(every_days, units, doses),
+        dosing=dosing,
         new_patients=new_patients,
         conf_level=conf_level,
     )
@@ -98,17 +101,25 @@ FORECAST = group("forecast", {"design": "rwe.cli.forecast:design"}, "forecast.")
 FORECAST.default(forecast)
 
 
+def _check(periods: int, new_patients: float, conf_level: float, dosing: Dosing | None) -> None:
+    """Refuse what cannot be asked before anything is settled, so that it never passes where nobody is open."""
+    if periods < 1 or not 0 < conf_level < 1 or not 0 <= new_patients < math.inf:
+        raise DefinitionError(word("forecast.no_options"))
+    if new_patients and dosing is None:
+        raise DefinitionError(word("forecast.undosed"))
+
+
 def _dosing(every_days: int | None, units: str, doses: int) -> Dosing | None:
-    if every_days is None:
-        return None
+    """Return the doses to come; those of no interval are checked and not asked for."""
     from pydantic import ValidationError
 
     from rwe.spec.design import Dosing
 
     try:
-        return Dosing(every_days=every_days, units=Decimal(units), doses=doses)
+        dosing = Dosing(every_days=1 if every_days is None else every_days, units=Decimal(units), doses=doses)
     except (ValidationError, ArithmeticError):
         raise DefinitionError(word("forecast.no_dosing")) from None
+    return None if every_days is None else dosing
 
 
 def _say_reserve(found: Reserve, voice: Voice) -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from rwe.cli.app import group
 from rwe.cli.options import Common, Study, Talk
 from rwe.cli.voice import Voice
-from rwe.cli.words import word
+from rwe.cli.words import known, word
 from rwe.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _say_settlement(settlement: Settlement, voice: Voice) -> None:
         sums = {name: sum(part[name]) for name in ("spend", "amount")}
         shown = {"term": term, "outcome": outcome, "patients": part["person_id"].n_unique(), **sums}
         voice.event("term", **shown)
-        cells.append([str(shown[name]) for name in names])
+        said = shown | {"outcome": known(f"settle.outcome.{outcome}", str(outcome))}
+        cells.append([str(said[name]) for name in names])
     if cells:
         voice.table([[word(f"settle.head.{name}") for name in names], *cells], ["strong"])
 

@@ -148,7 +148,10 @@ def _follow(table: pl.DataFrame, response: Response, question: Question) -> Foll
     late = np.asarray(response.clock.times(response.late), np.float64) if response.late.size else np.zeros(time.size)
     if not response.event.any():
         raise NoValidAnswer("there are no events: a parametric model has no answer")
-    advice = "give them the time they lived (half a day), or leave them out"
+    lived = "give them the time they lived (half a day)"
+    if response.clock.ticks is None:
+        lived += " on clock='continuous', count the day of the start as day 1"
+    advice = f"{lived}, or leave them out"
     refuse(
         int((response.event & (time <= 0)).sum()),
         time.size,

@@ -63,6 +63,29 @@ def test_nothing_is_open_where_everybody_was_judged(demo: Demo, capsys: pytest.C
     assert lines(capsys.readouterr().out)[-2]["event"] == "nothing_open"
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--periods", "0"), "--periods is a whole number from 1"),
+        (("--conf-level", "1.5"), "--conf-level a number between 0 and 1"),
+        (("--conf-level", "nan"), "--conf-level a number between 0 and 1"),
+        (("--new-patients", "-1"), "--new-patients a number from 0"),
+        (("--new-patients", "5"), "--new-patients needs --every-days"),
+        (("--units", "abc"), "--units a number above 0"),
+        (("--every-days", "0"), "--every-days and --doses are whole numbers from 1"),
+    ],
+)
+def test_what_cannot_be_foreseen_is_refused_before_anything_is_settled(
+    words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = str(ROOT / "configs/studies/breast_hormonal.yaml")
+
+    code = main(["forecast", study, *words, "--home", str(tmp_path / "none"), "--json"])
+
+    assert code == 2
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.ci
 def test_schemes_are_compared_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "designs"

@@ -48,6 +48,17 @@ def desk(demo_to_close: Demo, capsys: pytest.CaptureFixture[str]) -> Desk:
     return Desk(demo_to_close, capsys)
 
 
+@pytest.mark.parametrize(("lang", "failed"), [("en", "failure"), ("bg", "неуспех")])
+def test_outcomes_are_told_in_the_language_asked_for(
+    demo: Demo, lang: str, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["settle", STUDY, "--home", str(demo.home), "--lang", lang])
+
+    told = capsys.readouterr().out
+    assert code == 0
+    assert (failed in told, "not_evaluable" in told) == (True, False)
+
+
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 def test_two_years_are_closed_disputed_decided_and_told(desk: Desk) -> None:

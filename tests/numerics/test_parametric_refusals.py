@@ -72,6 +72,18 @@ def test_failures_at_time_0_are_counted_and_refused(name: str) -> None:
         fit(name, pl.DataFrame({"t": [0, 5, 6, 7], "e": [1, 1, 1, 0]}))
 
 
+def test_the_advice_for_failures_at_time_0_can_be_followed() -> None:
+    frame = pl.DataFrame({"t": [0, 5, 6, 7], "e": [1, 1, 1, 0]})
+    lived = frame.with_columns(pl.col("t").cast(pl.Float64).replace(0.0, 0.5))
+
+    with pytest.raises(DataError, match=r"half a day\) on clock='continuous', count the day of the start as day 1, or"):
+        fit("exp", frame)
+    with pytest.raises(DataError, match=r"half a day\), or leave them out"):
+        fit("exp", frame, clock="continuous")
+
+    assert fit("exp", lived, clock="continuous").n == 4
+
+
 def test_who_is_censored_at_time_0_tells_nothing() -> None:
     early = pl.concat([BASE, BASE.head(5).with_columns(t=0.0, e=pl.lit(value=False))])
 

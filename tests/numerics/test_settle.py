@@ -86,7 +86,7 @@ THREE = doses((1, 0, "2"), (1, 21, "2"), (1, 42, "2"))
 def test_what_cannot_be_settled_is_refused_at_the_door(
     changed: dict[str, Any], error: type[Exception], told: str
 ) -> None:
-    call = {"agreement": agreement(), "doses": THREE, "assessments": seen(), "as_of": LATE} | changed
+    call: dict[str, Any] = {"agreement": agreement(), "doses": THREE, "assessments": seen(), "as_of": LATE} | changed
 
     with pytest.raises(error, match=told):
         rb.settle(call["agreement"], call["doses"], call["assessments"], as_of=call["as_of"])

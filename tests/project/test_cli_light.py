@@ -140,6 +140,7 @@ def test_every_word_of_the_catalogue_is_used() -> None:
         "plan.",
         "link.rule.",
         "price.status.",
+        "settle.outcome.",
         "settle.reason.",
         *heads,
     )
