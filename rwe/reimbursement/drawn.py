@@ -85,8 +85,10 @@ class Drawing:
     def _failed(self, k: int, fate: F8, chance: F8, more: F8) -> None:
         """Add what a term brings back of those who fail under it."""
         part, seat = self.parts[k], self.seats[k]
-        base = part.rows["base"].cast(pl.Float64).to_numpy()
-        more[:, seat] += (fate[:, seat] < chance) * float(part.term.share) * np.maximum(base - more[:, seat], 0.0)
+        base, left = (part.rows[name].cast(pl.Float64).to_numpy() for name in ("base", "left"))
+        lowered = np.where(part.rows["fixed"].to_numpy(), 0.0, more[:, seat])
+        asked = float(part.term.share) * np.maximum(base - lowered, 0.0)
+        more[:, seat] += (fate[:, seat] < chance) * np.minimum(asked, np.maximum(left - more[:, seat], 0.0))
 
     def pooled(self, best: Sequence[F8]) -> Fraction:
         """Return the share of what comes back by patient that terms on all patients do not bring back less."""

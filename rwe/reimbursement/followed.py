@@ -84,17 +84,18 @@ def open_courses(settlement: Settlement, term: Reserved, as_of: date) -> pl.Data
     Returns
     -------
     DataFrame
-        ``person_id``, ``course``, ``base`` (money the term could pay back), ``since`` and ``until`` (days after the
-        first dose: known free of failure, and the last on which one counts), ``by_rule`` (a failure unless something
-        unlooked-for happens: a rule waits for no more, or only a response that returns would undo it), ``due`` (day of
-        the assessment).
+        ``person_id``, ``course``, ``base`` (money of which the term pays back a share), ``fixed`` (what earlier terms
+        bring back does not lower it), ``left`` (all that is left of the course for the term), ``since`` and ``until``
+        (days after the first dose: known free of failure, and the last on which one counts), ``by_rule`` (a failure
+        unless something unlooked-for happens: a rule waits for no more, or only a response that returns would undo
+        it), ``due`` (day of the assessment).
     """
     last = last_day(term)
     first = pl.col("decided_on") - pl.duration(days=_waited(term) + term.assess_day + term.window[1])
     mine = settlement.lines.filter(pl.col("term") == term.id, pl.col("outcome") == "open")
     return mine.select(
         *COURSE,
-        _base(settlement, mine.select(first.alias("first"))["first"], term.id),
+        *_base(settlement, mine.select(first.alias("first"))["first"], term.id),
         since=(pl.lit(as_of) - first).dt.total_days().clip(0, last),
         until=pl.lit(last, pl.Int64),
         by_rule=_certain(term),
@@ -102,15 +103,16 @@ def open_courses(settlement: Settlement, term: Reserved, as_of: date) -> pl.Data
     )
 
 
-def _base(settlement: Settlement, first: pl.Series, name: str) -> pl.Expr:
-    """Return what a term could pay back of each course: a rebate on the price, of the price of one unit at most."""
+def _base(settlement: Settlement, first: pl.Series, name: str) -> list[pl.Expr]:
+    """Return of what a term pays back a share: of what is left, or of the price of one unit as far as that is left."""
     agreement, kind = settlement.agreement, settlement.lines.schema["base"]
     of_price = any(isinstance(t, DeathRebate) and t.id == name and t.base == "price" for t in agreement.terms)
+    more = [pl.lit(of_price).alias("fixed"), pl.col("base").alias("left")]
     if not of_price:
-        return pl.col("base")
+        return [pl.col("base"), *more]
     quantum = agreement.rounding.quantum
     price = {day: half_up(net_price(agreement, day), quantum) for day in first.unique()}
-    return pl.min_horizontal("base", pl.Series([price[day] for day in first], dtype=kind)).alias("base")
+    return [pl.lit(pl.Series("base", [price[day] for day in first], dtype=kind)), *more]
 
 
 def _waited(term: Reserved) -> pl.Expr:

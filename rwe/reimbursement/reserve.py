@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -123,11 +123,11 @@ def _table(settlement: Settlement, drawing: Drawing) -> pl.DataFrame:
     quantum, parts = settlement.agreement.rounding.quantum, drawing.parts
     best = [part.best() for part in parts]
     pooled = drawing.pooled(best)
-    shares, bases = [Fraction(part.term.share) for part in parts], [part.rows["base"].to_list() for part in parts]
-    owed = [[Decimal(0)] * len(rows) for rows in bases]
+    owed = [[Decimal(0)] * part.rows.height for part in parts]
     for seat, held in drawing.by_seat().items():
-        stakes = [(shares[k], Fraction(bases[k][row]), steady(best[k][row])) for k, row in held]
-        amounts = expected(stakes, drawing.kept(seat, [k for k, _ in held]))
+        kept = drawing.kept(seat, [k for k, _ in held])
+        stakes = [_stake(parts[k], row, best[k][row], share) for (k, row), share in zip(held, kept, strict=True)]
+        amounts = expected(stakes)
         for (k, row), amount in zip(held, amounts, strict=True):
             owed[k][row] = half_up(amount * pooled, quantum)
     kind = settlement.lines.schema["amount"]
@@ -140,32 +140,57 @@ def _table(settlement: Settlement, drawing: Drawing) -> pl.DataFrame:
     return pl.concat(made)
 
 
-def expected(
-    stakes: Sequence[tuple[Fraction, Fraction, Fraction]], kept: Sequence[Fraction] | None = None
-) -> list[Fraction]:
-    """Return the expected payback of one course under each of its terms, in their order.
+class Stake(NamedTuple):
+    """What a course may bring back by one term.
 
     Parameters
     ----------
-    stakes
-        Share, base and chance of each term; the fate of a course is one, so failures are nested by their chance.
+    share, base, chance
+        The term pays back the share of the base with this chance.
     kept
-        For each, the share that the terms between it and the next do not bring back less; by default all.
+        Share of what came back until then that the terms between this one and the next do not bring back less.
+    left
+        Where what came back before does not lower the base: all that is left of the course.
+    """
+
+    share: Fraction
+    base: Fraction
+    chance: Fraction
+    kept: Fraction = Fraction(1)
+    left: Fraction | None = None
+
+    def amount(self, more: Fraction) -> Fraction:
+        """Return what a failure brings back where `more` came back before."""
+        nothing = Fraction(0)
+        if self.left is None:
+            return self.share * max(self.base - more, nothing)
+        return min(self.share * self.base, max(self.left - more, nothing))
+
+
+def _stake(part: Open, row: int, chance: float, kept: Fraction) -> Stake:
+    base, left, fixed = (part.rows[name][row] for name in ("base", "left", "fixed"))
+    return Stake(Fraction(part.term.share), Fraction(base), steady(chance), kept, Fraction(left) if fixed else None)
+
+
+def expected(stakes: Sequence[Stake]) -> list[Fraction]:
+    """Return the expected payback of one course under each of its terms, in their order.
+
+    The fate of a course is one, so failures are nested by their chance.
 
     Examples
     --------
-    >>> expected([(Fraction(1, 2), Fraction(100), Fraction(1, 4)), (Fraction(1), Fraction(100), Fraction(1, 2))])
+    >>> half, whole, hundred = Fraction(1, 2), Fraction(1), Fraction(100)
+    >>> expected([Stake(half, hundred, Fraction(1, 4)), Stake(whole, hundred, half)])
     [Fraction(25, 2), Fraction(75, 2)]
-    >>> expected([(Fraction(1), Fraction(100), Fraction(1, 4))], [Fraction(9, 10)])
+    >>> expected([Stake(whole, hundred, Fraction(1, 4), kept=Fraction(9, 10))])
     [Fraction(45, 2)]
     """
-    keeps = kept or [Fraction(1)] * len(stakes)
-    bounds = sorted({Fraction(0), *(chance for _, _, chance in stakes)})
+    bounds = sorted({Fraction(0), *(stake.chance for stake in stakes)})
     found = [Fraction(0)] * len(stakes)
     for low, high in pairwise(bounds):
         more = Fraction(0)
-        for k, (share, base, chance) in enumerate(stakes):
-            amount = share * max(base - more, Fraction(0)) if chance >= high else Fraction(0)
-            found[k] += (high - low) * amount * prod(keeps[k:])
-            more = (more + amount) * keeps[k]
+        for k, stake in enumerate(stakes):
+            amount = stake.amount(more) if stake.chance >= high else Fraction(0)
+            found[k] += (high - low) * amount * prod(later.kept for later in stakes[k:])
+            more = (more + amount) * stake.kept
     return found

@@ -49,8 +49,9 @@ class Reserve(Shown):
     settlement, as_of
         What was settled, and the last day on which a failure would be known.
     table
-        One row an open course and term: ``person_id``, ``course``, ``base``, ``since``, ``until``, ``by_rule``,
-        ``due``, ``term``, ``chance`` (to fail) and ``reserve`` (Decimal, rounded as the agreement says).
+        One row an open course and term: ``person_id``, ``course``, ``base``, ``fixed``, ``left``, ``since``,
+        ``until``, ``by_rule``, ``due``, ``term``, ``chance`` (to fail) and ``reserve`` (Decimal, rounded as the
+        agreement says).
     naive
         The same by failures over treated.
     conf_low, conf_high

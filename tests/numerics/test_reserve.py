@@ -17,7 +17,7 @@ from rwe import reimbursement as rb
 from rwe import survival as sv
 from rwe.errors import DataError, DefinitionError, NoValidAnswer
 from rwe.reimbursement.chances import chances
-from rwe.reimbursement.reserve import expected
+from rwe.reimbursement.reserve import Stake, expected
 from tests.numerics.contracts import calibrated
 
 START = date(2026, 1, 1)
@@ -151,6 +151,22 @@ def test_a_rebate_on_death_is_reserved_for(base: str, reserve: str) -> None:
     assert ahead.table.filter(period="all")["payback"].item() == 5 * float(reserve)
 
 
+def test_a_rebate_on_the_price_is_not_lowered_by_what_came_back_before() -> None:
+    rebate = {"id": "d", "type": "death_rebate", "rate": "0.40", "horizon_days": 56, "base": "price"}
+    half = {**RESULT, "share": "0.5", "cost_scope": "all"}
+    paid, curves = doses((1, 0, "1"), (2, 0, "1")), {"t1": HALF, "d": HALF}
+    progressed = seen((2, 20, "progression"))
+    now = rb.settle(agreement(half, rebate), paid, progressed, as_of=on(28))
+
+    found = rb.reserve(now, curves)
+
+    # 600 of each death: of 2, who has 750 left; of 1, who progresses when he dies, after 750 came back
+    gone = pl.concat([progressed, seen((1, 40, "progression"), (1, 50, "death"), (2, 50, "death"))])
+    ends = rb.settle(agreement(half, rebate), paid, gone, as_of=on(90))
+    assert ends.total - now.total == found.conf_high == Decimal("1950.00")
+    assert found.amount == Decimal("975.00")
+
+
 def test_who_has_failed_and_may_respond_again_is_reserved_for_in_full() -> None:
     term = {**RESULT, "regained": "responder"}
     settlement = rb.settle(agreement(term), doses((1, 0, "1")), seen((1, 20, "progression")), as_of=on(28))
@@ -263,7 +279,7 @@ def test_the_reserve_of_a_capped_contract_is_the_mean_of_its_settled_futures() -
 
 
 def test_expected_payback_of_one_term_is_share_times_base_times_chance() -> None:
-    assert expected([(Fraction(1, 2), Fraction(300), Fraction(1, 3))]) == [Fraction(50)]
+    assert expected([Stake(Fraction(1, 2), Fraction(300), Fraction(1, 3))]) == [Fraction(50)]
 
 
 def test_a_curve_for_each_term() -> None:
