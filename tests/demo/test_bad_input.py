@@ -218,7 +218,7 @@ def undisturbed(quiet: Path, capsys: pytest.CaptureFixture[str]) -> Tables:
         (FULL, 'version: "1"', "version: 1", "1\ntitle", "version: Input should be a valid string"),
         (FULL, "[-30, 60]", "[-30, two]", "two]", "baseline.menopause.window.1: Input should be a valid integer"),
         (FULL, "{by: hormonal}", "{by: hormonl}", "hormonl}", "unknown baseline variable of the study 'hormonl'; did"),
-        (FULL, "analysis: cox", "analysis: cocks", "cocks", "unknown analysis 'cocks'; did you mean 'cox'?"),
+        (FULL, "analysis: cox", "analysis: coxs", "coxs", "unknown analysis 'coxs'; did you mean 'cox'?"),
         (FULL, "_endpoint: rfs", "_endpoint: rsf", "rsf", "trial_endpoint: unknown endpoint of the trial 'rsf'; di"),
         (FULL, "tau: 1826}", "tua: 1826}", "tua", "analyses.2.options.tua: unknown key; did you mean 'tau'?"),
         (FULL, "sites/rotter", "sites/roter", "../sites", "sites.0: no such file '../sites/roterdam.yaml'; did you"),

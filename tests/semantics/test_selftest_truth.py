@@ -195,8 +195,8 @@ def test_without_a_study_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> 
 
 # where a stay of the invented NHIS ends in death, its message has the day of death from the end of the stay: an end
 # before the start is set aside with the stay, the day of death that came with it is not; a mistyped number of a person
-# whose other rows are at fault too is put to a person, not linked (ARCHITECTURE, known limits)
-KNOWN_MISSES = {"end before start": 0.02, "typo in the number": 0.01}
+# whose other rows are at fault too is put to a person, not linked: one of 16 (ARCHITECTURE, known limits)
+KNOWN_MISSES = {"end before start": 0.02, "typo in the number": 0.1}
 
 
 def tried(home: Path, capsys: pytest.CaptureFixture[str], seeds: int) -> pl.DataFrame:
