@@ -43,8 +43,10 @@ def dispute(
     """Contest what is owed for a person; it is held from the next close on."""
     from rwe import reimbursement as rb
 
-    ledger = settling_room(study, common, voice, synthetic=synthetic).ledger
-    return _say_event(rb.dispute(ledger, person, by=by, why=why, term=term, course=course), "dispute", voice)
+    room = settling_room(study, common, voice, synthetic=synthetic)
+    treated = None if room.ledger.closes() else room.treated()
+    number = rb.dispute(room.ledger, person, by=by, why=why, term=term, course=course, treated=treated)
+    return _say_event(number, "dispute", voice)
 
 
 def decide(
@@ -65,11 +67,12 @@ def decide(
     """Say what the assessment of a person was, in place of what the records say."""
     from rwe import reimbursement as rb
 
-    ledger, day = settling_room(study, common, voice, synthetic=synthetic).ledger, told_day(on)
+    room, day = settling_room(study, common, voice, synthetic=synthetic), told_day(on)
     if day is None:
         raise DefinitionError(word("settle.no_day", text=on))
     days = {"since": told_day(since), "until": told_day(until)}
-    return _say_event(rb.decide(ledger, person, outcome, day, by=by, why=why, **days), "decision", voice)
+    number = rb.decide(room.ledger, person, outcome, day, by=by, why=why, treated=room.treated(), **days)
+    return _say_event(number, "decision", voice)
 
 
 def undo(

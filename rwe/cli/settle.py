@@ -61,6 +61,9 @@ def settle(
         return _from_ledger(room, period, export, form, voice, bridge=bridge)
     settled = room.now(room.cut(period, told_day(as_of)))
     _say_settlement(settled.settlement, voice)
+    for number in settled.idle:
+        voice.event("idle", number=number)
+        voice.say("settle.idle", number=number)
     if period is not None:
         from rwe import reimbursement as rb
 
@@ -108,6 +111,11 @@ def _say_settlement(settlement: Settlement, voice: Voice) -> None:
         cells.append([str(said[name]) for name in names])
     if cells:
         voice.table([[word(f"settle.head.{name}") for name in names], *cells], ["strong"])
+    for pool in settlement.pools.iter_rows(named=True):
+        if pool["term"] in settlement.contradicted:
+            facts = {name: pool[name] for name in ("term", "spend", "stated")} | {"currency": currency}
+            voice.event("contradicted", **facts)
+            voice.say("settle.contradicted", **facts)
 
 
 def _say_entries(entries: pl.DataFrame, period: str, voice: Voice) -> None:

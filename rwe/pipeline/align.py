@@ -71,7 +71,7 @@ def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.
     site, mapping = source.site.site, source.mapping
     landing = {name: landing_table(store, site, name) for name in mapping.source.streams}
     parts = parts_of(sum(seal.rows for table in landing.values() for seal in table.seals()))
-    tables = {name: _cdm_table(store, site, name, split=parts > 1) for name in TABLES}
+    tables = {name: cdm_table(store, site, name, split=parts > 1) for name in TABLES}
     since, persons = source.site.records_from, persons.select("_key", "person_id").sort("_key")
     rules = account.rules_of(mapping, domains, since)
     seen = {name: account.newest(table) for name, table in landing.items()}
@@ -159,7 +159,7 @@ def _drafts(tables: Mapping[str, Table], batch: str) -> Iterator[dict[str, Draft
         yield {n: stack.enter_context(t.draft(batch=batch, kind="common model")) for n, t in tables.items()}
 
 
-def _cdm_table(store: Store, site: str, name: str, *, split: bool = False) -> Table:
+def cdm_table(store: Store, site: str, name: str, *, split: bool = False) -> Table:
     """Return a table of the common model; a small hospital's is not split: 64 files cost more than one."""
     return store.table(f"{site}/cdm/{name}", partition_by="bucket" if split else None)
 
@@ -172,7 +172,7 @@ def tables_at(store: Store, site: str, commits: Mapping[str, int]) -> dict[str, 
     TornStore, DataError
         As `rwe.store.Table.current`.
     """
-    return {name: _cdm_table(store, site, name).current(commit) for name, commit in commits.items()}
+    return {name: cdm_table(store, site, name).current(commit) for name, commit in commits.items()}
 
 
 def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | None:
@@ -180,9 +180,7 @@ def as_it_was(store: Store, part: Aligned, commits: Mapping[str, int]) -> Cdm | 
     if commits.keys() != part.tables.keys() or commits == part.tables:
         return None
     tables = {
-        name: part.cdm.table(name)
-        if commit == part.tables[name]
-        else _cdm_table(store, part.site, name).current(commit)
+        name: part.cdm.table(name) if commit == part.tables[name] else cdm_table(store, part.site, name).current(commit)
         for name, commit in commits.items()
     }
     return Cdm(tables, pl.DataFrame())

@@ -252,7 +252,9 @@ def remarks(path: Path) -> list[Problem]:
     its terms leave to the usual rule.
     """
     if _is_agreement(path):
-        return placed(path, agreement_checks.remarks(load_agreement(path).terms))
+        agreement = load_agreement(path)
+        said = agreement_checks.remarks(agreement.terms, agreement.price, agreement.contract)
+        return placed(path, said)
     return placed(path, time_zero.remarks(load_study(path)))
 
 

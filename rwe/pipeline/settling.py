@@ -20,7 +20,7 @@ from rwe.cohort import Cohort, build_cohort
 from rwe.compare import load_trial
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.linkage import load_or_make_key
-from rwe.pipeline.align import Aligned, align, tables_at
+from rwe.pipeline.align import Aligned, align, cdm_table, tables_at
 from rwe.pipeline.guards import disk
 from rwe.pipeline.invented import hold_apart
 from rwe.pipeline.linking import persons
@@ -39,12 +39,16 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settlement, the doses and assessments behind it, and what it was made of."""
+    """A settlement, the doses and assessments behind it, and what it was made of.
+
+    `idle` are the numbers of decisions that change nothing, because no dose of their person is settled.
+    """
 
     settlement: rb.Settlement
     doses: pl.DataFrame
     assessments: pl.DataFrame
     made_of: Mapping[str, Any]
+    idle: tuple[int, ...] = ()
 
     @property
     def records(self) -> pl.DataFrame:
@@ -124,6 +128,22 @@ class Settling:
         store, made_of = Store(self.home / "store"), closed.made_of
         parts = [_as_closed(store, site, made_of) for site in made_of["tables"]]
         return self._settled(parts, closed.as_of, closed.number)
+
+    def treated(self) -> pl.DataFrame:
+        """Return ``person_id`` and ``day`` of every dose of the product in the common model as it stands.
+
+        Raises
+        ------
+        DefinitionError
+            If nothing has been harmonised here, or the agreement does not say where its doses are.
+        """
+        store, how = Store(self.home / "store"), self.agreement.records
+        tables = [cdm_table(store, source.site.site, "drug_exposure") for source in self.plan.sources]
+        if how is None or not any(table.commit for table in tables):
+            raise DefinitionError("nobody is known here yet: settle the study first, then decide on its patients")
+        rows = pl.concat([table.current() for table in tables if table.commit])
+        given = rows.filter(pl.col("drug_concept_id").is_in(how.concepts))
+        return given.select("person_id", day="drug_exposure_start_date").collect()
 
     def close(self, period: str, as_of: date) -> rb.Closed:
         """Close a period; one that is closed is made again from the tables of its close and held against it.
@@ -242,7 +262,7 @@ def settlement_of(
             "check records.concepts and records.population in the agreement"
         )
     settlement = rb.settle(agreement, doses, seen, as_of=plan.study.as_of, evidence=evidence)
-    return Settled(settlement, doses, seen, made_of)
+    return Settled(settlement, doses, seen, made_of, tuple(rb.idle(events, doses)))
 
 
 def _as_closed(store: Store, site: str, made_of: Mapping[str, Any]) -> Aligned:

@@ -10,7 +10,7 @@ from rwe.reimbursement.close import again, close, draw_up
 from rwe.reimbursement.closed import Closed
 from rwe.reimbursement.design import design
 from rwe.reimbursement.designed import Designed
-from rwe.reimbursement.events import Event, decide, decided, dispute, events, undo
+from rwe.reimbursement.events import Event, decide, decided, dispute, events, idle, undo
 from rwe.reimbursement.export import for_company, for_payer
 from rwe.reimbursement.followed import courses
 from rwe.reimbursement.forecast import forecast
@@ -56,6 +56,7 @@ __all__ = [
     "for_payer",
     "forecast",
     "has_open",
+    "idle",
     "ledger_folder",
     "load_agreement",
     "look_ahead",

@@ -22,6 +22,7 @@ from rwe.spec.agreement import OUTCOMES
 
 STRUCK = "none"  # a decision that leaves no assessment in the place of those it strikes out
 DECISION = "decision"
+IDS = "'rwe settle --export nhif' names the ids of a closed period, lines.csv of a run those of all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +89,38 @@ def _event(number: int, utc: str, said: Any, undone: int | None) -> Event:
 
 
 def dispute(
-    ledger: Ledger, person: str, *, by: str, why: str, term: str | None = None, course: int | None = None
+    ledger: Ledger,
+    person: str,
+    *,
+    by: str,
+    why: str,
+    term: str | None = None,
+    course: int | None = None,
+    treated: pl.DataFrame | None = None,
 ) -> int:
     """Contest what is owed for a person: from the next close on it stands on the account ``disputed``.
+
+    Parameters
+    ----------
+    treated
+        ``person_id`` and ``day`` of all doses of the product, where known: who is disputed before anything was closed
+        must be among them.
 
     Raises
     ------
     DefinitionError
-        If the agreement has no such term or the ledger no such person, or nobody or no reason is named.
+        If the agreement has no such term or the ledger no such line, or nobody or no reason is named.
     """
     known = [one.id for one in ledger.agreement.terms]
     if term is not None and term not in known:
         raise DefinitionError(f"the agreement has no term '{term}'; there are: {', '.join(known)}")
     entries = ledger.entries()
-    if entries.height and person not in entries["person_id"]:
-        raise DefinitionError("nobody of that id stands in the ledger; 'rwe settle --export nhif' names the ids")
+    if entries.is_empty():
+        _treated(treated, person)
+    elif person not in entries["person_id"]:
+        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}")
+    elif entries.filter(Held(person, term, course).claims()).is_empty():
+        raise DefinitionError(f"the ledger has no line of that person with this term and course; {IDS}")
     return _enter(ledger, "dispute", {"person": person, "term": term, "course": course}, by, why)
 
 
@@ -116,6 +134,7 @@ def decide(
     why: str,
     since: date | None = None,
     until: date | None = None,
+    treated: pl.DataFrame | None = None,
 ) -> int:
     """Say what the assessment of a person was, in place of what the records say; return the number of the decision.
 
@@ -127,16 +146,25 @@ def decide(
         The day of the assessment that it states.
     since, until
         Days of the assessments in whose place it stands; all of the person where left out.
+    treated
+        ``person_id`` and ``day`` of all doses of the product, where known; else the ledger tells who there is.
 
     Raises
     ------
     DefinitionError
-        If the outcome is no word of an agreement, the days are out of order, or nobody or no reason is named.
+        If the outcome is no word of an agreement, the days are out of order, nobody or no reason is named, or it would
+        have no effect: nobody of that id was treated, or only after the day of the assessment.
     """
     if outcome not in (*OUTCOMES, STRUCK):
         raise DefinitionError(f"'{outcome}' is no outcome; there are: {', '.join((*OUTCOMES, STRUCK))}")
     if since and until and until < since:
         raise DefinitionError("--until lies before --since")
+    entries = ledger.entries()
+    if treated is None and entries.height and person not in entries["person_id"]:
+        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}")
+    first = _treated(treated, person)
+    if first is not None and on < first:
+        raise DefinitionError("the day lies before the first dose of that person: no assessment of it counts")
     days = {"on": str(on), "since": since and str(since), "until": until and str(until)}
     return _enter(ledger, DECISION, {"person": person, "outcome": outcome, **days}, by, why)
 
@@ -155,11 +183,28 @@ def undo(ledger: Ledger, number: int, *, by: str, why: str) -> int:
     return _enter(ledger, "undo", {"undoes": number, "person": standing[number].person}, by, why)
 
 
+def _treated(treated: pl.DataFrame | None, person: str) -> date | None:
+    """Return the day of a person's first dose, None where nobody asks; refuse who had none."""
+    if treated is None:
+        return None
+    first = treated.filter(pl.col("person_id").cast(pl.String) == person)["day"].min()
+    if not isinstance(first, date):
+        raise DefinitionError(f"nobody of that id has a dose of the product; {IDS}")
+    return first
+
+
 def _enter(ledger: Ledger, kind: str, said: dict[str, Any], by: str, why: str) -> int:
     if not by.strip() or not why.strip():
         raise DefinitionError("an event needs who says so (--by) and the reason (--why)")
     with ledger.writing():
         return ledger.add(kind, {**said, "by": by, "why": why}).seq
+
+
+def idle(known: Sequence[Event], doses: pl.DataFrame) -> list[int]:
+    """Return the numbers of standing decisions that change nothing: no dose of their person is settled."""
+    treated = set(doses["person_id"].cast(pl.String).unique())
+    standing = [one for one in known if one.kind == DECISION and one.undone is None]
+    return [one.number for one in standing if one.person not in treated]
 
 
 def decided(assessments: pl.DataFrame, known: Sequence[Event]) -> pl.DataFrame:

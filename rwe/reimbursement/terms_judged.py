@@ -28,8 +28,19 @@ def outcomes(case: Case, term: JudgedTerm | DeathRebate | Instalments, ledger: L
     if isinstance(term, Instalments):
         return _parts(case, term, courses)
     if isinstance(term, DeathRebate):
-        return _judged(case, _alive(term.id, term.horizon_days, term.deaths), courses)
+        return _once(_judged(case, _alive(term.id, term.horizon_days, term.deaths), courses))
     return _judged(case, term, courses)
+
+
+def _once(found: Outcomes) -> Outcomes:
+    """Return a death that lies in the horizon of several courses as one of the last: a person dies once."""
+    died = pl.col("outcome") == "failure"
+    last = pl.col("course").filter(died).max().over("person_id")
+    again = died & (pl.col("course") < last)
+    said = {"outcome": "not_evaluable", "rule": "later_course"}
+    return found.with_columns(
+        pl.when(again).then(pl.lit(word)).otherwise(name).alias(name) for name, word in said.items()
+    )
 
 
 def _judged(case: Case, term: JudgedTerm, courses: pl.DataFrame) -> Outcomes:

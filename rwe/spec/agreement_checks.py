@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from rwe.spec.agreement_cohort import Clawback
 from rwe.spec.agreement_parts import Contract, Partner, Price, Records, Vat
-from rwe.spec.agreement_patient import JudgedTerm
+from rwe.spec.agreement_patient import Instalments, JudgedTerm
 from rwe.spec.agreement_words import ABSENCES, UNTIMELY
 from rwe.spec.base import Where
 
@@ -71,9 +72,13 @@ def term_faults(terms: Sequence[Any], contract: Contract | None) -> Iterator[Fau
                     yield (i, "products", j), "needs its spend: the ledger knows only the contract's own product"
 
 
-def remarks(terms: Sequence[Any]) -> Iterator[Fault]:
-    """Yield for each term that judges patients the ways of missing an assessment that it leaves to the usual rule."""
+def remarks(terms: Sequence[Any], prices: Sequence[Price], contract: Contract) -> Iterator[Fault]:
+    """Yield what may mislead: ways of missing an assessment without a rule, parts of a price that no unit has."""
+    dearest = max(price.net / contract.fx.get(price.currency or "", Decimal(1)) for price in prices)
     for i, term in enumerate(terms):
+        if isinstance(term, Instalments) and term.price > dearest:
+            above = f"the parts sum to {term.price}, more than a unit costs ({dearest.quantize(Decimal('0.01'))})"
+            yield ("terms", i, "price"), f"{above}: on a course of one unit less is held back than they say"
         if isinstance(term, JudgedTerm):
             ruled = {*term.failure, *term.missing, *UNTIMELY}
             if bare := [way for way in ABSENCES if way not in ruled]:

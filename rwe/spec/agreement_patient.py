@@ -161,7 +161,10 @@ class Instalments(TermPart):
 
 
 class DeathRebate(TermPart):
-    """A share comes back for each patient who dies within the horizon: of the price of one unit, or of the spend."""
+    """A share comes back for each patient who dies within the horizon: of the price of one unit, or of the spend.
+
+    A death within the horizon of several courses counts once, for the last of them.
+    """
 
     type: Literal["death_rebate"]
     rate: Share

@@ -119,6 +119,7 @@ def test_views_leave_and_the_next_dossier_tells_the_bridge(desk: Desk) -> None:
         ((STUDY, "--close"), 2, "--period"),
         ((STUDY, "--again", "1985"), 2, "1985 is not closed; closed are 1990, 1991"),
         (("undo", STUDY, "99", "--by", "x", "--why", "x"), 2, "no event 99 to undo"),
+        (("decide", STUDY, "77", "stable", "1990-12-01", "--by", "x", "--why", "x"), 2, "nobody of that id has a dose"),
         ((STUDY, "--synthetic"), 7, "--synthetic is for invented records"),
     ],
 )

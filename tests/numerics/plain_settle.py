@@ -219,8 +219,10 @@ class Plain:
         return min(known, default=None)
 
     def _death_rebate(self, term: Any) -> None:
+        last = {c.person: c for c in self.courses if self._death(c, term.horizon_days, term.deaths)}
         for course in self.courses:
             died = self._death(course, term.horizon_days, term.deaths)
+            died = died if last.get(course.person) is course else None
             reach = [dose.left for dose in course.doses]
             base = course.doses[0].price * self.atoms if term.base == "price" else Fraction(sum(reach))
             owed = self._half_up(base * Fraction(term.rate)) if died else 0

@@ -14,6 +14,7 @@ import pytest
 
 from rwe import reimbursement as rb
 from rwe.errors import DefinitionError
+from rwe.pipeline import remarks
 from rwe.spec.agreement import TYPES
 
 HEAD = """\
@@ -157,6 +158,16 @@ def test_the_run_off_needs_prices_too(tmp_path: Path) -> None:
     assert [message for *_, message in found] == [
         "no price from 2029-01-30 to 2029-01-30, the last day that is paid for"
     ]
+
+
+@pytest.mark.parametrize(("price", "told"), [("320000", 1), ("1500", 0)])
+def test_parts_of_a_price_that_no_unit_has_are_remarked_on(tmp_path: Path, price: str, told: int) -> None:
+    path = written(tmp_path, f"type: instalments, {TERMS['instalments'].replace('320000', price)}")
+
+    found = remarks(path)
+
+    assert [one.line for one in found] == [4] * told
+    assert all("the parts sum to 320000, more than a unit costs (1500.00)" in one.message for one in found)
 
 
 RECORDS = """\

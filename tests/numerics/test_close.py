@@ -279,7 +279,28 @@ def test_events_that_say_nothing_are_refused(ledger: rb.Ledger) -> None:
     rb.close(ledger, settled(ledger.agreement, "2025-Q1", ONE, SEEN), "2025-Q1")
     with pytest.raises(DefinitionError, match="nobody of that id stands in the ledger"):
         rb.dispute(ledger, "77", by="x", why="x")
+    with pytest.raises(DefinitionError, match="no line of that person with this term and course"):
+        rb.dispute(ledger, "1", term="t1", course=7, by="x", why="x")
+    with pytest.raises(DefinitionError, match="nobody of that id stands in the ledger"):
+        rb.decide(ledger, "77", "stable", START, by="x", why="x")
     assert rb.events(ledger) == []
+
+
+def test_who_was_not_treated_cannot_be_decided_on(ledger: rb.Ledger) -> None:
+    treated = pl.DataFrame({"person_id": [1, 1], "day": [START + timedelta(9), START + timedelta(30)]})
+    said = {"by": "x", "why": "x", "treated": treated}
+
+    with pytest.raises(DefinitionError, match="nobody of that id has a dose of the product"):
+        rb.decide(ledger, "77", "stable", START + timedelta(28), **said)
+    with pytest.raises(DefinitionError, match="nobody of that id has a dose of the product"):
+        rb.dispute(ledger, "77", **said)
+    with pytest.raises(DefinitionError, match="lies before the first dose of that person"):
+        rb.decide(ledger, "1", "stable", START, **said)
+    number = rb.decide(ledger, "1", "stable", START + timedelta(28), **said)
+
+    assert [one.number for one in rb.events(ledger)] == [number]
+    there, gone = pl.DataFrame({"person_id": [1, 2]}), pl.DataFrame({"person_id": [2]})
+    assert (rb.idle(rb.events(ledger), there), rb.idle(rb.events(ledger), gone)) == ([], [number])
 
 
 def test_an_amended_price_is_the_reason(ledger: rb.Ledger) -> None:

@@ -101,6 +101,17 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.parametrize(("died", "back"), [(100, ["0.00", "128000.00"]), (400, ["0.00", "128000.00"])])
+def test_a_death_in_the_horizon_of_two_courses_is_one_rebate(died: int, back: list[str]) -> None:
+    how = agreement({**DEATH, "horizon_days": 730}, net="320000", index={"rechallenge_gap_days": 90})
+
+    settlement = settled(how, doses((1, 0, "1"), (1, 95, "1")), (1, died, "death"))
+
+    told = settlement.lines.sort("course").select("amount", "outcome", "rule").rows()
+    assert [str(amount) for amount, *_ in told] == back
+    assert [said[1:] for said in told] == [("not_evaluable", "later_course"), ("failure", "failure")]
+
+
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_worked_example(example: tuple[Any, ...]) -> None:
     term, net, given, expected, *seen = example

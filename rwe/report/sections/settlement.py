@@ -42,6 +42,8 @@ def _mark(page: Page, term: TermCard) -> str:
 
 def _said(page: Page, term: TermCard) -> str:
     text = term_text(page, term)
+    if term.id in page.context.settings.get("settlement", {}).get("spend_of_file_is_not_of_ledger", ()):
+        text = Markup("{} {}").format(text, page.words("settlement.contradicted"))
     card = page.context.verdicts.get(term.id)
     if card is None:
         return text
