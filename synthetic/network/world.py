@@ -70,9 +70,10 @@ PLANTED = Planted(
     ),
     changes=(Change("diabetes", "HbA1c", 180, newer=-1.1, comparator=-0.5),),
     responses=(Response("breast", newer=0.5, comparator=0.3), Response("lung", newer=0.45, comparator=0.25)),
+    # So far from the planted ratios that whoever analyses the truth of 4,000 persons without a fault errs in under 1 %.
     margins=(
-        Margin("L01EF02", "breast", "event", "new", trial_hazard_ratio=0.58, highest_hazard_ratio=0.76),
-        Margin("L01EB04", "lung", "event", "new", trial_hazard_ratio=0.55, highest_hazard_ratio=0.74),
+        Margin("L01EF02", "breast", "event", "new", trial_hazard_ratio=0.58, highest_hazard_ratio=0.85),
+        Margin("L01EB04", "lung", "event", "new", trial_hazard_ratio=0.55, highest_hazard_ratio=0.62),
     ),
     first_day=date(2015, 1, 1),
     last_day=date(2023, 12, 31),
