@@ -8,7 +8,8 @@
     ├── DefinitionError     2  a file or command that people wrote is wrong: mend it
     ├── DataError           3  the records break their contract: mend the source or the mapping
     │   ├── TornStore       3  what is on disk is not what was sealed
-    │   └── BrokenRows      3  rows break a rule of a column: so many, of so many
+    │   ├── BrokenRows      3  rows break a rule of a column: so many, of so many
+    │   └── OddRecords      3  records that money rests on break rules: by rule how many, and where the first stand
     ├── SourceUnreachable   4  the hospital system does not answer: try again later
     ├── NoValidAnswer       5  the question has no answer in these data: do not read a number into it
     ├── Busy                6  another run holds the lock, or the run folder exists
@@ -20,6 +21,7 @@ Messages name columns, rules and counts; they never hold a value of a record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -85,6 +87,48 @@ class BrokenRows(DataError):
 
     def __str__(self) -> str:
         return f"column '{self.column}': {self.n} of {self.of} rows {self.rule}; {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class OddRows:
+    """Rows that break one rule: how many, and where the first of them stand; no value of them.
+
+    Parameters
+    ----------
+    what, rule, column
+        Of which records, by which rule of a closed list, in which column.
+    n, said
+        How many rows, and what is wrong with them in words.
+    first, records
+        The numbers of the first of these rows, from 1 in the order they were given, and the ids of their records.
+    places
+        Where these landed, in words, where that is known.
+    """
+
+    what: str
+    rule: str
+    column: str
+    n: int
+    said: str
+    first: tuple[int, ...] = ()
+    records: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = ", ..." if self.n > len(self.first) else ""
+        rows = "; ".join(self.places) or f"column '{self.column}', row {', '.join(map(str, self.first))}"
+        return f"{self.what}: {self.said} ({rows}{more})" if self.first else f"{self.what}: {self.said}"
+
+
+class OddRecords(DataError):
+    """Records that money rests on break rules: nothing is settled, and all that is wrong is told at once."""
+
+    def __init__(self, found: Sequence[OddRows]) -> None:
+        super().__init__(found)
+        self.found = tuple(found)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.found))
 
 
 class SourceUnreachable(RweError):

@@ -28,7 +28,8 @@ from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
 from rwe.pipeline.release import release, write_models
-from rwe.pipeline.settling import Settled, ledger_of, settlement_of
+from rwe.pipeline.settled import Settled, settlement_of
+from rwe.pipeline.settling import ledger_of
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
@@ -211,7 +212,7 @@ class _Work:
         """Settle, and where periods were closed say how their ledger came to what it holds."""
         self.progress("reimburse")
         ledger = ledger_of(agreement, self.home, synthetic=bool(cdm.synthetic))
-        settled = settlement_of(self.plan, cdm, cohort, evidence, rb.events(ledger), {})
+        settled = settlement_of(self.plan, self.store, cdm, cohort, evidence, rb.events(ledger), {})
         stages.write_settlement(self.folder, settled.settlement)
         closed = {"bridge": rb.bridge(ledger).to_result()} if ledger.closes() else {}
         return {"settlement": settled.settlement.to_result(), **closed, **self._ahead(settled)}

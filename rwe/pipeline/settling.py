@@ -18,7 +18,7 @@ from rwe import reimbursement as rb
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import load_trial
-from rwe.errors import DefinitionError, NoValidAnswer
+from rwe.errors import DefinitionError
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.align import Aligned, align, cdm_table, tables_at
 from rwe.pipeline.guards import disk
@@ -26,6 +26,7 @@ from rwe.pipeline.invented import hold_apart
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.quality import assess_sites
+from rwe.pipeline.settled import Settled, settlement_of
 from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded
 from rwe.plugins import Inputs
@@ -35,30 +36,6 @@ from rwe.spec.agreement import Agreement
 from rwe.store import Store
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A settlement, the doses and assessments behind it, and what it was made of.
-
-    `idle` are the numbers of decisions that change nothing, because no dose of their person is settled.
-    """
-
-    settlement: rb.Settlement
-    doses: pl.DataFrame
-    assessments: pl.DataFrame
-    made_of: Mapping[str, Any]
-    idle: tuple[int, ...] = ()
-
-    @property
-    def records(self) -> pl.DataFrame:
-        """``record_id`` and ``day`` of every record behind the settlement."""
-        return pl.concat(
-            [
-                self.doses.select("record_id", day="administered_on"),
-                self.assessments.select("record_id", day="assessed_on"),
-            ]
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +170,8 @@ class Settling:
         evidence = self._evidence(plan, cohort, parts, as_of)
         self.progress("reimburse")
         made_of = self._made_of(parts, cdm)
-        return settlement_of(plan, cdm, cohort, evidence, rb.events(self.ledger, before), made_of)
+        known = rb.events(self.ledger, before)
+        return settlement_of(plan, Store(self.home / "store"), cdm, cohort, evidence, known, made_of)
 
     def _evidence(self, plan: Plan, cohort: Cohort, parts: Sequence[Aligned], as_of: date) -> Result | None:
         """Return the estimate that the study names as evidence, unless a gate withholds it."""
@@ -235,34 +213,6 @@ def ledger_of(agreement: Agreement, home: Path, *, synthetic: bool) -> rb.Ledger
     """Return the ledger of an agreement in a home."""
     folder = rb.ledger_folder(home, agreement.contract.id, synthetic=synthetic)
     return rb.Ledger(folder, agreement, load_or_make_key(home), synthetic)
-
-
-def settlement_of(
-    plan: Plan,
-    cdm: Cdm,
-    cohort: Cohort,
-    evidence: Result | None,
-    events: Sequence[rb.Event],
-    made_of: Mapping[str, Any],
-) -> Settled:
-    """Return the settlement of a study, with the decisions on its patients, and the records behind it.
-
-    Raises
-    ------
-    NoValidAnswer
-        If nobody of the population has a record of the product.
-    """
-    agreement = plan.agreement
-    if agreement is None:
-        raise DefinitionError("the study names no agreement")
-    doses, seen = rb.doses(cdm, agreement, cohort), rb.decided(rb.assessments(cohort, agreement), events)
-    if doses.is_empty():
-        raise NoValidAnswer(
-            f"agreement '{agreement.contract.id}': nobody of its population has a record of its product; "
-            "check records.concepts and records.population in the agreement"
-        )
-    settlement = rb.settle(agreement, doses, seen, as_of=plan.study.as_of, evidence=evidence)
-    return Settled(settlement, doses, seen, made_of, tuple(rb.idle(events, doses)))
 
 
 def _as_closed(store: Store, site: str, made_of: Mapping[str, Any]) -> Aligned:

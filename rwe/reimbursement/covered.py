@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from rwe.errors import DataError
+from rwe.reimbursement.odd import odd, refuse
 from rwe.reimbursement.order import in_order
 from rwe.spec.agreement import Agreement
 from rwe.spec.agreement_checks import last_paid_day
@@ -39,8 +39,8 @@ def covered(agreement: Agreement, doses: pl.DataFrame, as_of: date) -> tuple[pl.
 
     Raises
     ------
-    DataError
-        If doses lie before a contract whose file refuses them.
+    OddRecords
+        If doses lie before a contract whose file does not exclude them.
     """
     frame = doses.with_columns(DAY.cast(pl.Date))
     frame = frame.with_columns(_reason(agreement, doses.columns, as_of).alias("reason")).drop(USED, strict=False)
@@ -86,13 +86,14 @@ def _reason(agreement: Agreement, columns: list[str], as_of: date) -> pl.Expr:
 
 
 def _early(agreement: Agreement, frame: pl.DataFrame) -> None:
-    early = frame.filter(pl.col("reason") == "before_contract").height
-    if early and agreement.doses.before_contract == "refused":
+    if agreement.doses.before_contract == "refused":
         contract = agreement.contract
-        raise DataError(
-            f"doses: {early} rows lie before {contract.start}, the start of contract '{contract.id}', which refuses "
-            "them; correct the records or write doses.before_contract: excluded"
+        said = (
+            f"{{n}} rows lie before {contract.start}, the start of contract '{contract.id}'; correct the records, or "
+            "write doses.before_contract: excluded in the agreement where the product was in use before"
         )
+        early = frame["reason"] == "before_contract"
+        refuse(odd(frame, early, "doses", "before_contract", "administered_on", said))
 
 
 def _courses(agreement: Agreement, frame: pl.DataFrame) -> pl.DataFrame:

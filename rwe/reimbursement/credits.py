@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from rwe.errors import DataError
+from rwe.reimbursement.odd import odd, refuse
 
 
 def credited(doses: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -21,7 +21,7 @@ def credited(doses: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
     Raises
     ------
-    DataError
+    OddRecords
         If a patient has more units taken back than given up to that day; with the number of notes.
     """
     negative = (pl.col("units") < 0) & (pl.col("administered_on") <= as_of)
@@ -33,22 +33,23 @@ def credited(doses: pl.DataFrame, as_of: date) -> pl.DataFrame:
     order = ["person_id", "administered_on", pl.col("units") < 0, "record_id", "units"]
     rows = doses.filter(theirs).sort(order)
     left, of, unmatched = _take_back(rows.select("person_id", "units").iter_rows())
-    if unmatched:
-        raise DataError(
-            f"doses: {unmatched} credit notes (negative units) match no earlier dose of their patient; "
-            "nothing is settled: give the doses they take back, or leave them out"
-        )
+    said = (
+        "{n} credit notes (negative units) match no earlier dose of their patient; nothing is settled: "
+        "give the doses they take back, or leave them out"
+    )
+    lone = pl.int_range(rows.height, eager=True).is_in(unmatched)
+    refuse(odd(rows, lone, "doses", "credit_unmatched", "units", said))
     units, dose = pl.Series("units", left, dtype=doses.schema["units"]), pl.Series(of, dtype=pl.UInt32)
     gone = (rows["units"] != 0) & (units.gather(dose) == 0)
     day = rows["administered_on"].gather(dose)
     return pl.concat([doses.filter(~theirs), rows.with_columns(units, gone.alias("credited"), day)])
 
 
-def _take_back(rows: Iterable[tuple[Any, int]]) -> tuple[list[int], list[int], int]:
-    """Return for each row the units left and the dose it is of, and how many notes found too few units."""
+def _take_back(rows: Iterable[tuple[Any, int]]) -> tuple[list[int], list[int], list[int]]:
+    """Return for each row the units left and the dose it is of, and the notes that found too few units."""
     left: list[int] = []
     of: list[int] = []
-    unmatched, person, given = 0, object(), list[int]()
+    unmatched, person, given = list[int](), object(), list[int]()
     for i, (who, units) in enumerate(rows):
         if who != person:
             person, given = who, []
@@ -58,7 +59,7 @@ def _take_back(rows: Iterable[tuple[Any, int]]) -> tuple[list[int], list[int], i
             given.append(i)
         else:
             of[i], missing = _off(left, given, -units)
-            unmatched += missing > 0
+            unmatched += [i] if missing else []
     return left, of, unmatched
 
 

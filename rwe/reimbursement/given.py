@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from rwe.compare.people import people, require
-from rwe.errors import DataError
+from rwe.errors import DataError, OddRows
+from rwe.reimbursement.odd import odd, refuse
 from rwe.reimbursement.units import number_of
 from rwe.spec.agreement import OUTCOMES, Agreement
 
@@ -44,8 +45,8 @@ def given_doses(agreement: Agreement, source: Any) -> pl.DataFrame:
     frame = _with_records(frame).select(
         "person_id", "administered_on", "units", pl.col("record_id").cast(pl.String), *known
     )
-    odd = [*_odd_units(frame), *_odd_words(agreement, frame, known), *_notes(agreement, frame)]
-    _refuse("doses", [*_empty(frame), *_twice(frame), *odd])
+    wrong = [*_odd_units(frame), *_odd_words(agreement, frame, known), *_notes(agreement, frame)]
+    refuse([*_empty(frame, "doses"), *_twice(frame), *wrong])
     return frame
 
 
@@ -63,9 +64,9 @@ def given_assessments(source: Any) -> pl.DataFrame:
     landed = ["version"] if "version" in frame.columns else []
     words = pl.col("outcome", "record_id").cast(pl.String)
     frame = _with_records(frame).select("person_id", "assessed_on", words, *landed)
-    odd = int((~frame["outcome"].is_in(OUTCOMES)).sum())
-    odd_words = [f"'outcome' is none of the known words in {odd} rows; known: {', '.join(OUTCOMES)}"] if odd else []
-    _refuse("assessments", [*_empty(frame), *odd_words])
+    said = f"'outcome' is none of the known words in {{n}} rows; known: {', '.join(OUTCOMES)}"
+    strange = odd(frame, ~frame["outcome"].is_in(OUTCOMES), "assessments", "unknown_word", "outcome", said)
+    refuse([*_empty(frame, "assessments"), *strange])
     return frame
 
 
@@ -74,11 +75,6 @@ def same_ids(doses: pl.DataFrame, assessments: pl.DataFrame) -> None:
     kinds = [frame.schema["person_id"] for frame in (doses, assessments) if frame.height]
     if len({"integer" if kind.is_integer() else str(kind) for kind in kinds}) > 1:
         raise DataError(f"'person_id' is {kinds[0]} in the doses and {kinds[1]} in the assessments; give one type")
-
-
-def _refuse(what: str, faults: list[str]) -> None:
-    if faults:
-        raise DataError("\n".join(f"{what}: {fault}" for fault in faults))
 
 
 def _plain_dates(frame: pl.DataFrame, what: str, column: str) -> pl.DataFrame:
@@ -93,42 +89,44 @@ def _with_records(frame: pl.DataFrame) -> pl.DataFrame:
     return frame if "record_id" in frame.columns else frame.with_columns(record_id=pl.lit(""))
 
 
-def _empty(frame: pl.DataFrame) -> Iterator[str]:
-    found = [name for name in frame.columns if name not in MAY_LACK and frame[name].null_count()]
-    if found:
-        rows = frame.filter(pl.any_horizontal(pl.col(found).is_null())).height
-        yield f"{found} hold missing values in {rows} rows"
+def _empty(frame: pl.DataFrame, what: str) -> Iterator[OddRows]:
+    for name in frame.columns:
+        if name not in MAY_LACK and frame[name].null_count():
+            yield from odd(
+                frame, frame[name].is_null(), what, "missing", name, f"'{name}' has missing values in {{n}} rows"
+            )
 
 
-def _twice(frame: pl.DataFrame) -> Iterator[str]:
+def _twice(frame: pl.DataFrame) -> Iterator[OddRows]:
     # the names themselves are only compared where hashes of some are equal: four times as fast
     if frame["record_id"].hash().n_unique() == frame.height:
         return
-    named = frame.filter(pl.col("record_id") != "")["record_id"]
-    if twice := named.len() - named.n_unique():
-        yield f"'record_id' repeats in {twice} rows; one record is paid for once"
+    named, ids = frame["record_id"] != "", frame["record_id"]
+    said = "'record_id' repeats in {n} rows; one record is paid for once"
+    yield from odd(frame, named & ~ids.is_first_distinct(), "doses", "repeated", "record_id", said)
 
 
-def _odd_units(frame: pl.DataFrame) -> Iterator[str]:
+def _odd_units(frame: pl.DataFrame) -> Iterator[OddRows]:
     if frame.schema["units"].is_integer():
         return
     texts = frame["units"].cast(pl.String)
-    odd = [text for text in texts.unique().drop_nulls() if number_of(text) is None]
-    if odd:
-        rows = int(texts.is_in(odd).sum())
-        yield f"'units' hold {len(odd)} different values that are not numbers, in {rows} rows"
+    strange = [text for text in texts.unique().drop_nulls() if number_of(text) is None]
+    said = f"'units' hold {len(strange)} different values that are not numbers, in {{n}} rows"
+    yield from odd(frame, texts.is_in(strange), "doses", "not_a_number", "units", said)
 
 
-def _notes(agreement: Agreement, frame: pl.DataFrame) -> Iterator[str]:
+def _notes(agreement: Agreement, frame: pl.DataFrame) -> Iterator[OddRows]:
     if agreement.doses.credit_notes == "matched":
         return
-    negative = [text for text in frame["units"].cast(pl.String).unique().drop_nulls() if (number_of(text) or 0) < 0]
-    if rows := int(frame["units"].cast(pl.String).is_in(negative).sum()):
-        yield f"'units' are negative in {rows} rows; this contract takes no credit notes (doses.credit_notes)"
+    texts = frame["units"].cast(pl.String)
+    negative = [text for text in texts.unique().drop_nulls() if (number_of(text) or 0) < 0]
+    said = "'units' are negative in {n} rows; this contract takes no credit notes (doses.credit_notes)"
+    yield from odd(frame, texts.is_in(negative), "doses", "credit_refused", "units", said)
 
 
-def _odd_words(agreement: Agreement, frame: pl.DataFrame, known: list[str]) -> Iterator[str]:
+def _odd_words(agreement: Agreement, frame: pl.DataFrame, known: list[str]) -> Iterator[OddRows]:
     allowed = {"charge": CHARGES, "partner": ("", *(p.contract for p in agreement.combination))}
     for column, words in allowed.items():
-        if column in known and (odd := int((~frame[column].is_in(words)).sum())):
-            yield f"'{column}' is none of {list(words)} in {odd} rows"
+        if column in known:
+            said = f"'{column}' is none of {list(words)} in {{n}} rows"
+            yield from odd(frame, ~frame[column].is_in(words), "doses", "unknown_word", column, said)

@@ -10,7 +10,8 @@ from typing import Protocol
 import polars as pl
 
 from rwe.compare.people import require
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DefinitionError
+from rwe.reimbursement.odd import odd, refuse
 from rwe.reimbursement.partners import HasTables, with_partners
 from rwe.spec.agreement import Agreement, JudgedTerm, Records
 from rwe.spec.agreement_patient import Instalments
@@ -43,7 +44,7 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
 
     Raises
     ------
-    DataError
+    OddRecords
         If a record has no quantity and the agreement does not say what one record stands for.
     """
     how = _records(agreement)
@@ -59,8 +60,8 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
         pl.format("drug_exposure:{}", "drug_exposure_id").alias("record_id"),
         *_charge(how),
     ).collect()
-    if empty := found["units"].null_count():
-        raise DataError(f"drug_exposure: 'quantity' is missing in {empty} rows; give records.units in the agreement")
+    said = "'quantity' is missing in {n} rows; give records.units in the agreement"
+    refuse(odd(found, found["units"].is_null(), "drug_exposure", "missing", "quantity", said))
     return with_partners(cdm, agreement, found).sort("person_id", "administered_on", "record_id")
 
 

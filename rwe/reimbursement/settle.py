@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rwe.errors import DefinitionError, RweError
+from rwe.errors import DefinitionError, OddRecords, RweError
 from rwe.reimbursement.claim import Case, Claim
 from rwe.reimbursement.covered import covered
 from rwe.reimbursement.credits import credited
@@ -19,6 +19,7 @@ from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
 from rwe.reimbursement.ledger import Block, Ledger, ledger_of
 from rwe.reimbursement.lines import Paid, lines_of, pools_of, rejected_of, rejections, sites_of, summed_sites
+from rwe.reimbursement.odd import ROW
 from rwe.reimbursement.settlement import Settlement
 from rwe.reimbursement.terms_cohort import CohortTerm, cohort
 from rwe.reimbursement.terms_dose import beyond, cost_sharing, discount, dose_cap, outcome_price, patient_cap, time_cap
@@ -112,6 +113,15 @@ def _opened(
 ) -> tuple[Ledger, pl.DataFrame, Case]:
     """Return the ledger before any term, the doses left out by reason, and what terms need to know."""
     same_ids(doses, seen)
+    try:
+        return _covered(agreement, doses, seen, as_of)
+    except OddRecords:  # whose rows stand in another order by now: once more, each with its number
+        return _covered(agreement, doses.with_row_index(ROW, 1), seen, as_of)
+
+
+def _covered(
+    agreement: Agreement, doses: pl.DataFrame, seen: pl.DataFrame, as_of: date
+) -> tuple[Ledger, pl.DataFrame, Case]:
     units, unit = parts_of(doses["units"])
     doses = credited(doses.with_columns(units.alias("units")), as_of)
     if agreement.doses.fractions == "whole_units":

@@ -107,13 +107,14 @@ class Doses(Part):
     credit_notes
         Negative units: ``matched`` with the patient's newest earlier doses, or the settlement ``refused``.
     before_contract
-        Doses before the contract: ``excluded`` and counted, or the whole settlement ``refused``.
+        Doses before the contract: the whole settlement ``refused``, unless the file says that they are ``excluded``
+        and counted (the product was in use before, and `index` says who is new).
     """
 
     fractions: Literal["as_recorded", "whole_units"] = "as_recorded"
     free_doses_start: Flag = False
     credit_notes: Literal["matched", "refused"] = "matched"
-    before_contract: Literal["excluded", "refused"] = "excluded"
+    before_contract: Literal["excluded", "refused"] = "refused"
 
 
 class Partner(Part):

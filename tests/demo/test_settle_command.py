@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from rwe import plugins
 from rwe.cli.app import main
+from rwe.store import Store
 from tests.demo.conftest import Demo
 
 STUDY = str(plugins.hospital("breast").study)
@@ -127,3 +129,24 @@ def test_what_cannot_be_is_refused_by_name(desk: Desk, words: tuple[str, ...], c
     found, told = desk(*words)
 
     assert (found, why in json.dumps(told)) == (code, True), told
+
+
+def test_doses_before_the_contract_are_refused_with_where_they_landed(
+    demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, terms = Path(STUDY), Path(STUDY).parents[1] / "agreements" / "hormonal_breast.yaml"
+    late = terms.read_text("utf-8").replace("1978-01-01", "1990-01-01")
+    (tmp_path / "agreement.yaml").write_text(late, "utf-8")
+    text = study.read_text("utf-8").replace("../agreements/hormonal_breast.yaml", str(tmp_path / "agreement.yaml"))
+    (tmp_path / "study.yaml").write_text(text.replace("../", f"{study.parents[1].as_posix()}/"), "utf-8")
+
+    code = main(["settle", str(tmp_path / "study.yaml"), "--home", str(demo.home)])
+
+    told = capsys.readouterr().err
+    assert (code, "lie before 1990-01-01" in told) == (3, True), told
+    found = re.findall(r"(\w+)/(\w+), commit 1, row (\d+), column '(\w+)'", told)
+    site, stream, _, column = found[0]
+    landed = Store(demo.home / "store").table(f"{site}/landing/{stream}").rows(1).collect()
+    days = [landed[int(row) - 1, column] for *_, row, column in found]
+    assert len(found) == 5
+    assert all(str(day) < "1990-01-01" and str(day) not in told for day in days)

@@ -47,6 +47,7 @@ AGREEMENT = {
         "currency": "EUR",
     },
     "price": [{"from": date(2021, 1, 1), "net": "5594.43", "unit": "supply"}],
+    "doses": {"before_contract": "excluded"},
     "terms": [
         {
             "id": "result_1y",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 from rwe import reimbursement as rb
-from rwe.errors import DataError
+from rwe.errors import DataError, OddRecords
 from rwe.reimbursement.covered import covered
 from rwe.reimbursement.credits import credited
 from rwe.reimbursement.given import given_doses
@@ -31,6 +31,7 @@ def agreement(**parts: Any) -> rb.Agreement:
         "contract": {**contract, "currency": "EUR", **parts.pop("contract", {})},
         "price": [{"from": START, "net": "100", "unit": "vial"}],
         "terms": [{**term, "cost_scope": "all"}],
+        "doses": {"before_contract": "excluded", **parts.pop("doses", {})},
     }
     return rb.Agreement.model_validate({**values, **parts})
 
@@ -165,9 +166,22 @@ def test_law_new_doses_are_those_after_a_pause_longer_than_the_washout(rows: lis
     assert [(p, (day - START).days) for p, day in paid.select("person_id", "administered_on").rows()] == expected
 
 
-def test_a_dose_before_a_contract_that_refuses_it_stops_the_settlement() -> None:
-    with pytest.raises(DataError, match="2 rows lie before 2026-01-01, the start of contract 'C'"):
-        settled(agreement(doses={"before_contract": "refused"}), doses((1, -20, "1"), (2, -1, "1"), (3, 0, "1")))
+def test_doses_before_the_contract_stop_the_settlement_unless_the_file_excludes_them() -> None:
+    how = agreement(doses={"before_contract": "refused"})
+    given = doses((3, 0, "1"), *[(p, -20 - p, "1") for p in (9, 8, 7, 6, 5, 4)], (1, 9, "2"), (1, 10, "-1"))
+
+    with pytest.raises(OddRecords, match="6 rows lie before 2026-01-01, the start of contract 'C'") as caught:
+        settled(how, given)
+
+    found = caught.value.found[0]
+    assert (found.rule, found.column, found.n, found.first) == (
+        "before_contract",
+        "administered_on",
+        6,
+        (2, 3, 4, 5, 6),
+    )
+    assert str(caught.value).endswith("(column 'administered_on', row 2, 3, 4, 5, 6, ...)")
+    assert rb.Agreement.model_validate(how.model_dump(by_alias=True, exclude={"doses"})).doses == how.doses
 
 
 def test_credit_notes_are_matched_or_refused_as_the_file_says() -> None:
@@ -181,7 +195,7 @@ def test_credit_notes_are_matched_or_refused_as_the_file_says() -> None:
 def test_a_dose_of_an_unknown_indication_is_no_dose_of_this_contract_nor_of_another() -> None:
     given = doses((1, 0, "1"), (2, 0, "1")).with_columns(indication=pl.Series(["lung", None]))
 
-    with pytest.raises(DataError, match=r"\['indication'\] hold missing values in 1 rows"):
+    with pytest.raises(DataError, match="'indication' has missing values in 1 rows"):
         settled(agreement(), given)
 
 

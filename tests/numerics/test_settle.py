@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rwe import reimbursement as rb
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DataError, DefinitionError, OddRecords
 from rwe.reimbursement.money import half_up, period_end, period_of
 from rwe.result import Result, tidy
 
@@ -71,6 +71,7 @@ def survival(estimate: float | None, low: float | None, high: float | None, n: i
 
 
 THREE = doses((1, 0, "2"), (1, 21, "2"), (1, 42, "2"))
+EARLY = {"before_contract": "excluded"}
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_doses_outside_the_contract_are_left_out_and_counted() -> None:
     )
 
     settlement = rb.settle(
-        agreement(index={"washout_days": 180}), given_doses, seen(), as_of=START + timedelta(days=1199)
+        agreement(index={"washout_days": 180}, doses=EARLY), given_doses, seen(), as_of=START + timedelta(days=1199)
     )
 
     assert dict(settlement.excluded.select("reason", "doses").iter_rows()) == {
@@ -260,7 +261,7 @@ def test_doses_outside_the_contract_are_left_out_and_counted() -> None:
     ("index", "covered"), [({"first_dose_in_window": True}, []), ({"first_dose_in_window": False}, [1])]
 )
 def test_patients_treated_before_the_contract(index: dict[str, bool], covered: list[int]) -> None:
-    settlement = rb.settle(agreement(index=index), doses((1, -900, "1"), (1, 3, "1")), seen(), as_of=LATE)
+    settlement = rb.settle(agreement(index=index, doses=EARLY), doses((1, -900, "1"), (1, 3, "1")), seen(), as_of=LATE)
 
     assert settlement.lines["person_id"].to_list() == covered
 
@@ -390,6 +391,29 @@ def test_records_that_break_their_contract(bad_doses: pl.DataFrame, bad_assessme
         rb.settle(agreement(), bad_doses, bad_assessments, as_of=LATE)
 
     assert "remission" not in str(caught.value)
+
+
+def test_each_fault_of_doses_tells_by_which_rule_in_which_column_and_the_first_rows() -> None:
+    ids = [f"r{i}" for i in range(8)]
+    rows = [(1, d, u) for d, u in enumerate(("1", "x", "2", "x", "1", "x", "x", "x"))]
+    wrong = doses(*rows).with_columns(record_id=pl.Series([*ids[:7], "r0"]), charge=pl.Series(["charged", *["?"] * 7]))
+    empty = THREE.with_columns(administered_on=pl.Series([START, None, None]), person_id=pl.Series([None, 1, 1]))
+    lone = doses((1, 0, "1"), (2, 0, "1"), (1, 5, "-2"), (2, 1, "-1"), (3, 1, "-1"))
+    told = []
+
+    for bad in (wrong, empty, lone):
+        with pytest.raises(OddRecords) as caught:
+            rb.settle(agreement(), bad, seen(), as_of=LATE)
+        told += [(one.rule, one.column, one.n, one.first) for one in caught.value.found]
+
+    assert told == [
+        ("repeated", "record_id", 1, (8,)),
+        ("not_a_number", "units", 5, (2, 4, 6, 7, 8)),
+        ("unknown_word", "charge", 7, (2, 3, 4, 5, 6)),
+        ("missing", "person_id", 1, (1,)),
+        ("missing", "administered_on", 2, (2, 3)),
+        ("credit_unmatched", "units", 2, (3, 5)),
+    ]
 
 
 def test_nobody_treated() -> None:
