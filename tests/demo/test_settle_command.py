@@ -145,7 +145,7 @@ def test_doses_before_the_contract_are_refused_with_where_they_landed(
     told = capsys.readouterr().err
     assert (code, "lie before 1990-01-01" in told) == (3, True), told
     found = re.findall(r"(\w+)/(\w+), commit 1, row (\d+), column '(\w+)'", told)
-    site, stream, _, column = found[0]
+    site, stream, *_ = found[0]
     landed = Store(demo.home / "store").table(f"{site}/landing/{stream}").rows(1).collect()
     days = [landed[int(row) - 1, column] for *_, row, column in found]
     assert len(found) == 5
