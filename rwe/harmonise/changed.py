@@ -10,6 +10,7 @@ they stood then and as they stand now; what was made of the first is replaced by
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,7 +18,6 @@ import polars as pl
 from rwe.harmonise.landed import needed, read
 from rwe.harmonise.part import Part, Work
 from rwe.harmonise.people import LINKED, NATIONAL, NUMBER, Identities, identities, own_id
-from rwe.spec.mapping import Mapping as SourceMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,11 @@ def again(work: Work, streams: Mapping[str, Since]) -> tuple[Part, Part]:
     plans = [needed(landing, name, work.mapping).filter(touched[name]) for name in streams]
     stood = dict(zip(streams, pl.collect_all(plans, engine="streaming"), strict=True))
     stands = {name: _now(rows.lazy(), streams[name]) for name, rows in stood.items()}
-    before = _rows({name: rows.lazy() for name, rows in stood.items()}, work.mapping, then)
-    return work.part(before, then), work.part(_rows(stands, work.mapping, now), now)
+    before = {name: rows.lazy() for name, rows in stood.items()}
+    with ThreadPoolExecutor(2) as threads:  # much of a small part runs on one thread
+        was = threads.submit(_part, work, before, then)
+        is_now = _part(work, stands, now)
+        return was.result(), is_now
 
 
 def _now(stood: pl.LazyFrame, since: Since) -> pl.LazyFrame:
@@ -67,9 +70,9 @@ def _now(stood: pl.LazyFrame, since: Since) -> pl.LazyFrame:
     return pl.concat([stood.join(since.came.lazy(), on="_key", how="anti"), fresh.lazy()])
 
 
-def _rows(landing: Mapping[str, pl.LazyFrame], mapping: SourceMapping, who: Identities) -> dict[str, pl.DataFrame]:
-    plans = {name: read(landing, name, mapping, who) for name in landing}
-    return dict(zip(plans, pl.collect_all(plans.values()), strict=True))
+def _part(work: Work, landing: Mapping[str, pl.LazyFrame], who: Identities) -> Part:
+    plans = {name: read(landing, name, work.mapping, who) for name in landing}
+    return work.part(dict(zip(plans, pl.collect_all(plans.values()), strict=True)), who)
 
 
 def _touched(streams: Mapping[str, Since], person: str, then: Identities, now: Identities) -> dict[str, pl.Expr]:

@@ -85,9 +85,31 @@ def align(source: Source, store: Store, domains: Mapping[int, str], persons: pl.
     account.keep(store, site, account.Account(account.RestsOn(rules, seen, made), tally, persons))
     rows = {name: table.current() for name, table in landing.items()}
     marked = frozenset({site} if invented(rows, mapping.source.streams) else ())
-    cdm = Cdm({name: table.current() for name, table in tables.items()}, tally.account, marked)
     commits, newest = ({name: table.commit for name, table in some.items()} for some in (landing, tables))
+    cdm = Cdm(_Opened(tables, newest), tally.account, marked)
     return Aligned(site, cdm, tally.rejected, shares(tally.codes), commits, newest)
+
+
+class _Opened(Mapping[str, pl.LazyFrame]):
+    """Tables at a commit, each held against its seals when it is first asked for: not all are read."""
+
+    def __init__(self, tables: Mapping[str, Table], commits: Mapping[str, int]) -> None:
+        self._tables, self._commits = tables, commits
+        self._open: dict[str, pl.LazyFrame] = {}
+
+    def __getitem__(self, name: str) -> pl.LazyFrame:
+        if name not in self._open:
+            self._open[name] = self._tables[name].current(self._commits[name])
+        return self._open[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 @dataclass(frozen=True, slots=True)

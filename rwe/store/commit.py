@@ -22,6 +22,7 @@ import polars.selectors as cs
 import pyarrow as pa
 from pyarrow import parquet
 
+from rwe import execute
 from rwe.chain import fsync, on_disk
 from rwe.errors import DataError, MachineError
 from rwe.store.seal import SealedFile
@@ -33,7 +34,7 @@ _SOME = 1 << 10  # rows that mostly show already whether values come again
 def write_files(folder: Path, rows: pl.DataFrame, number: int, partition_by: str | None) -> tuple[SealedFile, ...]:
     """Write the rows of commit `number`, one file a partition, and force them to the disk."""
     with on_disk(folder):
-        files = [write_file(folder, place, part, number) for place, part in _parts(rows, partition_by)]
+        files = execute.run(lambda one: write_file(folder, *one, number), _parts(rows, partition_by))
         if partition_by:
             fsync(folder)
     return tuple(files)

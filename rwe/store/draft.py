@@ -55,7 +55,7 @@ class Draft:
         DataError
             If the columns are not those of the table.
         """
-        self._open(rows)
+        self._open(rows, read=True)
         rows = hashed(rows)
         if self._filled:
             stands = current(self.table.folder, self._seals).filter(pl.col(by).is_in(list(places)))
@@ -70,19 +70,21 @@ class Draft:
         DataError
             If the columns are not those of the table.
         """
-        self._open(rows)
+        self._open(rows, read=False)
         self._write(hashed(rows))
 
     @property
     def _filled(self) -> bool:
         return any(seal.rows for seal in self._seals)
 
-    def _open(self, rows: pl.DataFrame) -> None:
+    def _open(self, rows: pl.DataFrame, *, read: bool) -> None:
+        """Make the table if it is not there; what it holds is held against its seals if it will be `read`."""
         names = type_names(rows, self.table.name)
         with self._opening:
             if not self._seals:
                 seals = self.table.ready(names)
-                verify(self.table.folder, seals)
+                if read:
+                    verify(self.table.folder, seals)
                 self._seals = seals
         check_same(self._seals[0].schema, names, self.table.name)
 

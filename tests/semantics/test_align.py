@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rwe.errors import DataError
+from rwe.errors import DataError, TornStore
 from rwe.harmonise import Harmonised, Part, Work, harmonise, identities, in_parts, meanings, shares
 from rwe.pipeline import account
 from rwe.pipeline.align import Aligned, align
@@ -217,6 +217,18 @@ def test_nothing_is_written_where_nothing_came(store: Store, mapping: Mapping) -
 
     assert (found.tables, found.commits) == (before.tables, before.commits)
     assert_same(found, everything(store, mapping))
+
+
+def test_a_table_is_held_against_its_seals_when_it_is_asked_for(store: Store, mapping: Mapping) -> None:
+    land(store, ONE_MORE, "2")
+    file = store.table("north/cdm/measurement").folder / store.table("north/cdm/measurement").seals()[0].files[0].path
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+
+    found = again(store, mapping)
+
+    assert found.cdm.table("person").collect().height == 4
+    with pytest.raises(TornStore, match="its bytes are not those that were sealed"):
+        found.cdm.table("measurement")
 
 
 @pytest.mark.parametrize("what", ["account.parquet", "persons.parquet", "rests_on.json"])
