@@ -68,9 +68,12 @@ def integers(values: pl.Series) -> pl.Series:
 
 
 def narrow(values: pl.Series) -> pl.Series:
-    """Return whole numbers in 64 bits where they fit: half the memory."""
-    small = values.is_between(-(2**62), 2**62).all()
-    return values.cast(pl.Int64) if small else values
+    """Return whole numbers in 32 or 64 bits where they fit: a quarter or half of the memory."""
+    least, most = values.min() or 0, values.max() or 0
+    for kind, limit in ((pl.Int32, 2**31), (pl.Int64, 2**62)):
+        if isinstance(least, int) and isinstance(most, int) and -limit <= least and most < limit:
+            return values.cast(kind)
+    return values
 
 
 def largest(values: pl.Series) -> int:
@@ -113,8 +116,18 @@ def _product() -> pl.Expr:
 
 def where(told: pl.Series, values: pl.Series) -> pl.Series:
     """Return the values where it is told, zeros elsewhere."""
-    frame = pl.DataFrame({"told": told, "x": integers(values)})
-    return frame.select(x=pl.when("told").then(pl.col("x")).otherwise(pl.lit(0, INT)))["x"]
+    return integers(values).zip_with(told, one(0))
+
+
+def one(number: int) -> pl.Series:
+    """Return one number in 128 bits; beside a column it stands for itself on each row."""
+    return pl.Series([number], dtype=INT)
+
+
+def least(some: pl.Series, other: pl.Series) -> pl.Series:
+    """Return the smaller of two amounts, row by row; 0 where one is negative."""
+    smaller = some.zip_with(some < other, other)
+    return where(smaller > 0, smaller)
 
 
 def rounded(atoms: pl.Series, share: Fraction | int, quantum: int) -> pl.Series:
@@ -122,8 +135,7 @@ def rounded(atoms: pl.Series, share: Fraction | int, quantum: int) -> pl.Series:
     over, under = 2 * share.numerator, 2 * share.denominator * quantum
     half = share.denominator * quantum
     fits(largest(atoms) * over + half, "shares of the amounts")
-    twice = pl.col("x") * pl.lit(over, INT) + pl.lit(half, INT)
-    return integers(atoms).to_frame("x").select(x=twice // pl.lit(under, INT))["x"]
+    return (integers(atoms) * one(over) + one(half)) // one(under)
 
 
 def money(quanta: pl.Series, quantum: Decimal) -> pl.Series:
@@ -131,4 +143,4 @@ def money(quanta: pl.Series, quantum: Decimal) -> pl.Series:
     scale = max(0, -int(quantum.as_tuple().exponent))
     kind = pl.Decimal(38, scale)
     fits(largest(quanta) * 10 ** (2 * scale + 1), "amounts")
-    return quanta.to_frame("x").select(x=pl.col("x").cast(kind) * pl.lit(quantum).cast(kind))["x"].cast(kind)
+    return (quanta.cast(kind) * pl.Series([quantum], dtype=kind)).cast(kind)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
@@ -14,6 +14,24 @@ from rwe.reimbursement.atoms import Scale, narrow, rounded, where
 from rwe.reimbursement.ledger import Block
 from rwe.reimbursement.segments import Segments
 from rwe.spec.agreement import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What lines say: a word where it is the same on all of them, else one a line.
+
+    Parameters
+    ----------
+    due_on
+        The day whose period a line is of, where it is another than that of the decision.
+    """
+
+    outcome: pl.Series | str
+    rule: pl.Series | str
+    reason: pl.Series | str
+    decided_on: pl.Series
+    assessment: pl.Series | str = ""
+    due_on: pl.Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,7 @@ class Claim:
     owed
         Quanta it asks back on each line, before it is seen what is left.
     said
-        For each line ``outcome``, ``rule``, ``reason``, ``decided_on`` and ``assessment``.
+        What each line says beside its money.
     kept
         Which lines are written; None for all.
     units
@@ -42,7 +60,7 @@ class Claim:
     reach: pl.Series
     base: pl.Series
     owed: pl.Series
-    said: pl.DataFrame
+    said: Said
     kept: pl.Series | None = None
     units: pl.Series | None = None
 
@@ -51,7 +69,21 @@ class Claim:
         whole = (self.owed > 0) & (self.owed >= rounded(self.base, 1, quantum))
         if whole.any():
             units = where(self.reach > 0, block.sold) if self.units is None else self.units
-            block.sold = narrow(block.sold - where(whole.gather(self.runs.of), units))
+            block.sold = narrow(block.sold - where(whole[self.runs.of], units))
+
+
+class Words:
+    """Columns that say one word on every row; those of a word share their memory in all blocks and lines."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, pl.Series] = {}
+
+    def column(self, word: str, rows: int) -> pl.Series:
+        """Return so many rows of a word."""
+        made = self._made.get(word)
+        if made is None or made.len() < rows:
+            made = self._made[word] = pl.Series([word]).new_from_index(0, 1 << rows.bit_length())
+        return made.head(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +94,15 @@ class Case:
     ----------
     assessments
         As `rwe.reimbursement.given.given_assessments` checked them.
+    words
+        The words of this settlement.
     """
 
     agreement: Agreement
     scale: Scale
     as_of: date
     assessments: pl.DataFrame
+    words: Words = field(default_factory=Words)
 
 
 def on_doses(
@@ -76,7 +111,5 @@ def on_doses(
     """Return the claim of a term that looks at doses alone: a line for each course and period with doses in reach."""
     runs = block.by(case.agreement.settlement.every)
     base = runs.sum(reach)
-    said = pl.DataFrame({"decided_on": block.doses["day"].gather(runs.last)}).select(
-        outcome=pl.lit("all"), rule=pl.lit(rule), reason=pl.lit(rule), decided_on="decided_on", assessment=pl.lit("")
-    )
+    said = Said("all", rule, rule, block.doses["day"][runs.last])
     return Claim(runs, reach, base, rounded(base, share, case.scale.quantum), said, base > 0, units)

@@ -4,21 +4,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, Scale, fits, integers, largest, narrow, rounded, scale_of, where
+from rwe.reimbursement.atoms import (
+    INT,
+    Scale,
+    fits,
+    integers,
+    largest,
+    least,
+    narrow,
+    one,
+    rounded,
+    scale_of,
+    where,
+)
 from rwe.reimbursement.money import net_price
+from rwe.reimbursement.period import MONTHS
 from rwe.reimbursement.schemes import due_parts, observed_price
 from rwe.reimbursement.segments import Segments, changes
 from rwe.spec.agreement import Agreement
 from rwe.spec.agreement_cohort import OutcomePrice
 from rwe.spec.agreement_patient import Instalments
 
-ROWS = 1_000_000  # doses of a block: few enough that what a term works out is small beside the records
+ROWS = 500_000  # doses of a block: few enough that what a term works out is small beside the records
 KEPT = ("record_id", "site_id", "version")
 
 
@@ -29,10 +44,14 @@ class Block:
     Parameters
     ----------
     doses
-        In order of person, course and day: ``course`` (row in `courses`), ``day``, ``units`` (parts),
-        ``price`` (atoms for a part), ``record_id`` and where known ``site_id``, ``version``.
+        In order of person, course and day: ``day``, ``units`` (parts), ``price`` (row in `prices`),
+        ``record_id`` and where known ``site_id``, ``version``.
     courses
         ``person_id``, ``course``, ``first_dose``.
+    prices
+        Atoms that a part of a unit costs.
+    by_course
+        The courses as runs of the doses.
     left
         Atoms of each dose's cost that no term has paid back.
     spend, payable
@@ -45,43 +64,47 @@ class Block:
 
     doses: pl.DataFrame
     courses: pl.DataFrame
+    prices: pl.Series
+    by_course: Segments
     left: pl.Series
     spend: pl.Series
     payable: pl.Series
     sold: pl.Series
     runs: dict[str, Segments] = field(default_factory=dict)
 
-    @cached_property
-    def by_course(self) -> Segments:
-        """Return the courses as runs of the doses."""
-        course = self.doses["course"]
-        return Segments(course, Segments.where(changes(course)).last)  # the number of a course is that of its run
+    @property
+    def course(self) -> pl.Series:
+        """Return for each dose the row of its course."""
+        return self.by_course.of
 
     @property
     def by_person(self) -> Segments:
         """Return the patients as runs of the doses."""
-        return Segments.where(changes(self.courses["person_id"].gather(self.doses["course"])))
+        return Segments.where(changes(self.courses["person_id"][self.course]))
 
     def by(self, every: str) -> Segments:
         """Return the courses in each year, quarter or month as runs of the doses."""
         if every not in self.runs:
             period = period_number(self.doses["day"], every)
-            self.runs[every] = Segments.where(changes(self.doses["course"]) | changes(period))
+            self.runs[every] = Segments.where(changes(self.course) | changes(period))
         return self.runs[every]
+
+    def price(self, rows: pl.Series) -> pl.Series:
+        """Return the atoms that a part of a unit costs in some of the doses."""
+        return self.prices[self.doses["price"][rows].cast(pl.UInt32)]
 
     def cost(self, runs: Segments, quantum: int) -> pl.Series:
         """Return the cost of each run in quanta; the runs of a course sum to its cost."""
         if runs is self.by_course:
             return self.spend
-        of_course = Segments.where(changes(self.doses["course"].gather(runs.last)))
-        cost = runs.sum(integers(self.doses["units"]) * self.doses["price"])
+        of_course = Segments.where(changes(self.course[runs.last]))
+        cost = runs.sum(cost_of(self.doses, self.prices))
         return of_course.steps(rounded(of_course.running(cost), 1, quantum))
 
     @property
     def days(self) -> pl.Series:
         """Return for each dose the days since the first of its course."""
-        first = self.courses["first_dose"].gather(self.doses["course"])
-        return (self.doses["day"] - first).dt.total_days()
+        return self.doses["day"].to_physical() - self.courses["first_dose"].to_physical()[self.course]
 
     def pay(
         self, runs: Segments, reach: pl.Series, base: pl.Series, owed: pl.Series, quantum: int
@@ -100,11 +123,11 @@ class Block:
         """
         if not largest(owed):
             return owed, where(reach < 0, reach)
-        course = self.doses["course"].gather(runs.last)
+        course = self.course[runs.last]
         of_course = Segments.where(changes(course))
-        room = self.payable.gather(course) + owed - of_course.running(owed)
-        amount = _least(owed, room)
-        paid = runs.spread(_least(amount * pl.Series([quantum], dtype=INT), base), reach)
+        room = self.payable[course] + owed - of_course.running(owed)
+        amount = least(owed, room)
+        paid = runs.spread(least(amount * one(quantum), base), reach)
         self.left = narrow(self.left - paid)
         self.payable = self.payable - of_course.sum(amount)
         return amount, paid
@@ -121,6 +144,13 @@ class Ledger:
     def courses(self) -> pl.DataFrame:
         """Return the courses of all blocks, in their order."""
         return pl.concat([block.courses for block in self.blocks])
+
+    def parts(self, of_courses: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each block of a frame that has one a course."""
+        at = 0
+        for block in self.blocks:
+            yield of_courses.slice(at, block.courses.height)
+            at += block.courses.height
 
     def gross(self) -> int:
         """Return the cost of all courses in quanta."""
@@ -144,21 +174,25 @@ def ledger_of(agreement: Agreement, doses: pl.DataFrame, unit: int) -> Ledger:
     atoms = pl.Series([scale.price(price) for price in prices], dtype=INT)
     fits(largest(doses["units"]) * largest(atoms) * max(1, doses.height), "the cost of all doses")
     starts = pl.Series([price.start for price in agreement.price])
-    blocks = (_block(part, starts, atoms, scale) for part in _parts(doses))
-    return Ledger(scale, tuple(blocks))
+    return Ledger(scale, tuple(on_cores(lambda part: _block(part, starts, atoms, scale), _parts(doses))))
 
 
 def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scale) -> Block:
-    at = (starts.search_sorted(doses["administered_on"], side="right") - 1).cast(pl.UInt32)
     begins = changes(doses["person_id"]) | changes(doses["course"])
     runs = Segments.where(begins)
     courses = doses.select("person_id", "course", "first_dose")[runs.first]
     kept = [name for name in KEPT if name in doses.columns]
     rows = doses.select(pl.col("administered_on").alias("day"), "units", *kept)
-    rows = rows.with_columns(course=runs.of, price=narrow(atoms).gather(at))
-    left = narrow(integers(rows["units"]) * rows["price"])
+    at = np.searchsorted(starts.to_physical().to_numpy(), rows["day"].to_physical().to_numpy(), "right") - 1
+    rows = rows.hstack([pl.Series("price", at.astype(np.min_scalar_type(starts.len())))])
+    left = narrow(cost_of(rows, atoms))
     spend = rounded(runs.sum(left), 1, scale.quantum)
-    return Block(rows, courses, left, spend, spend, rows["units"])
+    return Block(rows, courses, atoms, runs, left, spend, spend, rows["units"])
+
+
+def cost_of(doses: pl.DataFrame, prices: pl.Series) -> pl.Series:
+    """Return the atoms that each dose costs."""
+    return integers(doses["units"]) * prices[doses["price"].cast(pl.UInt32)]
 
 
 def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -173,13 +207,19 @@ def _parts(doses: pl.DataFrame) -> Iterator[pl.DataFrame]:
         at = end
 
 
-def _least(one: pl.Series, other: pl.Series) -> pl.Series:
-    """Return the smaller of two amounts, row by row; 0 where one is negative."""
-    frame = pl.DataFrame({"one": one, "other": other})
-    return frame.select(x=pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal("one", "other")))["x"]
+def on_cores(work: Callable[..., Any], *columns: Iterable[Any]) -> list[Any]:
+    """Return what work makes of each block, in their order; the blocks share nothing, so cores may take one each."""
+    rows = list(zip(*columns, strict=True))
+    if len(rows) < 2:
+        return [work(*row) for row in rows]
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return [*pool.map(lambda row: work(*row), rows)]
 
 
 def period_number(days: pl.Series, every: str) -> pl.Series:
     """Return a number for the settlement period of each day that rises with time."""
-    year, month = days.dt.year().cast(pl.Int32), days.dt.month().cast(pl.Int32)
-    return {"year": year, "quarter": year * 4 + (month - 1) // 3, "month": year * 12 + month}[every]
+    day = days.to_physical().to_numpy()
+    if not day.size:
+        return pl.Series(day)
+    months = np.arange(day.min(), day.max() + 1).astype("M8[D]").astype("M8[M]").astype(np.int32)
+    return pl.Series((months // MONTHS[every])[day - day.min()])

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -39,88 +41,93 @@ class Paid:
 def lines_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> pl.DataFrame:
     """Return the lines of one term in one block (see `Settlement.lines`)."""
     quantum, runs = case.agreement.rounding.quantum, claim.runs
-    course = block.doses["course"].gather(runs.last)
-    base = rounded(claim.base, 1, case.scale.quantum)
-    who = block.courses.select("person_id", "course")[course]
-    lines = who.with_columns(
-        pl.lit(term.id).alias("term"),
-        pl.lit(term.type).alias("type"),
-        *_periods(case, claim).get_columns(),
-        *claim.said.select("outcome", "rule", "reason", "decided_on").get_columns(),
-        money(block.cost(runs, case.scale.quantum), quantum).alias("spend"),
-        money(base, quantum).alias("base"),
-        money(paid.amount, quantum).alias("amount"),
-        _records(block, runs).alias("doses"),
-        claim.said["assessment"],
-        *_carried(case, block, claim),
-    )
-    return lines if claim.kept is None or claim.kept.all() else lines.filter(claim.kept)
+    kept = None if claim.kept is None or claim.kept.all() else claim.kept
+
+    def of(column: pl.Series) -> pl.Series:
+        return column if kept is None else column.filter(kept)
+
+    def words(word: pl.Series | str) -> pl.Series:
+        return case.words.column(word, who.height) if isinstance(word, str) else of(word)
+
+    who = block.courses.select("person_id", "course")[block.course[of(runs.last)]]
+    periods, said = _periods(case, claim), claim.said
+    columns = {
+        "term": words(term.id),
+        "type": words(term.type),
+        "period": of(periods["period"]),
+        "final": of(periods["final"]),
+        **{name: words(getattr(said, name)) for name in ("outcome", "rule", "reason", "decided_on")},
+        "spend": money(of(block.cost(runs, case.scale.quantum)), quantum),
+        "base": money(rounded(of(claim.base), 1, case.scale.quantum), quantum),
+        "amount": money(of(paid.amount), quantum),
+        "doses": of(_records(block, runs)),
+        "assessment": words(said.assessment),
+        **{name: of(column) for name, column in _carried(case, block, claim).items()},
+    }
+    return who.hstack([column.alias(name) for name, column in columns.items()])
 
 
 def _periods(case: Case, claim: Claim) -> pl.DataFrame:
     """Return the settlement period of each line, and whether the data cut lies past its lag."""
-    schedule, said = case.agreement.settlement, claim.said
-    day = said["due_on" if "due_on" in said.columns else "decided_on"]
-    known = day.unique()
-    lag = timedelta(days=schedule.data_cut_lag_days)
-    labels = pl.Series([period_of(d, schedule.every) for d in known], dtype=pl.String)
-    final = pl.Series([case.as_of >= period_end(d, schedule.every) + lag for d in known], dtype=pl.Boolean)
-    at = day.to_frame("day").join(
-        pl.DataFrame({"day": known, "period": labels, "final": final}), "day", how="left", maintain_order="left"
-    )
-    return at.select("period", "final")
+    schedule, lag = case.agreement.settlement, timedelta(days=case.agreement.settlement.data_cut_lag_days)
+    due = claim.said.decided_on if claim.said.due_on is None else claim.said.due_on
+    days = due.to_physical().to_numpy()
+    off = days - (days.min() if days.size else 0)
+    told = np.bincount(off) > 0  # which of the days between the first and the last there are
+    known = pl.Series(np.flatnonzero(told) + (days.min() if days.size else 0), dtype=pl.Int32).cast(pl.Date)
+    labels = pl.Series("period", [period_of(d, schedule.every) for d in known], dtype=pl.String)
+    final = pl.Series("final", [case.as_of >= period_end(d, schedule.every) + lag for d in known], dtype=pl.Boolean)
+    return pl.DataFrame([labels, final])[pl.Series((np.cumsum(told) - 1)[off].astype(np.uint32))]
 
 
 def _records(block: Block, runs: Segments) -> pl.Series:
     """Return the ids of the records of each line; the ids themselves are not copied."""
     ids = block.doses["record_id"]
-    named = ids != ""
-    upto = named.cast(pl.Int64).cum_sum().gather(runs.last)
-    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), upto]).to_arrow()
-    values = (ids if named.all() else ids.filter(named)).rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-    found = pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values))
+    named = (ids != "").to_numpy()
+    upto = (runs.last + 1 if named.all() else pl.Series(np.cumsum(named))[runs.last]).cast(pl.Int64)
+    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), upto], rechunk=True).to_arrow()
+    values = (ids if named.all() else ids.filter(pl.Series(named))).rechunk()
+    found = pa.LargeListArray.from_arrays(offsets, values.to_arrow(compat_level=pl.CompatLevel.newest()))
     return pl.Series(found)
 
 
-def _carried(case: Case, block: Block, claim: Claim) -> list[pl.Series]:
+def _carried(case: Case, block: Block, claim: Claim) -> dict[str, pl.Series]:
     """Return the hospital of the first dose of each line and the newest landing of its records, where known."""
-    found = []
+    found = {}
     if "site_id" in block.doses.columns:
-        found.append(block.doses["site_id"].gather(claim.runs.first).alias("site_id"))
+        found["site_id"] = block.doses["site_id"][claim.runs.first]
     if "version" in block.doses.columns:
         rows = pl.DataFrame({"of": claim.runs.of, "version": block.doses["version"]})
         newest = rows.group_by("of", maintain_order=True).agg(pl.max("version"))["version"]
-        found.append(_with_assessment(case, claim, newest))
+        found["version"] = _with_assessment(case, claim, newest)
     return found
 
 
 def _with_assessment(case: Case, claim: Claim, newest: pl.Series) -> pl.Series:
-    if "version" not in case.assessments.columns:
+    ids = claim.said.assessment
+    if "version" not in case.assessments.columns or isinstance(ids, str):
         return newest
     known = case.assessments.filter(pl.col("record_id") != "").select("record_id", seen="version")
-    at = claim.said.select("assessment").join(
+    at = ids.to_frame("assessment").join(
         known, left_on="assessment", right_on="record_id", how="left", maintain_order="left"
     )
     return at.with_columns(newest).select(version=pl.max_horizontal("version", "seen"))["version"]
 
 
-def rejected_of(term: Any, block: Block, claim: Claim) -> pl.DataFrame:
+def rejected_of(case: Case, term: Any, block: Block, claim: Claim) -> pl.DataFrame:
     """Return the doses of a block that the term finds not payable, whole or in part."""
     told = claim.reach > 0
-    rows = block.doses.select("course", administered_on="day", record_id="record_id").filter(told)
-    who = block.courses.select("person_id", "course")[rows["course"]]
-    return who.with_columns(
-        term=pl.lit(term.id),
-        administered_on=rows["administered_on"],
-        record_id=rows["record_id"],
-        reason=pl.lit(term.type),
-    )
+    who = block.courses.select("person_id", "course")[block.course.filter(told)]
+    days, records = (block.doses[name].filter(told) for name in ("day", "record_id"))
+    term_id, reason = (case.words.column(word, who.height) for word in (term.id, term.type))
+    columns = {"term": term_id, "administered_on": days, "record_id": records, "reason": reason}
+    return who.hstack([column.alias(name) for name, column in columns.items()])
 
 
-def rejections(parts: list[pl.DataFrame], lines: pl.Schema) -> pl.DataFrame:
+def rejections(lines: pl.Schema, parts: Iterable[pl.DataFrame | None]) -> pl.DataFrame:
     """Return the doses found not payable of all blocks."""
-    if parts:
-        return pl.concat(parts)
+    if found := [part for part in parts if part is not None]:
+        return pl.concat(found)
     known: dict[str, Any] = {"person_id": lines["person_id"], "course": lines["course"], "administered_on": pl.Date}
     columns = ("person_id", "course", "term", "administered_on", "record_id", "reason")
     return pl.DataFrame(schema={name: known.get(name, pl.String) for name in columns})
@@ -132,16 +139,21 @@ def sites_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
     parts = rows.group_by("of", "site_id").agg(pl.sum("atoms")).sort("of", "site_id")
     of_line = Segments.where(changes(parts["of"]))
     amount = of_line.spread(paid.amount, parts["atoms"])
-    period = _periods(case, claim)["period"].gather(parts["of"])
+    period = _periods(case, claim)["period"][parts["of"]]
     found = pl.DataFrame({"site_id": parts["site_id"], "period": period, "quanta": amount})
     return found.group_by("site_id", "period").agg(pl.sum("quanta")).with_columns(term=pl.lit(term.id))
 
 
-def summed_sites(parts: list[pl.DataFrame], quantum: Decimal) -> pl.DataFrame:
+def summed_sites(parts: Iterable[pl.DataFrame | None], quantum: Decimal) -> pl.DataFrame:
     """Return the amounts of all blocks by hospital, term and period."""
     keys = ["site_id", "term", "period"]
     none = pl.DataFrame(schema={**dict.fromkeys(keys, pl.String), "quanta": INT})
-    summed = pl.concat(parts or [none]).group_by(keys).agg(pl.sum("quanta")).sort(keys)
+    summed = (
+        pl.concat([part for part in parts if part is not None] or [none])
+        .group_by(keys)
+        .agg(pl.sum("quanta"))
+        .sort(keys)
+    )
     return summed.select(*keys, money(summed["quanta"], quantum).alias("amount"))
 
 

@@ -5,10 +5,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from rwe.reimbursement.atoms import INT, integers, portion, remainder
+
+ROW = np.uint32  # how polars numbers rows
+Rows = np.ndarray[Any, np.dtype[np.uint32]]
+NARROW = 2**62  # sums below it are made in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,40 +23,60 @@ class Segments:
 
     Parameters
     ----------
-    of
-        For each row, the number of its run, from 0.
     last
         For each run, the number of its last row.
     """
 
-    of: pl.Series
     last: pl.Series
 
     @classmethod
     def where(cls, begins: pl.Series) -> Segments:
         """Return the runs that begin where `begins` is true; its first row must be."""
-        first = begins.arg_true()
-        last = first.shift(-1, fill_value=begins.len()) - 1
-        return cls((begins.cum_sum() - 1).cast(pl.UInt32), last)
+        first = np.flatnonzero(begins.to_numpy())
+        return cls(pl.Series(np.append(first[1:] - 1, begins.len() - 1 if first.size else []).astype(ROW)))
 
     @property
     def first(self) -> pl.Series:
         """Return for each run the number of its first row."""
-        return (self.last + 1).shift(1, fill_value=0)
+        return pl.Series(self._first())
+
+    @property
+    def of(self) -> pl.Series:
+        """Return for each row the number of its run, from 0; made anew, because it is as long as the rows."""
+        return pl.Series(np.repeat(np.arange(len(self), dtype=ROW), self._lengths()))
 
     def __len__(self) -> int:
         return self.last.len()
 
+    def _first(self) -> Rows:
+        first: Rows = np.append(0, self.last.to_numpy()[:-1] + 1)[: len(self)].astype(ROW)
+        return first
+
+    def _lengths(self) -> Rows:
+        return self.last.to_numpy() - self._first() + ROW(1)
+
     def sum(self, values: pl.Series) -> pl.Series:
         """Return the sum of whole numbers over each run."""
-        upto = values.cast(INT).cum_sum().gather(self.last)
-        return upto - upto.shift(1, fill_value=0)
+        if self._fit(values):
+            return pl.Series(np.add.reduceat(values.cast(pl.Int64).to_numpy(), self._first())).cast(INT)
+        upto = values.cast(INT).cum_sum()[self.last]
+        return upto - before(upto)
 
     def running(self, values: pl.Series) -> pl.Series:
         """Return for each row the sum of its run up to and with it."""
-        upto = values.cast(INT).cum_sum()
-        before = upto.gather(self.last).shift(1, fill_value=0)
-        return upto - before.gather(self.of)
+        if self._fit(values):
+            upto = np.cumsum(values.cast(pl.Int64).to_numpy())  # may wrap, and what is taken off wraps alike
+            earlier = np.append(0, upto[self.last.to_numpy()[:-1]])
+            return pl.Series(upto - np.repeat(earlier, self._lengths())).cast(INT)
+        wide = values.cast(INT).cum_sum()
+        return wide - before(wide[self.last])[self.of]
+
+    def _fit(self, values: pl.Series) -> bool:
+        """Return whether the sums of all runs are small."""
+        least, most = values.min(), values.max()
+        if not isinstance(least, int) or not isinstance(most, int):
+            return False
+        return max(-least, most) * int(self._lengths().max()) < NARROW
 
     def spread(self, amount: pl.Series, wanted: pl.Series) -> pl.Series:
         """Split each run's `amount` among its rows in proportion to `wanted`; the parts sum to it.
@@ -58,23 +84,26 @@ class Segments:
         Each row gets what brings the running total to the whole atoms that its run's part up to there
         comes to: no row gets more than it wanted, and each is within an atom of its exact part.
         """
-        upto = self.running(wanted)
-        whole = upto.gather(self.last).gather(self.of)
-        if (amount == whole.gather(self.last)).all():
+        upto, of = self.running(wanted), self.of
+        whole = upto[self.last]
+        if (amount == whole).all():
             return integers(wanted)
-        reached = portion(amount.gather(self.of), upto, whole)
-        return self.steps(reached)
+        return self.steps(portion(amount[of], upto, whole[of]))
 
     def steps(self, running: pl.Series) -> pl.Series:
         """Return what each row adds to a running sum of its run."""
-        frame = pl.DataFrame({"upto": running, "begins": changes(self.of)})
-        before = pl.when("begins").then(pl.lit(0, INT)).otherwise(pl.col("upto").shift(1))
-        return frame.select(x=pl.col("upto") - before)["x"]
+        return running - before(running).scatter(self._first(), 0)
+
+
+def before(sums: pl.Series) -> pl.Series:
+    """Return for each row the sum of the row before it, 0 for the first."""
+    return pl.concat([pl.Series([0], dtype=INT), sums.head(-1)], rechunk=True).head(sums.len())
 
 
 def changes(values: pl.Series) -> pl.Series:
     """Return where a value differs from the one before; true on the first row."""
-    return (values != values.shift(1)).fill_null(value=True)
+    same = values.slice(1) != values.slice(0, max(0, values.len() - 1))
+    return pl.Series(np.append(True, same.to_numpy())[: values.len()])
 
 
 def hamilton(total: int, wanted: pl.Series, room: pl.Series) -> pl.Series:

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -17,7 +19,7 @@ from rwe.reimbursement.covered import covered
 from rwe.reimbursement.credits import credited
 from rwe.reimbursement.given import given_assessments, given_doses, same_ids
 from rwe.reimbursement.guarantee import Verdict, decide
-from rwe.reimbursement.ledger import Block, Ledger, ledger_of
+from rwe.reimbursement.ledger import Block, Ledger, ledger_of, on_cores
 from rwe.reimbursement.lines import Paid, lines_of, pools_of, rejected_of, rejections, sites_of, summed_sites
 from rwe.reimbursement.odd import ROW
 from rwe.reimbursement.settlement import Settlement
@@ -53,13 +55,19 @@ JUDGED: dict[str, Callable[..., Claim]] = {
 REJECTING = ("continuation", "dose_cap", "time_cap", "patient_cap")
 
 
+class _Posted(NamedTuple):
+    """What one term came to in one block."""
+
+    lines: pl.DataFrame
+    rejected: pl.DataFrame | None
+    sites: pl.DataFrame | None
+
+
 @dataclass
 class _Books:
     """What has been written so far."""
 
-    lines: list[pl.DataFrame] = field(default_factory=list)
-    rejected: list[pl.DataFrame] = field(default_factory=list)
-    sites: list[pl.DataFrame] = field(default_factory=list)
+    posted: list[_Posted] = field(default_factory=list)
     pools: list[pl.DataFrame] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
@@ -95,8 +103,8 @@ def settle(
     ledger, left_out, case = _opened(agreement, given_doses(agreement, doses), given_assessments(assessments), as_of)
     gross, books = ledger.gross(), _Books()
     for term in agreement.terms:
-        for block, claim in _claims(case, term, ledger, books, evidence):
-            _post(case, term, block, claim, books)
+        asked = _asked(case, term, ledger, books, evidence)
+        books.posted += on_cores(partial(_post, case, term), ledger.blocks, asked)
     _check(ledger, books, gross)
     return _settlement(case, books, gross, left_out)
 
@@ -131,65 +139,69 @@ def _covered(
     return ledger, left_out, Case(agreement, ledger.scale, as_of, seen)
 
 
-def _claims(
+def _asked(
     case: Case, term: Any, ledger: Ledger, books: _Books, evidence: Result | None
-) -> Iterator[tuple[Block, Claim]]:
-    """Yield what a term asks of each block; terms of one block are worked out when the one before is posted."""
+) -> Iterable[Callable[[Block], Claim]]:
+    """Return for each block how to work out what a term asks of it."""
     if term.type in DOSE:
-        yield from ((block, DOSE[term.type](case, term, block)) for block in ledger.blocks)
-    elif term.type in JUDGED:
-        found, at = outcomes(case, term, ledger), 0
-        for block in ledger.blocks:
-            yield block, JUDGED[term.type](case, term, block, found.slice(at, block.courses.height))
-            at += block.courses.height
-    elif term.type == "patient_cap":
-        for block, late in zip(ledger.blocks, beyond(term, ledger), strict=True):
-            yield block, patient_cap(case, term, block, late)
-    else:
-        yield from zip(ledger.blocks, _of_cohort(case, term, ledger, books, evidence), strict=True)
+        return repeat(partial(DOSE[term.type], case, term), len(ledger.blocks))
+    if term.type in JUDGED:
+        found, work = outcomes(case, term, ledger), JUDGED[term.type]
+        return [partial(work, case, term, found=part) for part in ledger.parts(found)]
+    if term.type == "patient_cap":
+        return [partial(patient_cap, case, term, late=late) for late in beyond(term, ledger)]
+    return _of_cohort(case, term, ledger, books, evidence)
 
 
-def _of_cohort(case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evidence: Result | None) -> list[Claim]:
+def _of_cohort(
+    case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evidence: Result | None
+) -> Iterator[Callable[[Block], Claim]]:
     verdict = None
     if isinstance(term, OutcomeGuarantee):
         records = case.agreement.records
         verdict = books.verdicts[term.id] = decide(term, evidence, records.population if records else "")
     claims, pools = cohort(case, term, ledger, verdict)
     books.pools.append(pools)
-    return claims
+    return (partial(_known, claim) for claim in claims)
 
 
-def _post(case: Case, term: Any, block: Block, claim: Claim, books: _Books) -> None:
-    """Pay a claim as far as money is left, and write its lines."""
+def _known(claim: Claim, _block: Block) -> Claim:
+    return claim
+
+
+def _post(case: Case, term: Any, block: Block, ask: Callable[[Block], Claim]) -> _Posted:
+    """Pay what a term asks of a block as far as money is left, and write its lines."""
+    claim = ask(block)
     paid = Paid(*block.pay(claim.runs, claim.reach, claim.base, claim.owed, case.scale.quantum))
     claim.give_back(block, case.scale.quantum)
-    books.lines.append(lines_of(case, term, block, claim, paid))
-    if term.type in REJECTING:
-        books.rejected.append(rejected_of(term, block, claim))
-    if "site_id" in block.doses.columns:
-        books.sites.append(sites_of(case, term, block, claim, paid))
+    return _Posted(
+        lines_of(case, term, block, claim, paid),
+        rejected_of(case, term, block, claim) if term.type in REJECTING else None,
+        sites_of(case, term, block, claim, paid) if "site_id" in block.doses.columns else None,
+    )
 
 
 def _check(ledger: Ledger, books: _Books, gross: int) -> None:
     """Hold the invariants of every settlement: nothing negative, nothing beyond what was spent."""
     payable = sum(int(block.payable.sum()) for block in ledger.blocks)
     wrong = any((block.payable < 0).any() or (block.left < 0).any() for block in ledger.blocks)
-    negative = any((lines["amount"] < 0).any() for lines in books.lines)
-    back = sum(int(lines["amount"].to_physical().sum()) for lines in books.lines)
+    amounts = [posted.lines["amount"] for posted in books.posted]
+    negative = any((amount < 0).any() for amount in amounts)
+    back = sum(int(amount.to_physical().sum()) for amount in amounts)
     if wrong or negative or back != gross - payable:
         raise RweError("a settlement would pay back more than was spent; this is a fault of the engine")
 
 
 def _settlement(case: Case, books: _Books, gross: int, left_out: pl.DataFrame) -> Settlement:
-    quantum = case.agreement.rounding.quantum
+    quantum, (lines, rejected, sites) = case.agreement.rounding.quantum, zip(*books.posted, strict=True)
     return Settlement(
         agreement=case.agreement,
         as_of=case.as_of,
-        lines=pl.concat(books.lines),
+        lines=pl.concat(lines),
         gross=gross * quantum,
         excluded=left_out,
         verdicts=books.verdicts,
-        rejected=rejections(books.rejected, books.lines[0].schema),
+        rejected=rejections(lines[0].schema, rejected),
         pools=pools_of(case, books.pools),
-        sites=summed_sites(books.sites, quantum),
+        sites=summed_sites(sites, quantum),
     )

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 
 from rwe.reimbursement.atoms import INT
-from rwe.reimbursement.claim import Case, Claim
+from rwe.reimbursement.claim import Case, Claim, Said
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.lines import POOLS
@@ -61,15 +63,15 @@ def _runs(term: CohortTerm, block: Block) -> Segments:
 
 def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:
     """Return for each line its pool, its course, what is left and payable of it, and its units."""
-    course = block.doses["course"].gather(runs.last)
-    year = block.doses["day"].gather(runs.last).dt.year().cast(pl.Int32)
+    course = block.course[runs.last]
+    year = block.doses["day"][runs.last].dt.year().cast(pl.Int32)
     return pl.DataFrame(
         {
             "pool": year if _yearly(term) else pl.repeat(WHOLE, len(runs), dtype=pl.Int32, eager=True),
             "course": course.cast(pl.Int64) + (number << 32),
             "balance": runs.sum(block.left),
             "units": runs.sum(block.sold),
-            "room": block.payable.gather(course),
+            "room": block.payable[course],
         }
     )
 
@@ -119,13 +121,9 @@ def _stated(case: Case, term: CohortTerm) -> int | None:
     return case.scale.quanta(Fraction(of[0]) * case.scale.money) if of and of[0] is not None else None
 
 
-def _said(case: Case, term: CohortTerm, pool: pl.Series, verdict: Verdict | None) -> pl.DataFrame:
+def _said(case: Case, term: CohortTerm, pool: pl.Series, verdict: Verdict | None) -> Said:
     rule, reason = (verdict.verdict, verdict.reason) if verdict else (term.type, term.type)
-    year_end = pl.date(pl.when(pl.col("pool") == WHOLE).then(9999).otherwise(pl.col("pool")), 12, 31)
-    return pool.to_frame("pool").select(
-        outcome=pl.lit("all"),
-        rule=pl.lit(rule),
-        reason=pl.lit(reason),
-        decided_on=pl.min_horizontal(year_end, pl.lit(case.as_of)),
-        assessment=pl.lit(""),
-    )
+    years = pool.unique().sort()
+    ends = [case.as_of if year == WHOLE else min(date(year, 12, 31), case.as_of) for year in years]
+    decided_on = pl.Series(ends, dtype=pl.Date)[pl.Series(np.searchsorted(years, pool).astype(np.uint32))]
+    return Said("all", rule, reason, decided_on)

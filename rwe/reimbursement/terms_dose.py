@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, fits, integers, largest, portion, where
+from rwe.reimbursement.atoms import fits, integers, largest, least, one, portion, where
 from rwe.reimbursement.claim import Case, Claim, on_doses
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import observed_price
@@ -46,9 +46,7 @@ def dose_cap(case: Case, term: DoseCap, block: Block) -> Claim:
     units = _in_window(term, block, runs)
     cap = int(Fraction(term.units) * case.scale.unit)
     given, sold = integers(block.doses["units"]), integers(block.sold)
-    frame = pl.DataFrame({"upto": runs.running(units), "units": units, "gone": given - sold})
-    above = pl.min_horizontal(pl.col("upto") - pl.lit(cap, INT), "units") - pl.col("gone")
-    back = frame.select(x=pl.max_horizontal(pl.lit(0, INT), above))["x"]
+    back = least(runs.running(units) - one(cap) + sold - given, units + sold - given)
     return on_doses(case, block, portion(block.left, back, sold), ALL, term.type, back)
 
 
@@ -56,8 +54,8 @@ def _in_window(term: DoseCap, block: Block, runs: Segments) -> pl.Series:
     units = integers(block.doses["units"])
     if term.window_days is None:
         return units
-    first = block.courses["first_dose"].gather(block.doses["course"].gather(runs.first)).gather(runs.of)
-    return where((block.doses["day"] - first).dt.total_days() < term.window_days, units)
+    first = block.courses["first_dose"].to_physical()[block.course[runs.first]][runs.of]
+    return where(block.doses["day"].to_physical() - first < term.window_days, units)
 
 
 def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
@@ -67,12 +65,11 @@ def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
     """
     worth, kept = case.scale.price(observed_price(term)), Fraction(term.tolerance)
     fits(max(largest(block.left) * kept.denominator, largest(block.sold) * worth), "prices by outcome")
-    frame = pl.DataFrame({"left": integers(block.left), "sold": integers(block.sold)})
-    above = pl.col("left") - pl.col("sold") * pl.lit(worth, INT)
-    apart = above * pl.lit(kept.denominator, INT) > pl.col("left") * pl.lit(kept.numerator, INT)
-    none = pl.lit(0, INT)
-    asked = frame.select(x=pl.when(apart & (pl.col("sold") > 0) & (above > 0)).then(above).otherwise(none))["x"]
-    return on_doses(case, block, asked, ALL, term.type, pl.repeat(0, asked.len(), dtype=INT, eager=True))
+    left, sold = integers(block.left), integers(block.sold)
+    above = left - sold * one(worth)
+    apart = above * one(kept.denominator) > left * one(kept.numerator)
+    asked = where(apart & (sold > 0) & (above > 0), above)
+    return on_doses(case, block, asked, ALL, term.type, one(0).new_from_index(0, asked.len()))
 
 
 def beyond(term: PatientCap, ledger: Ledger) -> list[pl.Series]:
@@ -84,4 +81,4 @@ def beyond(term: PatientCap, ledger: Ledger) -> list[pl.Series]:
 
 def patient_cap(case: Case, term: PatientCap, block: Block, late: pl.Series) -> Claim:
     """Ask back all doses of patients beyond the number."""
-    return on_doses(case, block, where(late.gather(block.doses["course"]), block.left), ALL, term.type)
+    return on_doses(case, block, where(late[block.course], block.left), ALL, term.type)

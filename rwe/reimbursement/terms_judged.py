@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, rounded, where
-from rwe.reimbursement.claim import Case, Claim
+from rwe.reimbursement.atoms import one, rounded, where
+from rwe.reimbursement.claim import Case, Claim, Said
 from rwe.reimbursement.judged import judged
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import due_parts
@@ -54,25 +54,29 @@ def _alive(name: str, day: int, deaths: tuple[str, ...]) -> JudgedTerm:
     return JudgedTerm(id=name, assess_day=max(1, day), window=(0, 0), failure=deaths, missing=ways)
 
 
+def _said(found: Outcomes) -> Said:
+    return Said(**{name: found[name] for name in SAID})
+
+
 def by_result(case: Case, term: PaymentByResult | RiskSharing, block: Block, found: Outcomes) -> Claim:
     """Ask back the share of a failed course's doses up to the day its `cost_scope` names."""
     runs, day = block.by_course, block.doses["day"]
     last = {
         "until_failure": found["decided_on"],
         "until_assessment": block.courses["first_dose"] + timedelta(days=term.assess_day),
-        "all": day.gather(runs.last),
+        "all": day[runs.last],
     }[term.cost_scope]
-    reach = where(day <= last.gather(runs.of), block.left)
+    reach = where(day <= last[runs.of], block.left)
     base = runs.sum(reach)
     owed = rounded(base, Fraction(term.share), case.scale.quantum)
-    return Claim(runs, reach, base, where(found["outcome"] == "failure", owed), found.select(SAID))
+    return Claim(runs, reach, base, where(found["outcome"] == "failure", owed), _said(found))
 
 
 def success_fee(case: Case, _term: SuccessFee, block: Block, found: Outcomes) -> Claim:
     """Ask back all doses of a course unless it is one of a responder: until that is known nothing is due."""
     base = block.by_course.sum(block.left)
     owed = where(found["outcome"] != "responder", rounded(base, 1, case.scale.quantum))
-    return Claim(block.by_course, block.left, base, owed, found.select(SAID))
+    return Claim(block.by_course, block.left, base, owed, _said(found))
 
 
 def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) -> Claim:
@@ -80,9 +84,9 @@ def continuation(case: Case, term: Continuation, block: Block, found: Outcomes) 
     runs = block.by_course
     late = block.days > term.assess_day + term.window[1]
     stopped = found["outcome"].is_in(["failure", "not_evaluable"])
-    reach = where(late & stopped.gather(runs.of), block.left)
+    reach = where(late & stopped[runs.of], block.left)
     base = runs.sum(reach)
-    return Claim(runs, reach, base, rounded(base, 1, case.scale.quantum), found.select(SAID))
+    return Claim(runs, reach, base, rounded(base, 1, case.scale.quantum), _said(found))
 
 
 def death_rebate(case: Case, term: DeathRebate, block: Block, found: Outcomes) -> Claim:
@@ -90,19 +94,17 @@ def death_rebate(case: Case, term: DeathRebate, block: Block, found: Outcomes) -
     runs = block.by_course
     base = of = runs.sum(block.left)
     if term.base == "price":
-        of = block.doses["price"].gather(runs.first) * pl.Series([case.scale.unit], dtype=INT)
+        of = block.price(runs.first) * one(case.scale.unit)
     owed = rounded(of, Fraction(term.rate), case.scale.quantum)
-    return Claim(runs, block.left, base, where(found["outcome"] == "failure", owed), found.select(SAID))
+    return Claim(runs, block.left, base, where(found["outcome"] == "failure", owed), _said(found))
 
 
 def instalments(case: Case, _term: Instalments, block: Block, found: Outcomes) -> Claim:
     """Ask back what of the course is not due: parts still to come, and all parts from the first that failed on."""
     runs = block.by_course
     left = runs.sum(block.left)
-    unpaid = pl.DataFrame({"left": left, "due": found["due"]}).select(
-        x=pl.max_horizontal(pl.lit(0, INT), pl.col("left") - pl.col("due"))
-    )["x"]
-    return Claim(runs, block.left, left, rounded(unpaid, 1, case.scale.quantum), found.select(SAID))
+    unpaid = left - found["due"]
+    return Claim(runs, block.left, left, rounded(where(unpaid > 0, unpaid), 1, case.scale.quantum), _said(found))
 
 
 def _parts(case: Case, term: Instalments, courses: pl.DataFrame) -> Outcomes:
@@ -117,7 +119,7 @@ def _parts(case: Case, term: Instalments, courses: pl.DataFrame) -> Outcomes:
 
 
 def _if_paid(found: Outcomes, amount: int) -> pl.Series:
-    return where(found["outcome"] == "responder", pl.repeat(amount, found.height, dtype=INT, eager=True))
+    return where(found["outcome"] == "responder", one(amount).new_from_index(0, found.height))
 
 
 def _part(case: Case, term: Instalments, part: Instalment, courses: pl.DataFrame) -> Outcomes:

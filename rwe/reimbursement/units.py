@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, fits, integers, narrow
+from rwe.reimbursement.atoms import INT, fits, integers, narrow, one
 
 DECIMALS = 6  # so that a finer unit that comes late does not change how earlier money was split
 DIGITS = 30  # units have fewer before and after the point; what has more is no number of vials
@@ -58,8 +58,8 @@ def _decimals(number: Fraction) -> int:
 
 def whole_units(parts: pl.Series, unit: int) -> pl.Series:
     """Return parts of a unit rounded up to whole units."""
-    up = -(-pl.col("u") // unit) * unit
-    return parts.to_frame("u").select(up.cast(parts.dtype))["u"]
+    up = (integers(parts) + one(unit - 1)) // one(unit) * one(unit)
+    return narrow(up)
 
 
 def _written(kind: pl.DataType) -> int | None:

@@ -61,6 +61,13 @@ def test_parts_of_a_vial_are_shared_or_thrown_away(fractions: str, gross: str) -
     assert settled(agreement(doses={"fractions": fractions}), given).gross == Decimal(gross)
 
 
+def test_whole_vials_of_no_doses_and_of_very_large_ones() -> None:
+    how, largest = agreement(doses={"fractions": "whole_units"}), "2147.4"
+
+    assert settled(how, doses()).gross == 0
+    assert settled(how, doses((1, 0, largest))).gross == 214_800
+
+
 @pytest.mark.parametrize(("begins", "outcome"), [(False, "responder"), (True, "failure")])
 def test_doses_nobody_is_charged_for_are_not_settled(*, begins: bool, outcome: str) -> None:
     given = doses((1, 0, "5"), (1, 30, "1"), (1, 60, "7"), charge=["free_of_charge", "charged", "trial"])
