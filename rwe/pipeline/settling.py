@@ -21,7 +21,7 @@ from rwe.compare import load_trial
 from rwe.errors import DefinitionError
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.align import Aligned, align, cdm_table, tables_at
-from rwe.pipeline.guards import disk
+from rwe.pipeline.guards import alone, disk
 from rwe.pipeline.invented import hold_apart
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan
@@ -79,6 +79,8 @@ class Settling:
 
         Raises
         ------
+        Busy
+            If the study is being run or settled in this home by another process.
         DataError
             If a stream has never landed, or its rows do not add up.
         Refused
@@ -86,6 +88,10 @@ class Settling:
         NoValidAnswer
             If nobody of the population has a record of the product.
         """
+        with alone(self.home, self.plan.study.study):
+            return self._now(as_of)
+
+    def _now(self, as_of: date) -> Settled:
         with disk(self.home):
             store = Store(self.home / "store")
             self.progress("link")
@@ -130,8 +136,9 @@ class Settling:
         DefinitionError, DataError, TornStore, Busy
             As `rwe.reimbursement.close`.
         """
-        settled = self.now(as_of)
-        return rb.close(self.ledger, settled.settlement, period, records=settled.records, made_of=settled.made_of)
+        with alone(self.home, self.plan.study.study):
+            settled = self._now(as_of)
+            return rb.close(self.ledger, settled.settlement, period, records=settled.records, made_of=settled.made_of)
 
     def again(self, period: str) -> rb.Closed:
         """Make a close once more from the tables of its close and hold it against what was posted, byte by byte.

@@ -16,6 +16,7 @@ import pytest
 
 from rwe import plugins
 from rwe.cli.app import main
+from rwe.pipeline.guards import alone
 from rwe.store import Store
 from tests.demo.conftest import Demo
 
@@ -129,6 +130,13 @@ def test_what_cannot_be_is_refused_by_name(desk: Desk, words: tuple[str, ...], c
     found, told = desk(*words)
 
     assert (found, why in json.dumps(told)) == (code, True), told
+
+
+def test_who_settles_beside_a_run_of_the_study_is_told_to_wait(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(demo.home, "breast_hormonal"):
+        code = main(["settle", STUDY, "--home", str(demo.home)])
+
+    assert (code, "by another process; try again later" in capsys.readouterr().err) == (6, True)
 
 
 def test_doses_before_the_contract_are_refused_with_where_they_landed(
