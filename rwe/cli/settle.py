@@ -137,11 +137,12 @@ def _from_ledger(room: Settling, period: str | None, view: str | None, form: str
     if bridge:
         _say_bridge(room, voice)
     if view:
-        from rwe.pipeline.settled_files import write_export
+        from rwe.pipeline.settled_files import write_export, write_left_out
 
-        path, rows = write_export(room.home, room.ledger, room.closed(period), view, form)
-        voice.event("export", view=view, path=str(path), rows=rows)
-        voice.say("settle.export", path=path, rows=rows)
+        asked = (room.home, room.ledger, room.closed(period), view, form)
+        for path, rows in (write_export(*asked), *write_left_out(*asked)):
+            voice.event("export", view=view, path=str(path), rows=rows)
+            voice.say("settle.export", path=path, rows=rows)
     return 0
 
 

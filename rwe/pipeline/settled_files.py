@@ -33,10 +33,32 @@ def write_export(home: Path, ledger: rb.Ledger, closed: rb.Closed, view: str, fo
     MachineError
         If the disk refuses.
     """
-    rows = VIEWS[view](ledger, closed)
-    folder = home / EXPORTS
-    path = folder / f"{ledger.folder.name}-{closed.period}-{view}.{form}"
-    with on_disk(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_table(path, rows.with_columns(pl.selectors.decimal().cast(pl.String)) if form == "json" else rows)
+    return _write(home, f"{ledger.folder.name}-{closed.period}-{view}.{form}", VIEWS[view](ledger, closed))
+
+
+def write_left_out(home: Path, ledger: rb.Ledger, closed: rb.Closed, view: str, form: str) -> list[tuple[Path, int]]:
+    """Write beside an export what the settlement left out: to the payer dose by dose, to the company by reason.
+
+    Returns
+    -------
+    list
+        Path and rows of each file: for ``nhif`` ``excluded``, ``rejected``, ``pools`` and ``sites``, as far as they
+        have rows; for ``company`` ``left_out``.
+
+    Raises
+    ------
+    TornStore, MachineError
+        As `write_export`.
+    """
+    company = {"left_out": rb.left_out_for_company(ledger, closed)} if view == "company" else {}
+    tables = company or rb.left_out(ledger, closed)
+    name = f"{ledger.folder.name}-{closed.period}"
+    return [_write(home, f"{name}-{table}-{view}.{form}", rows) for table, rows in tables.items()]
+
+
+def _write(home: Path, name: str, rows: pl.DataFrame) -> tuple[Path, int]:
+    path = home / EXPORTS / name
+    with on_disk(path.parent):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_table(path, rows.with_columns(pl.selectors.decimal().cast(pl.String)) if path.suffix == ".json" else rows)
     return path, rows.height

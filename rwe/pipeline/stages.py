@@ -113,11 +113,12 @@ def write_result(folder: Path, name: str, stage_name: str, result: Result) -> No
 
 
 def write_settlement(folder: Path, settlement: Settlement) -> None:
-    """Write the ledger line by line, money as exact text."""
+    """Write a settlement line by line, what it left out, what hospitals and budgets come to; money as exact text."""
     into = stage(folder, "reimburse")
     lines = settlement.lines.with_columns(pl.col("doses").list.join(" "))
     write_table(into / "lines.csv", lines)
-    write_table(into / "excluded.csv", settlement.excluded)
+    for name in ("excluded", "rejected", "pools", "sites"):
+        write_table(into / f"{name}.csv", getattr(settlement, name))
     summary = {"gross": str(settlement.gross), "total": str(settlement.total), "verdicts": settlement.verdicts}
     _json(into / "settlement.json", summary)
 

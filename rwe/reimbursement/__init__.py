@@ -16,6 +16,7 @@ from rwe.reimbursement.followed import courses
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.guarantee import Verdict
+from rwe.reimbursement.left_out import left_out, left_out_for_company
 from rwe.reimbursement.own_curve import Ahead, has_open, look_ahead, own_curves
 from rwe.reimbursement.power import OneSamplePower, one_sample_power
 from rwe.reimbursement.records import assessments, doses
@@ -58,6 +59,8 @@ __all__ = [
     "has_open",
     "idle",
     "ledger_folder",
+    "left_out",
+    "left_out_for_company",
     "load_agreement",
     "look_ahead",
     "one_sample_power",

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from rwe.chain import START, Chain, Entry, fsync, on_disk
 from rwe.errors import Busy, DefinitionError, Refused, TornStore
 from rwe.reimbursement import journal
-from rwe.reimbursement.closed import Closed
+from rwe.reimbursement.closed import Closed, digests_of
 from rwe.spec.agreement import Agreement
 
 WAIT = 30
@@ -114,12 +114,26 @@ class Ledger:
         TornStore
             As `entries`.
         """
-        path = self.folder / close.file
+        return journal.from_bytes(self._bytes(close, close.file, close.sha256), self.schema())
+
+    def beside(self, close: Closed, name: str) -> pl.DataFrame:
+        """Return a table that is kept beside the entries of a close, as text.
+
+        Raises
+        ------
+        TornStore
+            As `entries`.
+        """
+        kept = close.beside[name]
+        return journal.as_text(self._bytes(close, kept["file"], kept["sha256"]))
+
+    def _bytes(self, close: Closed, file: str, sha256: str) -> bytes:
+        path = self.folder / file
         with on_disk(path):
             data = path.read_bytes() if path.exists() else b""
-        if hashlib.sha256(data).hexdigest() != close.sha256:
+        if hashlib.sha256(data).hexdigest() != sha256:
             raise TornStore(f"{path}: the entries of {close.period} are not those that were posted; restore this file")
-        return journal.from_bytes(data, self.schema())
+        return data
 
     def schema(self) -> dict[str, pl.DataType]:
         """Return the columns of its journal."""
@@ -156,10 +170,24 @@ class Ledger:
         payload = {"kind": kind, **said, "after": after}
         return self._chain.append({**payload, "signature": self._signature(payload)})
 
-    def post(self, entries: pl.DataFrame, period: str, as_of: date, made_of: Mapping[str, Any]) -> Closed:
-        """Write the entries of a close, then the line that makes them count. Needs `writing`."""
+    def post(
+        self,
+        entries: pl.DataFrame,
+        period: str,
+        as_of: date,
+        made_of: Mapping[str, Any],
+        beside: Mapping[str, pl.DataFrame],
+    ) -> Closed:
+        """Write the entries of a close and what is kept beside them, then the line that makes all count.
+
+        Needs `writing`.
+        """
         data, number = journal.to_bytes(entries), len(self.closes()) + 1
         name = f"{number:04d}-{period}.csv"
+        kept = {}
+        for table, rows in beside.items():
+            kept[table] = {"file": f"{number:04d}-{period}-{table}.csv", "sha256": journal.digest(rows)}
+            self._write(self.folder / kept[table]["file"], journal.to_bytes(rows))
         self._write(self.folder / name, data)
         moved = {name: str(sum(entries[name], Decimal(0))) for name in journal.ACCOUNTS}
         facts = {
@@ -170,7 +198,7 @@ class Ledger:
             "file": name,
         }
         digests = {"sha256": hashlib.sha256(data).hexdigest(), "digests": digests_of(self.agreement)}
-        return Closed.of(self.add("close", {**facts, **digests, "made_of": made_of}))
+        return Closed.of(self.add("close", {**facts, **digests, "made_of": made_of, "beside": kept}))
 
     def _write(self, path: Path, data: bytes) -> None:
         with on_disk(path):
@@ -218,10 +246,3 @@ def ledger_folder(home: Path, contract: str, *, synthetic: bool = False) -> Path
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", contract)
     name = plain if plain == contract else f"{plain}-{hashlib.sha256(contract.encode()).hexdigest()[:8]}"
     return home / "ledger" / (f"{name}.synthetic" if synthetic else name)
-
-
-def digests_of(agreement: Agreement) -> dict[str, str]:
-    """Return hashes of what a contract pays by, and of its terms."""
-    priced = agreement.model_dump_json(include={"price": True, "contract": {"fx", "currency"}})
-    terms = agreement.model_dump_json(exclude={"price": True, "contract": {"fx"}, "title": True, "note": True})
-    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (("price", priced), ("terms", terms))}

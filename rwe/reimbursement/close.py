@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,10 +12,11 @@ import polars as pl
 
 from rwe.errors import DataError, DefinitionError
 from rwe.reimbursement import journal
-from rwe.reimbursement.book import Ledger, digests_of
-from rwe.reimbursement.closed import Closed
+from rwe.reimbursement.book import Ledger
+from rwe.reimbursement.closed import Closed, digests_of
 from rwe.reimbursement.entries import difference
 from rwe.reimbursement.events import events
+from rwe.reimbursement.left_out import beside
 from rwe.reimbursement.period import following, last_day, last_month
 from rwe.reimbursement.reasons import Since
 from rwe.reimbursement.settlement import Settlement
@@ -64,7 +64,7 @@ def close(
             return again(ledger, settlement, before, records=records)
         _in_turn(ledger, settlement, period, closes)
         entries = _entries(ledger, settlement, period, closes, records, None)
-        return ledger.post(entries, period, settlement.as_of, made_of or {})
+        return ledger.post(entries, period, settlement.as_of, made_of or {}, beside(settlement))
 
 
 def draw_up(
@@ -95,8 +95,8 @@ def again(ledger: Ledger, settlement: Settlement, closed: Closed, *, records: pl
     closes = [one for one in ledger.closes() if one.number < closed.number]
     made = _entries(ledger, settlement, closed.period, closes, records, closed.number)
     posted = ledger.posted(closed)
-    if hashlib.sha256(journal.to_bytes(made)).hexdigest() == closed.sha256:
-        return closed
+    if journal.digest(made) == closed.sha256:
+        return _beside_too(settlement, closed)
     here, there = made.select(journal.COLUMNS), posted.select(journal.COLUMNS)
     odd = sum(
         a.join(b, on=journal.COLUMNS, how="anti", nulls_equal=True).height for a, b in ((here, there), (there, here))
@@ -105,6 +105,16 @@ def again(ledger: Ledger, settlement: Settlement, closed: Closed, *, records: pl
         f"{closed.period} is closed, and this settlement would post otherwise ({odd} entries differ): records, "
         "contract or code are not those of the close; what came since is posted by closing the next period"
     )
+
+
+def _beside_too(settlement: Settlement, closed: Closed) -> Closed:
+    """Return the close if what stands beside its entries is the same too."""
+    now = beside(settlement)
+    if odd := [
+        name for name, kept in closed.beside.items() if name not in now or journal.digest(now[name]) != kept["sha256"]
+    ]:
+        raise DataError(f"{closed.period} would post the same, but what it leaves out differs: {', '.join(odd)}")
+    return closed
 
 
 def _in_turn(ledger: Ledger, settlement: Settlement, period: str, closes: list[Closed]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from rwe.chain import Entry
+from rwe.spec.agreement import Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Closed:
         Hashes of the contract's ``price`` and ``terms``, which tell an amendment.
     made_of
         What the settlement was made of: commits of landing and common model, definitions.
+    beside
+        Of the tables kept beside its entries (`rwe.reimbursement.left_out`) by name ``file`` and ``sha256``.
     """
 
     number: int
@@ -43,6 +47,7 @@ class Closed:
     moved: Mapping[str, Decimal]
     digests: Mapping[str, str]
     made_of: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, line: Entry) -> Closed:
@@ -59,4 +64,12 @@ class Closed:
             moved={name: Decimal(amount) for name, amount in said["moved"].items()},
             digests=said["digests"],
             made_of=said["made_of"],
+            beside=said.get("beside", {}),
         )
+
+
+def digests_of(agreement: Agreement) -> dict[str, str]:
+    """Return hashes of what a contract pays by, and of its terms."""
+    priced = agreement.model_dump_json(include={"price": True, "contract": {"fx", "currency"}})
+    terms = agreement.model_dump_json(exclude={"price": True, "contract": {"fx"}, "title": True, "note": True})
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (("price", priced), ("terms", terms))}

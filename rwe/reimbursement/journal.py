@@ -8,6 +8,7 @@ to be paid still, ``spending`` what the payer's spending falls by: always the th
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import polars as pl
@@ -35,6 +36,16 @@ def to_bytes(entries: pl.DataFrame) -> bytes:
     out = io.BytesIO()
     entries.write_csv(out)
     return out.getvalue()
+
+
+def digest(rows: pl.DataFrame) -> str:
+    """Return the hash of a table's bytes."""
+    return hashlib.sha256(to_bytes(rows)).hexdigest()
+
+
+def as_text(data: bytes) -> pl.DataFrame:
+    """Return a table that `to_bytes` wrote, all of it as text."""
+    return pl.read_csv(data, infer_schema=False)
 
 
 def from_bytes(data: bytes, columns: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -9,12 +9,15 @@ from typing import Protocol
 
 import polars as pl
 
+from rwe.cdm import SITE
 from rwe.compare.people import require
 from rwe.errors import DefinitionError
 from rwe.reimbursement.odd import odd, refuse
 from rwe.reimbursement.partners import HasTables, with_partners
 from rwe.spec.agreement import Agreement, JudgedTerm, Records
 from rwe.spec.agreement_patient import Instalments
+
+ORIGIN = {SITE: "site_id", "_source_commit": "version"}
 
 
 class HasSubjects(Protocol):
@@ -40,7 +43,8 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
     -------
     DataFrame
         ``person_id``, ``administered_on``, ``units`` (exact text), ``record_id``; where the agreement
-        names types of records that are not charged also ``charge``, where it names partners ``partner``.
+        names types of records that are not charged also ``charge``, where it names partners ``partner``; where the
+        rows say their hospital and the commit that landed them ``site_id`` and ``version``.
 
     Raises
     ------
@@ -59,6 +63,7 @@ def doses(cdm: HasTables, agreement: Agreement, cohort: HasSubjects | None = Non
         units.alias("units"),
         pl.format("drug_exposure:{}", "drug_exposure_id").alias("record_id"),
         *_charge(how),
+        *(pl.col(name).alias(said) for name, said in ORIGIN.items() if name in rows.collect_schema().names()),
     ).collect()
     said = "'quantity' is missing in {n} rows; give records.units in the agreement"
     refuse(odd(found, found["units"].is_null(), "drug_exposure", "missing", "quantity", said))

@@ -532,6 +532,10 @@ def test_doses_of_the_common_model() -> None:
         (8, START, "2.0", "drug_exposure:12"),
     ]
     assert rb.doses(cdm, by_record, cohort()).rows() == [(1, START, "1", "drug_exposure:11")]
+    traced = SimpleNamespace(table=lambda _: exposure.with_columns(_site=pl.lit("north"), _source_commit=pl.lit(4)))
+    settlement = rb.settle(by_quantity, rb.doses(traced, by_quantity), seen(), as_of=LATE)
+    assert settlement.lines.select("site_id", "version").rows() == [("north", 4)] * 2
+    assert settlement.sites["site_id"].to_list() == ["north"]
 
 
 def test_an_agreement_without_records_cannot_be_read_from_the_model() -> None:

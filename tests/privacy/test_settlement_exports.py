@@ -15,9 +15,10 @@ import pytest
 
 from rwe import reimbursement as rb
 from rwe.disclosure import protect
+from rwe.errors import TornStore
 from rwe.pipeline.erased_files import clear_exports
 from rwe.pipeline.files import read_workbook
-from rwe.pipeline.settled_files import write_export
+from rwe.pipeline.settled_files import write_export, write_left_out
 from rwe.reimbursement.pooled import Cell, pooled
 
 START = date(2025, 1, 1)
@@ -139,6 +140,72 @@ def test_the_payer_gets_every_entry_with_its_money_exact(ledger: rb.Ledger, tmp_
         "a50",
         "d50",
     )
+
+
+@pytest.fixture
+def capped(tmp_path: Path) -> rb.Ledger:
+    """Return a ledger of one close: 40 of 60 beyond a cap of 2 units, 17 doses too late, 3 for nothing."""
+    values = agreement().model_dump(by_alias=True) | {"terms": [{"id": "c", "type": "dose_cap", "units": "2"}]}
+    ledger = rb.Ledger(tmp_path / "ledger" / "A", rb.Agreement.model_validate(values), b"k" * 32)
+    rows = [(p, START + timedelta(d), "charged") for p in range(60) for d in ((0, 1, 2) if p < 40 else (0, 1))]
+    rows += [(p, date(2025, 6, 1), "charged") for p in range(17)] + [(p, START, "trial") for p in range(57, 60)]
+    names = {"person_id": pl.Int64, "administered_on": pl.Date, "charge": pl.String}
+    doses = pl.DataFrame(rows, schema=names, orient="row").with_columns(
+        units=pl.lit("1"), record_id=pl.format("d{}", pl.int_range(pl.len())), site_id=pl.lit("north")
+    )
+    seen = pl.DataFrame(schema={"person_id": pl.Int64, "assessed_on": pl.Date, "outcome": pl.String})
+    rb.close(ledger, rb.settle(ledger.agreement, doses, seen, as_of=date(2025, 5, 15)), "2025-Q1")
+    return ledger
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_the_payer_gets_what_was_left_out_dose_by_dose(capped: rb.Ledger, tmp_path: Path, form: str) -> None:
+    files = write_left_out(tmp_path, capped, capped.closes()[0], "nhif", form)
+
+    read = {"csv": lambda c: pl.read_csv(c, infer_schema=False), "xlsx": read_workbook, "json": pl.read_json}[form]
+    tables = {path.name: read(io.BytesIO(path.read_bytes())) for path, _ in files}
+    assert [*tables] == [f"A-2025-Q1-{name}-nhif.{form}" for name in ("excluded", "rejected", "sites")]
+    excluded, rejected, sites = tables.values()
+    assert dict(excluded.select("reason", "doses").rows()) == {"after_as_of": "17", "trial": "3"}
+    assert rejected.height == 40
+    assert rejected.row(0)[:4] == ("A", "2025-Q1", "2025-05-15", "EUR")
+    assert rejected.filter(person_id="7").select("term", "administered_on", "record_id", "reason").rows() == [
+        ("c", "2025-01-03", "d23", "dose_cap")
+    ]
+    assert sites.select("site_id", "term", "amount").rows() == [("north", "c", "4002.80")]
+
+
+def test_the_company_learns_how_many_doses_were_left_out_and_of_no_few_patients(
+    capped: rb.Ledger, tmp_path: Path
+) -> None:
+    told = rb.left_out_for_company(capped, capped.closes()[0])
+    [(path, rows)] = write_left_out(tmp_path, capped, capped.closes()[0], "company", "csv")
+
+    cells = {
+        reason: (term, n, doses) for term, reason, n, doses in told.select("term", "reason", "patients", "doses").rows()
+    }
+    assert cells["dose_cap"] == ("c", 40, 40)
+    assert cells["trial"][1:] == (None, None)
+    assert (path.name, rows) == ("A-2025-Q1-left_out-company.csv", 3)
+    assert not {"person_id", "record_id", "site_id"} & set(told.columns)
+
+
+def test_what_stands_beside_the_entries_is_held_to_the_log(capped: rb.Ledger) -> None:
+    closed = capped.closes()[0]
+    path = capped.folder / closed.beside["rejected"]["file"]
+    path.write_bytes(path.read_bytes().replace(b"d23", b"d24"))
+
+    with pytest.raises(TornStore, match="are not those that were posted"):
+        rb.left_out(capped, closed)
+
+
+def test_what_was_left_out_of_an_erased_patient_goes_too(capped: rb.Ledger, tmp_path: Path) -> None:
+    for form in ("csv", "xlsx", "json"):
+        write_left_out(tmp_path, capped, capped.closes()[0], "nhif", form)
+
+    gone = clear_exports(tmp_path, {"person_id": [7]}, {})
+
+    assert set(gone) == {f"exports/A-2025-Q1-rejected-nhif.{form}" for form in ("csv", "xlsx", "json")}
 
 
 def test_exports_of_an_erased_patient_go_and_the_companys_stay(ledger: rb.Ledger, tmp_path: Path) -> None:
