@@ -102,15 +102,13 @@ def row(name: str, who: str, taken: dict[str, dict[str, Any]]) -> dict[str, Any]
 
 def beside_floor(who: str, taken: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """Return our work, its full pass and its reads beside the floor: one product of the matrix, one bare read."""
-    told = dict.fromkeys(("ours_to_floor", "pass_cpu_s", "pass_to_floor", "reads"))
+    told = dict.fromkeys(("ours_to_floor", "pass_cpu_s", "pass_to_floor", "fit_to_floor", "reads"))
     told |= dict.fromkeys(("cpu_to_bare_reads", "wall_to_bare_reads"))
     if who != "ours":
         return told
     (cpu, wall), (least, soonest) = ([median(taken[w][k]) for k in ("cpu", "wall")] for w in ("ours", "floor"))
     figures = taken["ours"].get("figures", {})
     told |= {"ours_to_floor": cpu / least} | figures
-    if "pass_cpu_s" in figures:
-        told["pass_to_floor"] = figures["pass_cpu_s"] / least
     if "reads" in figures:
         times = figures["reads"]
         told |= {"cpu_to_bare_reads": cpu / (times * least), "wall_to_bare_reads": wall / (times * soonest)}

@@ -81,6 +81,12 @@ def cuts(n: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(first + size, n)) for first in range(0, n, size)]
 
 
+def even(n: int, size: int) -> list[tuple[int, int]]:
+    """Return bounds of 1, 2, 4, 8 ... parts alike of `size` rows or more: as much for each of two threads, or four."""
+    parts = 1 << max((n // size).bit_length() - 1, 0)
+    return [(i * n // parts, (i + 1) * n // parts) for i in range(parts if n else 0)]
+
+
 def merge(add: Callable[[Answer, Answer], Answer], answers: Iterable[Answer]) -> Answer:
     """Return the answers added up from the first to the last."""
     return reduce(add, answers)

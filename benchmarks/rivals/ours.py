@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -18,11 +19,11 @@ import polars as pl
 
 from benchmarks.scenarios import END, FITS, SHOWN, STUDIED, TAU
 from rwe import survival as sv
-from rwe.execute import cuts, run
+from rwe.execute import even, run
 
 Call = Callable[[], list[float]]
 DAYS = (365, 1095, 1825)
-FIGURES: dict[str, Callable[[], float]] = {}  # what else is told of the work, after the rounds
+FIGURES: dict[str, Callable[[], float | dict[str, float]]] = {}  # what else is told of the work, after the rounds
 FIRST = """
 import sys
 import polars as pl
@@ -63,7 +64,7 @@ def counting(frame: pl.DataFrame, _: Path) -> Call:
     from rwe.kernels.encode import count_codes
 
     code, day = frame["code"].to_numpy(), frame["day"].to_numpy()
-    parts = cuts(code.size, -(-code.size // 16))
+    parts = even(code.size, code.size // 8)
 
     def count(part: tuple[int, int]) -> npt.NDArray[np.uint32]:
         table = np.zeros((4, END + 1), np.uint32)
@@ -88,23 +89,39 @@ def cold(_: pl.DataFrame, file: Path) -> Call:
     return fresh(FIRST, file)
 
 
-def cox(frame: pl.DataFrame, _: Path) -> Call:
+def cox(frame: pl.DataFrame, file: Path) -> Call:
     """Efron with standard errors."""
-    FIGURES["pass_cpu_s"] = lambda: _full_pass(frame)
+    FIGURES["alone"] = lambda: _on_one_thread(frame, file)
     return lambda: coefficients(sv.cox(frame, time="time", event="event", covariates=names(frame)))
 
 
-def _full_pass(frame: pl.DataFrame) -> float:
-    """Return the processor seconds of one read for value, slope and information, where the fit ended."""
+def _on_one_thread(frame: pl.DataFrame, file: Path) -> dict[str, float]:
+    """Return processor seconds of a full pass (value, slope and information), and it and the fit beside one dsyrk.
+
+    Like with like: all on one thread, as the floor is (two that share the memory take more), and turn by turn in one
+    process, because a processor that others share changes its pace within seconds.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from benchmarks.rivals import floor
     from rwe.survival.partial import point
 
-    fit: Any = sv.cox(frame, time="time", event="event", covariates=names(frame))._fitted
-    took = []
-    for _ in range(7):
-        begin = time.process_time()
-        point(fit.held, fit.best.beta, fit.best.hazard)
-        took.append(time.process_time() - begin)
-    return median(took)
+    def fit() -> Any:
+        return sv.cox(frame, time="time", event="event", covariates=names(frame))._fitted
+
+    held, product = fit(), floor.cox(frame, file)
+    work = {"floor": product, "pass": lambda: point(held.held, held.best.beta, held.best.hazard), "fit": fit}
+    os.environ["RWE_THREADS"] = "1"  # the last that this process measures
+    with threadpool_limits(1):
+        took = [{name: _cpu(call) for name, call in work.items()} for _ in range(9)]
+    beside = {f"{name}_to_floor": median(turn[name] / turn["floor"] for turn in took) for name in ("pass", "fit")}
+    return {"pass_cpu_s": median(turn["pass"] for turn in took)} | beside
+
+
+def _cpu(call: Callable[[], Any]) -> float:
+    begin = time.process_time()
+    call()
+    return time.process_time() - begin
 
 
 def cox_streamed(frame: pl.DataFrame, file: Path) -> Call:

@@ -148,7 +148,7 @@ def at_risk(kinds: Table) -> Table:
 
 
 def _longer(kinds: Table, n_days: int) -> Table:
-    return np.pad(kinds, ((0, 0), (0, 0), (0, n_days - kinds.shape[2])))
+    return kinds if kinds.shape[2] == n_days else np.pad(kinds, ((0, 0), (0, 0), (0, n_days - kinds.shape[2])))
 
 
 def _placed(kinds: Table, cell: I8, day: I8, shape: tuple[int, int]) -> Table:

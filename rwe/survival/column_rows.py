@@ -12,15 +12,15 @@ from operator import add
 import numpy as np
 
 from rwe.errors import DataError, NoValidAnswer
-from rwe.execute import cuts, merge, run
+from rwe.execute import even, merge, run
 from rwe.kernels._jit import F8, I4, I8
 from rwe.kernels.column_lead import score_pass
-from rwe.kernels.column_pass import column_pass
+from rwe.kernels.column_pass import column_pass, wide
 from rwe.kernels.matrix import room, whole_gram
 from rwe.survival.column_values import addresses, moments_of_columns, side_by_side
 from rwe.survival.data import Response
 from rwe.survival.occasions import NOBODY, PART, Occasions, occasions
-from rwe.survival.rows import MANY, NONE, PARTS, Rows, Sums, sampled
+from rwe.survival.rows import MANY, NONE, PARTS, Rows, Sums, added, sampled
 from rwe.survival.some import some
 from rwe.survival.standard import CACHE, ordered
 
@@ -112,8 +112,8 @@ class ColumnRows:
         keys = self.occasions.nowhere + 1
         if not gram or keys * (self.terms + 1) > CACHE:
             return self.rows.sums(beta, hazard, gram=gram)
-        size = max(PART, 16 * keys, -(-self.n // PARTS))
-        return merge(add, run(lambda b: self._read(beta, hazard, b, keys), cuts(self.n, size)))
+        size = max(PART, 16 * keys, self.n // PARTS)
+        return added(run(lambda b: self._read(beta, hazard, b, keys), even(self.n, size)), self.terms)
 
     @property
     def n_days(self) -> int:
@@ -123,8 +123,8 @@ class ColumnRows:
     def leads(self, beta: F8, hazard: F8) -> Leads:
         """Read the rows once, without the information and without r x by key."""
         keys = self.occasions.nowhere + 1
-        size = max(PART, keys // 2, -(-self.n // PARTS))
-        return merge(add, run(lambda b: self._lead(beta, hazard, b, keys), cuts(self.n, size)))
+        size = max(PART, keys // 2, self.n // PARTS)
+        return merge(add, run(lambda b: self._lead(beta, hazard, b, keys), even(self.n, size)))
 
     def sample(self) -> Rows | None:
         """Return each k-th line of rows, where there are many, as a cohort of its own on the scale of all."""
@@ -164,13 +164,13 @@ class ColumnRows:
             by_enter,
         )
 
-    @property
+    @cached_property
     def _address(self) -> I8:
         return addresses(self.columns)
 
     def _read(self, beta: F8, hazard: F8, bounds: tuple[int, int], keys: int) -> Sums:
         turned, square = room(self.terms)
-        table = np.zeros((keys, self.terms + 1))
+        table = wide(keys, self.terms)
         units = (self.mean, 1 / self.scale, beta / self.scale, self.offset, self.case_weight)
         lived = column_pass(self._address, *units, self.leave, self.enter, hazard, *bounds, table, turned, square)
         return Sums(table, whole_gram(square, self.terms), lived)

@@ -25,7 +25,8 @@ def addresses(columns: Sequence[F8]) -> I8:
 def side_by_side(columns: Sequence[F8], mean: F8, scale: F8, chosen: I4 = NOBODY) -> F8:
     """Return the standardised covariates of some rows (all where none are chosen), shape (rows, columns)."""
     x = np.empty((chosen.size or columns[0].size, len(columns)))
-    run(lambda b: gather_rows(addresses(columns), mean, scale, chosen, *b, x), cuts(x.shape[0], PART // 4))
+    at = addresses(columns)
+    run(lambda b: gather_rows(at, mean, scale, chosen, *b, x), cuts(x.shape[0], PART // 4))
     return x
 
 
@@ -50,6 +51,7 @@ def moments_about(response: Response, columns: Sequence[F8]) -> tuple[F8, F8, F8
     n, weight = response.time.size, NONE if response.weight is None else response.weight
     some_of = (np.sort(column[:: max(n // FEW, 1)]) for column in columns)
     about = np.array([values[values.size // 2] for values in some_of])
-    parts = run(lambda b: column_moments(addresses(columns), about, weight, response.event, *b), cuts(n, PART))
+    at = addresses(columns)
+    parts = run(lambda b: column_moments(at, about, weight, response.event, *b), cuts(n, PART))
     sums, square, failing, away = total(parts).T
     return about, sums, square, failing, away

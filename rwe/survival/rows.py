@@ -157,10 +157,7 @@ class Rows:
         if self.by_enter is None:
             size = max(PART // 4, 8 * shape[0], -(-self.n // PARTS))
             parts = run(lambda b: self._read(beta, hazard, b, np.zeros(shape), NONE, gram=gram), cuts(self.n, size))
-            for part in parts[1:]:  # in place: tables are large
-                np.add(parts[0].table, part.table, out=parts[0].table)
-            table = parts[0].table
-            return Sums(table, total([part.gram for part in parts]), sum(part.lived for part in parts))
+            return added(parts, self.terms)
         table, risk, late = np.zeros(shape), np.empty(self.leave.size if self.enter.size else 0), self.by_enter
         bounds = between(self._at(self.leave)[self.order])
         parts = run(lambda b: self._read(beta, hazard, b, table, risk, gram=gram), bounds)
@@ -215,6 +212,14 @@ class Rows:
     def _at(self, key: I4) -> I8:
         """Return the occasion of each key, -1 for nowhere."""
         return np.concatenate([np.arange(self.occasions.n), self.occasions.tied, [-1]])[key]
+
+
+def added(parts: list[Sums], terms: int) -> Sums:
+    """Return sums of parts added up, in the table of the first; tables may be wider than terms and r."""
+    for part in parts[1:]:
+        np.add(parts[0].table, part.table, out=parts[0].table)
+    table = np.ascontiguousarray(parts[0].table[:, : terms + 1])
+    return Sums(table, total([part.gram for part in parts]), sum(part.lived for part in parts))
 
 
 def sampled(n: int, terms: int) -> int:

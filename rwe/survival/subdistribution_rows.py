@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from operator import add
 
 import numpy as np
 import polars as pl
 
 from rwe.errors import DataError
-from rwe.execute import cuts, merge, run
+from rwe.execute import cuts, even, run
 from rwe.kernels._jit import F8, I4, I8
-from rwe.kernels.column_pass import column_pass
+from rwe.kernels.column_pass import column_pass, wide
 from rwe.kernels.keyed_influence import add_products
 from rwe.kernels.matrix import room, whole_gram
 from rwe.kernels.risk_pass import risk_pass
@@ -24,7 +23,7 @@ from rwe.survival.column_values import addresses, moments_of_columns, side_by_si
 from rwe.survival.data import Response
 from rwe.survival.design import Design
 from rwe.survival.occasions import NOBODY, PART
-from rwe.survival.rows import MANY, NONE, PARTS, Sums, total
+from rwe.survival.rows import MANY, NONE, PARTS, Sums, added, total
 from rwe.survival.standard import CACHE, matrix_of, on_scale
 from rwe.survival.subdistribution_grid import Grid, grid
 
@@ -131,15 +130,15 @@ class RiskColumns:
         """Read the rows once; tables too large for a cache are filled from rows side by side."""
         if hazard.size * (beta.size + 1) > CACHE:
             return self.rows.sums(beta, hazard)
-        size = max(PART, 4 * hazard.size, -(-self.n // PARTS))
-        return merge(add, run(lambda part: self._read(beta, hazard, part), cuts(self.n, size)))
+        size = max(PART, 4 * hazard.size, self.n // PARTS)
+        return added(run(lambda part: self._read(beta, hazard, part), even(self.n, size)), beta.size)
 
     def products(self, beta: F8, hazard: F8, failed: F8, table: F8) -> F8:
         """Return the products of the influences of rows, or of clusters, added up."""
         return self.rows.products(beta, hazard, failed, table)
 
     def _read(self, beta: F8, hazard: F8, part: tuple[int, int]) -> Sums:
-        table, (turned, square) = np.zeros((hazard.size, beta.size + 1)), room(beta.size)
+        table, (turned, square) = wide(hazard.size, beta.size), room(beta.size)
         units = (self.mean, 1 / self.scale, beta / self.scale, NONE, self.weight)
         at = addresses(self.columns)
         lived = column_pass(at, *units, self.leave, self.enter, hazard, *part, table, turned, square)

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from rwe import survival as sv
-from rwe.execute import cuts, run
+from rwe.execute import cuts, even, run
 from rwe.survival import counting, occasions, subdistribution_rows
 
 ROWS = 600_000
@@ -52,6 +52,18 @@ ESTIMATORS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 def test_the_cohort_has_several_parts() -> None:
     assert len(cuts(ROWS, max(occasions.PART, subdistribution_rows.PART))) > 3
     assert ROWS // counting.PART >= 2
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "parts"), [(0, 5, 0), (4, 5, 1), (10, 5, 2), (99, 5, 16), (1_000_003, 65_536, 8)]
+)
+def test_even_parts_are_a_power_of_two_and_hold_every_row(n: int, size: int, parts: int) -> None:
+    found = even(n, size)
+
+    held = [last - first for first, last in found]
+    assert len(found) == parts
+    assert sum(held) == n
+    assert min(held, default=size) >= min(size, n)
 
 
 @pytest.mark.ci
