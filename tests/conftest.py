@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the whole suite: in CI a skipped test fails, and hypothesis draws the same cases each time."""
+"""Rules of the whole suite: the longest first; in CI a skipped test fails, and hypothesis draws the same cases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import getpass
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from itertools import count
@@ -28,6 +29,19 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if IN_CI else "dev")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that may take longest: one that is begun last leaves the other processes idle.
+
+    How long a test may take is said by its time limit; among files without one, those of most tests are first.
+    """
+    tests, longest = Counter(item.path for item in items), Counter[Path]()
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest[item.path], int(limit.args[0]) if limit else 0)
+    items.sort(key=lambda item: (-longest[item.path], -tests[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)

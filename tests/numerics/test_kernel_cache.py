@@ -13,49 +13,61 @@ from typing import Any
 
 import pytest
 
-LOOK = """
-import importlib, json, pkgutil, sys
-import numba.core.dispatcher
+LOAD = """
+import importlib, pkgutil, sys
 import rwe.kernels
 for module in pkgutil.iter_modules(rwe.kernels.__path__, "rwe.kernels."):
     if sys.argv[1] in ("", module.name):
         importlib.import_module(module.name)
+"""
+DOCTOR = """
+from rwe.cli.app import main
+main(["doctor", "--warm"])
+"""
+COUNT = """
+import json, pkgutil, sys
+import numba.core.dispatcher
+import rwe.kernels
 made = [v for n, m in sorted(sys.modules.items()) if n.startswith("rwe.kernels.") for v in vars(m).values()]
 kernels = {id(v): v for v in made if isinstance(v, numba.core.dispatcher.Dispatcher)}.values()
 missed, kept = (sum(map(len, (getattr(k.stats, kind) for k in kernels))) for kind in ("cache_misses", "cache_hits"))
-print(json.dumps({"kernels": len(kernels), "missed": missed, "kept": kept}))
+found = {"kernels": len(kernels), "missed": missed, "kept": kept}
+modules = {m.name for m in pkgutil.iter_modules(rwe.kernels.__path__, "rwe.kernels.")}
+print(json.dumps(found | {"unread": sorted(modules - set(sys.modules))}))
 """
 
 
-def _start(cache: Path, *line: str) -> subprocess.Popen[str]:
-    settings = os.environ | {"NUMBA_CACHE_DIR": str(cache), "RWE_HOME": str(cache / "home")}
-    return subprocess.Popen([sys.executable, *line], env=settings, stdout=subprocess.PIPE, text=True)
+def _start(line: str, *args: str, **settings: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", line, *args], env=os.environ | settings, stdout=subprocess.PIPE, text=True
+    )
 
 
 def _told(process: subprocess.Popen[str]) -> Any:
-    out, _ = process.communicate(timeout=280)
+    out, _ = process.communicate(timeout=580)
     assert process.returncode == 0
-    return json.loads(out)
+    return json.loads(out.splitlines()[-1])
 
 
 def test_processes_that_start_together_compile_once(tmp_path: Path) -> None:
-    module = "rwe.kernels.product_limit"
+    module, cache = "rwe.kernels.product_limit", str(tmp_path)
 
-    together = [_told(process) for process in [_start(tmp_path, "-c", LOOK, module) for _ in range(3)]]
-    after = _told(_start(tmp_path, "-c", LOOK, module))
+    started = [_start(LOAD + COUNT, module, NUMBA_CACHE_DIR=cache) for _ in range(3)]
+    together = [_told(process) for process in started]
+    after = _told(_start(LOAD + COUNT, module, NUMBA_CACHE_DIR=cache))
 
-    assert after == {"kernels": 2, "missed": 0, "kept": 2}
+    assert [after[name] for name in ("kernels", "missed", "kept")] == [2, 0, 2]
     assert sum(told["missed"] for told in together) == 2
     assert sum(told["kept"] for told in together) == 4
 
 
 @pytest.mark.ci
+@pytest.mark.timeout(600)
 def test_the_doctor_compiles_every_kernel(tmp_path: Path) -> None:
-    doctors = [_start(tmp_path, "-m", "rwe", "doctor", "--warm", "--json") for _ in range(2)]
-    for doctor in doctors:
-        doctor.communicate(timeout=280)
+    """Into the cache that is used, which CI has it fill first: whatever it loads is compiled, or was."""
+    doctor = _told(_start(DOCTOR + COUNT, RWE_HOME=str(tmp_path)))
+    after = _told(_start(LOAD + COUNT, ""))
 
-    after = _told(_start(tmp_path, "-c", LOOK, ""))
-
-    assert after["missed"] == 0
-    assert after["kept"] == after["kernels"] > 70
+    assert doctor["unread"] == []
+    assert doctor["missed"] + doctor["kept"] == doctor["kernels"] > 70
+    assert (after["missed"], after["kept"]) == (0, doctor["kernels"])
