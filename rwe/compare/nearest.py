@@ -8,28 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from rwe.compare.sorting import ascending
 from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8, I8, Flags
-from rwe.kernels.nearest import take_nearest
+from rwe.kernels.nearest import first_places, take_nearest
 
 Order = Literal["largest", "smallest", "data"]
 ALIKE = 1e-12  # distances that differ by a smaller share are equal: the later row is taken, as R MatchIt does
 Found = list[tuple[I8, I8]]  # of each round the rows of the treated and of their controls
-
-
-def ordered(score: F8) -> I8:
-    """Return the places of the numbers from the smallest; of equal numbers the earlier row first.
-
-    The fast sort leaves equal numbers in an order of its own, which would change from one processor to the next: only
-    they are sorted again.
-    """
-    place = np.argsort(score)
-    found = score[place]
-    same = found[1:] == found[:-1]
-    if same.any():
-        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        place[tied] = place[tied][np.lexsort((place[tied], found[tied]))]
-    return place
 
 
 def served(asked: F8, rows: I8, order: Order) -> I8:
@@ -52,11 +38,10 @@ def on_score(score: F8, rows: I8, pool: I8, caliper: float, ratio: int, order: O
     union-find chain on each side of its place, so that a match costs next to nothing beside the sorts); of two as near
     the smaller score.
     """
-    mine, theirs = (np.ascontiguousarray(which[ordered(score[which])]) for which in (rows, pool))
-    asked, given = score[mine], score[theirs]
-    at = np.searchsorted(given, asked).astype(np.int64)
+    (place, asked), (other, given) = (ascending(score[which]) for which in (rows, pool))
+    mine, at = rows[place], first_places(asked, given)
     if replacement:
-        return [_with_replacement(asked, given, at, mine, theirs, caliper, further) for further in range(ratio)]
+        return [_with_replacement(asked, given, at, mine, pool[other], caliper, further) for further in range(ratio)]
     left, right = np.arange(given.size + 1), np.arange(given.size + 1)
     turn, rounds = served(asked, mine, order), []
     for _ in range(ratio):
@@ -64,7 +49,7 @@ def on_score(score: F8, rows: I8, pool: I8, caliper: float, ratio: int, order: O
         if not take_nearest(asked, given, at, turn, caliper, left, right, taken):
             break
         met = taken >= 0
-        rounds.append((mine[met], theirs[taken[met]]))
+        rounds.append((mine[met], pool[other[taken[met]]]))
     return rounds
 
 

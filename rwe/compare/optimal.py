@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rwe.compare.nearest import Found, ordered
+from rwe.compare.nearest import Found
+from rwe.compare.sorting import ascending
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8, I8
 
@@ -50,9 +51,10 @@ def _sparse(score: F8, asked: I8, pool: I8, caliper: float) -> Found:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    theirs = pool[ordered(score[pool])]
-    first = np.searchsorted(score[theirs], score[asked] - caliper, "left")
-    last = np.searchsorted(score[theirs], score[asked] + caliper, "right")
+    place, given = ascending(score[pool])
+    theirs = pool[place]
+    first = np.searchsorted(given, score[asked] - caliper, "left")
+    last = np.searchsorted(given, score[asked] + caliper, "right")
     counts = last - first
     _refuse_size(int(counts.sum()))
     start = np.cumsum(counts) - counts
@@ -64,6 +66,6 @@ def _sparse(score: F8, asked: I8, pool: I8, caliper: float) -> Found:
     cost = np.concatenate([apart, np.full(alone.size, dear)]) + caliper  # no cost of 0: a graph would drop the edge
     graph = csr_array((cost, (np.append(line, alone), np.append(column, pool.size + alone))),
                       shape=(alone.size, pool.size + alone.size))  # fmt: skip
-    place, chosen = min_weight_full_bipartite_matching(graph)
+    line, chosen = min_weight_full_bipartite_matching(graph)
     met = chosen < pool.size
-    return [(asked[place[met]], theirs[chosen[met]])]
+    return [(asked[line[met]], theirs[chosen[met]])]

@@ -18,6 +18,17 @@ def _free(parent: I8, i: int) -> int:
     return i
 
 
+@kernel(f8_in, f8_in)
+def first_places(score: F8, pool: F8) -> I8:
+    """Return the place in the pool of the first number that is not below each score; both ascend."""
+    out, place = np.empty(score.size, np.int64), 0
+    for i in range(score.size):
+        while place < pool.size and pool[place] < score[i]:
+            place += 1
+        out[i] = place
+    return out
+
+
 @kernel(f8_in, f8_in, i8_in, i8_in, number, i8_out, i8_out, i8_out)
 def take_nearest(
     score: F8, pool: F8, at: I8, order: I8, caliper: float, left: I8, right: I8, taken: I8

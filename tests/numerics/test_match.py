@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from rwe import compare as cp
 from rwe import survival as sv
-from rwe.compare.nearest import on_score, ordered
+from rwe.compare.nearest import on_score
 from rwe.compare.optimal import optimal
+from rwe.compare.sorting import FEW, PART, ascending
 from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.kernels._jit import F8, I8
 from tests.numerics.alignment import CASES, FRAMES, scores  # R's values: "propensity.json", match.
@@ -205,10 +206,29 @@ def test_optimal_is_the_best_of_all_matchings(seed: int, treated: int, controls:
     assert (-first.size, float(np.abs(score[first] - score[second]).sum())) == pytest.approx(best, abs=1e-9)
 
 
-def test_equal_numbers_are_ordered_by_row() -> None:
-    score = np.random.default_rng(1).integers(0, 50, 5000) / 7
+def _ways_to_lie(n: int) -> dict[str, F8]:
+    rng = np.random.default_rng(1)
+    spread = rng.normal(size=n)
+    return {
+        "spread": spread,
+        "ties": rng.integers(0, 50, n) / 7,
+        "one alone far away": np.append(spread[1:] * 1e-9, 1e9),
+        "one infinite": np.append(spread[1:], np.inf),
+        "range of no double": np.append(spread[2:], [1.7e308, -1.7e308]),
+        "range beyond any step": np.append(np.zeros(n - 1), 5e-324),
+        "all the same": np.full(n, 0.25),
+        "zeros of both signs": np.where(rng.random(n) < 0.5, -0.0, 0.0),
+        "descending": np.arange(n, 0, -1.0),
+    }
 
-    np.testing.assert_array_equal(ordered(score), np.argsort(score, kind="stable"))
+
+@pytest.mark.parametrize("n", [5, FEW, FEW + 1, PART + 4_321])
+def test_numbers_ascend_and_equal_ones_are_ordered_by_row(n: int) -> None:
+    for how, score in _ways_to_lie(n).items():
+        place, numbers = ascending(score)
+
+        np.testing.assert_array_equal(place, np.argsort(score, kind="stable"), err_msg=how)
+        np.testing.assert_array_equal(numbers, score[place], err_msg=how)
 
 
 def test_several_controls_with_replacement_are_the_nearest() -> None:
