@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.compare.logistic_climb import INTERCEPT, Rows, Seen, Top, climb, outcomes, refuse_one_sided
+from rwe.compare.logistic_climb import INTERCEPT, Rows, Seen, Top, outcomes, refuse_one_sided
+from rwe.compare.logistic_lead import led
 from rwe.execute import Parts, cuts, run
 from rwe.kernels._jit import F8
 from rwe.kernels.columns import standardise
-from rwe.kernels.exponential import exponentials
-from rwe.kernels.matrix import predictor
+from rwe.kernels.logistic import probabilities
 from rwe.survival.data import names, read
 from rwe.survival.design import Design, design
 from rwe.survival.intervals import two_sided
@@ -101,9 +101,9 @@ def logistic(frame: Any, *, outcome: str, covariates: Sequence[str] | str, weigh
         happened.size, int(happened.sum()), float(np.average(happened, weights=weight if weight.size else None))
     )
     refuse_one_sided(seen, outcome)
-    top = climb(rows.sums, seen.share, plan.names)
+    top = led(rows, seen, plan.names)
     fitted = np.full(kept.size, np.nan)
-    fitted[kept] = _probability(top.beta[0] + predictor(x, top.beta[1:]))
+    fitted[kept] = _fitted(x, top.beta)
     return replace(_said(plan, mean, scale, seen, top), fitted=fitted)
 
 
@@ -117,7 +117,9 @@ def _said(plan: Design, mean: F8, scale: F8, seen: Seen, top: Top) -> Logistic:
     return Logistic(pl.DataFrame(columns | tests), covariance, top.loglik, seen.n, seen.n_event, NONE)
 
 
-def _probability(eta: F8) -> F8:
-    odds = np.empty(eta.size)
-    exponentials(-np.abs(eta), eta.size, np.empty(eta.size, np.int64), odds)
-    return np.asarray(np.where(eta >= 0, 1.0, odds) / (1.0 + odds), np.float64)
+def _fitted(x: F8, beta: F8) -> F8:
+    """Return the probability of each row."""
+    out, slope = np.empty(x.shape[0]), np.ascontiguousarray(beta[1:])
+    parts = cuts(x.shape[0], PART)
+    run(lambda bounds: probabilities(x, slope, beta[0], *bounds, out[bounds[0] : bounds[1]]), parts)
+    return out

@@ -13,7 +13,7 @@ import polars as pl
 from rwe.errors import NoValidAnswer
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, Flags
-from rwe.kernels.logistic import logistic_pass
+from rwe.kernels.logistic import gradient_pass, logistic_pass
 from rwe.kernels.matrix import room, whole_gram
 from rwe.survival.ascent import refuse_aliased, runaway
 from rwe.survival.columns import numeric, refuse
@@ -82,6 +82,21 @@ class Rows:
         information[0, 1:] = information[1:, 0] = border[:p]
         return Sums(float(values[0]), np.append(values[-1], values[1:-1]), information)
 
+    def gradient(self, beta: F8) -> F8:
+        """Read the rows once for the score alone."""
+
+        def part(bounds: tuple[int, int]) -> F8:
+            score, slope = np.zeros(beta.size), np.ascontiguousarray(beta[1:])
+            gradient_pass(self.x, self.outcome, self.weight, slope, beta[0], *bounds, score)
+            return score
+
+        return np.roll(total(run(part, cuts(self.x.shape[0], PART))), 1)
+
+    def sample(self, step: int) -> Rows:
+        """Return every `step`-th row."""
+        x, outcome = np.ascontiguousarray(self.x[::step]), np.ascontiguousarray(self.outcome[::step])
+        return Rows(x, outcome, np.ascontiguousarray(self.weight[::step]))
+
 
 def outcomes(table: pl.DataFrame, outcome: str, weights: str | None) -> tuple[Flags, Flags, F8]:
     """Return which rows count (their weight is not 0), and of these the outcome and the weight (empty where none).
@@ -123,27 +138,36 @@ def refuse_one_sided(seen: Seen, outcome: str) -> None:
         raise NoValidAnswer(f"column '{outcome}': all {seen.n} rows have the same outcome")
 
 
-def climb(read: Callable[[F8], Sums], share: float, terms: Sequence[str]) -> Top:
-    """Return the maximum, by Newton's steps halved on need.
+def climb(
+    read: Callable[[F8], Sums], share: float, terms: Sequence[str], start: F8 | None = None, still: float = STILL
+) -> Top:  # fmt: skip
+    """Return the maximum, by Newton's steps halved on need, from the mean or from where the caller begins.
+
+    The information is that of the last read, at most `still` away from the maximum; the error of the coefficients is
+    the square of it.
 
     Raises
     ------
     NoValidAnswer
         If terms are aliased or have no finite estimate; they are named.
     """
-    beta = np.zeros(len(terms) + 1)
-    beta[0] = np.log(share / (1 - share))
+    beta = of_share(share, len(terms)) if start is None else start
     at, step = read(beta), beta
     refuse_aliased(at.information, [INTERCEPT, *terms])
     for _ in range(STEPS):
         if aliased(at.information):
             break
         step = solve(at.information, at.score)
-        if np.abs(step).max() < STILL * max(1.0, float(np.abs(beta).max())):
+        if np.abs(step).max() < still * max(1.0, float(np.abs(beta).max())):
             return Top(beta + step, at.information, at.loglik)
         now = read(beta + step)
-        while not now.loglik >= at.loglik - 1e-9 * abs(at.loglik) and np.abs(step).max() > STILL:
+        while not now.loglik >= at.loglik - 1e-9 * abs(at.loglik) and np.abs(step).max() > still:
             step = step / 2
             now = read(beta + step)
         beta, at = beta + step, now
     raise NoValidAnswer(runaway([INTERCEPT, *terms], step))
+
+
+def of_share(share: float, terms: int) -> F8:
+    """Return the coefficients without covariates: the log odds of the share, and zeros."""
+    return np.append(np.log(share / (1 - share)), np.zeros(terms))

@@ -16,6 +16,8 @@ import polars as pl
 import pytest
 
 from rwe import compare as cp
+from rwe.compare import logistic_lead as lead
+from rwe.compare.logistic_climb import Rows
 from rwe.errors import DataError, NoValidAnswer
 from rwe.execute import Parts
 from rwe.kernels._jit import F8
@@ -50,6 +52,34 @@ def test_equals_a_plain_climb(weights: str | None) -> None:
     np.testing.assert_allclose(fit.coefficients["std_error"], error, rtol=1e-10)
     eta = beta[0] + frame.select("a", "b").to_numpy() @ beta[1:]
     np.testing.assert_allclose(fit.fitted, 1 / (1 + np.exp(-eta)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_many_rows_are_led_to_the_same_maximum(weights: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _frame(20_000)
+    asked = {"outcome": "y", "covariates": ["a", "b"], "weights": weights}
+    full: list[int] = []
+    sums = Rows.sums
+    plain = cp.logistic(frame, **asked)
+    monkeypatch.setattr(lead, "MANY", 1)
+    monkeypatch.setattr(Rows, "sums", lambda rows, beta: (full.append(rows.x.shape[0]), sums(rows, beta))[1])
+
+    led = cp.logistic(frame, **asked)
+
+    assert full.count(frame.height) <= 2
+    np.testing.assert_allclose(led.coefficients["estimate"], plain.coefficients["estimate"], rtol=1e-12)
+    np.testing.assert_allclose(led.covariance, plain.covariance, rtol=1e-7)
+    np.testing.assert_allclose(led.fitted, plain.fitted, rtol=1e-12)
+
+
+def test_a_sample_without_a_maximum_leads_nowhere_and_all_rows_are_climbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = _frame(20_000).with_columns(rare=pl.int_range(pl.len()) % lead.EACH == 1)
+    plain = cp.logistic(frame, outcome="y", covariates=["a", "rare"])
+    monkeypatch.setattr(lead, "MANY", 1)
+
+    found = cp.logistic(frame, outcome="y", covariates=["a", "rare"])
+
+    assert found.covariance.tobytes() == plain.covariance.tobytes()
 
 
 def test_two_by_two_table_by_hand() -> None:
