@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from rwe.cli.options import Common, Study, Talk
 from rwe.cli.settle import ALL, Invented, settling_room, told_day
 from rwe.cli.voice import Voice
-from rwe.cli.words import word
+from rwe.cli.words import known, word
 from rwe.errors import DefinitionError
 
 Person = Annotated[str, Parameter(name="PERSON", help=word("help.person"))]
@@ -104,9 +104,18 @@ def events(study: Study, /, *, synthetic: Invented = False, common: Common = ALL
         voice.say("settle.no_events")
         return 0
     names = ("number", "kind", "person", "outcome", "on", "by", "why", "utc", "undone")
-    cells = [["" if (value := getattr(one, name)) is None else str(value)[:60] for name in names] for one in found]
+    cells = [[_told(name, getattr(one, name)) for name in names] for one in found]
     voice.table([[word(f"settle.head.{name}") for name in names], *cells], ["strong"])
     return 0
+
+
+def _told(name: str, value: Any) -> str:
+    """Return a fact of an event as people read it; instants to the second."""
+    if value is None:
+        return ""
+    if name in ("kind", "outcome"):
+        return known(f"settle.said.{value}", str(value))
+    return str(value)[:19].replace("T", " ") if name == "utc" else str(value)[:60]
 
 
 def _say_event(number: int, kind: str, voice: Voice) -> int:

@@ -59,8 +59,12 @@ def settle(
         return _say_closed(room.close(period, room.cut(period, told_day(as_of))), "settle.closed", voice)
     if bridge or export:
         return _from_ledger(room, period, export, form, voice, bridge=bridge)
-    settled = room.now(room.cut(period, told_day(as_of)))
+    cut = room.cut(period, told_day(as_of))
+    if period is not None:
+        room.in_turn(period, cut)
+    settled = room.now(cut)
     _say_settlement(settled.settlement, voice)
+    _say_left_out(settled.settlement, voice)
     for number in settled.idle:
         voice.event("idle", number=number)
         voice.say("settle.idle", number=number)
@@ -116,6 +120,22 @@ def _say_settlement(settlement: Settlement, voice: Voice) -> None:
             facts = {name: pool[name] for name in ("term", "spend", "stated")} | {"currency": currency}
             voice.event("contradicted", **facts)
             voice.say("settle.contradicted", **facts)
+
+
+def _say_left_out(settlement: Settlement, voice: Voice) -> None:
+    """Say the verdicts on terms that rest on the cohort, and which doses are not paid for."""
+    for term, found in settlement.verdicts.items():
+        facts = {"term": term, "verdict": found.verdict, "reason": found.reason, "threshold": found.threshold}
+        voice.event("verdict", **facts, estimate=found.estimate)
+        said = {"verdict": word(f"settle.verdict.{found.verdict}"), "reason": word(f"settle.why.{found.reason}")}
+        voice.say("settle.verdict", term=term, **said)
+    for reason, doses, patients in settlement.excluded.iter_rows():
+        if doses:
+            voice.event("excluded", reason=reason, doses=doses, patients=patients)
+            voice.say("settle.excluded", reason=word(f"settle.left.{reason}"), doses=doses, patients=patients)
+    if not settlement.rejected.is_empty():
+        voice.event("rejected", doses=settlement.rejected.height)
+        voice.say("settle.rejected", doses=settlement.rejected.height)
 
 
 def _say_entries(entries: pl.DataFrame, period: str, voice: Voice) -> None:

@@ -43,7 +43,7 @@ def write_left_out(home: Path, ledger: rb.Ledger, closed: rb.Closed, view: str, 
     -------
     list
         Path and rows of each file: for ``nhif`` ``excluded``, ``rejected``, ``pools`` and ``sites``, as far as they
-        have rows; for ``company`` ``left_out``.
+        have rows; for ``company`` ``left_out``, if anything was.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def write_left_out(home: Path, ledger: rb.Ledger, closed: rb.Closed, view: str, 
     company = {"left_out": rb.left_out_for_company(ledger, closed)} if view == "company" else {}
     tables = company or rb.left_out(ledger, closed)
     name = f"{ledger.folder.name}-{closed.period}"
-    return [_write(home, f"{name}-{table}-{view}.{form}", rows) for table, rows in tables.items()]
+    return [_write(home, f"{name}-{table}-{view}.{form}", rows) for table, rows in tables.items() if rows.height]
 
 
 def _write(home: Path, name: str, rows: pl.DataFrame) -> tuple[Path, int]:

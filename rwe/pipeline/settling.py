@@ -112,6 +112,16 @@ class Settling:
         parts = [_as_closed(store, site, made_of) for site in made_of["tables"]]
         return self._settled(parts, closed.as_of, closed.number)
 
+    def in_turn(self, period: str, as_of: date) -> None:
+        """Refuse a period whose turn it is not, or a data cut too early for it, before anything is settled.
+
+        Raises
+        ------
+        DefinitionError
+            As `rwe.reimbursement.in_turn`.
+        """
+        rb.in_turn(self.ledger, period, as_of)
+
     def treated(self) -> pl.DataFrame:
         """Return ``person_id`` and ``day`` of every dose of the product in the common model as it stands.
 
@@ -136,6 +146,8 @@ class Settling:
         DefinitionError, DataError, TornStore, Busy
             As `rwe.reimbursement.close`.
         """
+        if period not in [one.period for one in self.ledger.closes()]:
+            self.in_turn(period, as_of)
         with alone(self.home, self.plan.study.study):
             settled = self._now(as_of)
             return rb.close(self.ledger, settled.settlement, period, records=settled.records, made_of=settled.made_of)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from rwe.reimbursement.book import Ledger, ledger_folder
 from rwe.reimbursement.bridge import Bridge, bridge
-from rwe.reimbursement.close import again, close, draw_up
+from rwe.reimbursement.close import again, close, draw_up, in_turn
 from rwe.reimbursement.closed import Closed
 from rwe.reimbursement.design import design
 from rwe.reimbursement.designed import Designed
@@ -58,6 +58,7 @@ __all__ = [
     "forecast",
     "has_open",
     "idle",
+    "in_turn",
     "ledger_folder",
     "left_out",
     "left_out_for_company",

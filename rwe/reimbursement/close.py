@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -62,7 +62,8 @@ def close(
         closes = ledger.closes()
         if before := next((one for one in closes if one.period == period), None):
             return again(ledger, settlement, before, records=records)
-        _in_turn(ledger, settlement, period, closes)
+        _of_ledger(ledger, settlement)
+        closes = in_turn(ledger, period, settlement.as_of)
         entries = _entries(ledger, settlement, period, closes, records, None)
         return ledger.post(entries, period, settlement.as_of, made_of or {}, beside(settlement))
 
@@ -77,8 +78,8 @@ def draw_up(
     DefinitionError, TornStore
         As `close`.
     """
-    closes = ledger.closes()
-    _in_turn(ledger, settlement, period, closes)
+    _of_ledger(ledger, settlement)
+    closes = in_turn(ledger, period, settlement.as_of)
     return _entries(ledger, settlement, period, closes, records, None)
 
 
@@ -117,31 +118,43 @@ def _beside_too(settlement: Settlement, closed: Closed) -> Closed:
     return closed
 
 
-def _in_turn(ledger: Ledger, settlement: Settlement, period: str, closes: list[Closed]) -> None:
-    """Refuse a period whose turn it is not, and a data cut that comes too early."""
-    agreement = ledger.agreement
+def _of_ledger(ledger: Ledger, settlement: Settlement) -> None:
+    """Refuse a settlement of another agreement."""
+    if settlement.agreement != ledger.agreement:
+        contract = ledger.agreement.contract.id
+        raise DefinitionError(f"the settlement is not of the agreement '{contract}' whose ledger this is")
+
+
+def in_turn(ledger: Ledger, period: str, as_of: date) -> list[Closed]:
+    """Return the closes before; refuse a period whose turn it is not, and a data cut that comes too early.
+
+    Raises
+    ------
+    DefinitionError, TornStore
+        As `close`.
+    """
+    closes, agreement = ledger.closes(), ledger.agreement
     schedule, contract = agreement.settlement, agreement.contract
-    if settlement.agreement != agreement:
-        raise DefinitionError(f"the settlement is not of the agreement '{contract.id}' whose ledger this is")
     ends = last_day(period, schedule.every)
     if ends < contract.start:
         raise DefinitionError(f"{period} ends before the contract starts ({contract.start})")
     ready = ends + timedelta(days=schedule.data_cut_lag_days)
-    if settlement.as_of < ready:
+    if as_of < ready:
         raise DefinitionError(
             f"{period} can be closed from a data cut of {ready} on, {schedule.data_cut_lag_days} days after its end; "
-            f"this one is of {settlement.as_of}"
+            f"this one is of {as_of}"
         )
     if not closes:
-        return
+        return []
     last = closes[-1]
     due = following(last.period, schedule.every)
     if period != due:
         earlier = last_month(period, schedule.every) < last_month(due, schedule.every)
         cure = "it lies before the last one closed" if earlier else f"close {due} first"
         raise DefinitionError(f"{period} is not the next period to close: {cure}")
-    if settlement.as_of < last.as_of:
-        raise DefinitionError(f"the data cut of {settlement.as_of} lies before that of the last close ({last.as_of})")
+    if as_of < last.as_of:
+        raise DefinitionError(f"the data cut of {as_of} lies before that of the last close ({last.as_of})")
+    return closes
 
 
 def _entries(

@@ -51,15 +51,18 @@ def desk(demo_to_close: Demo, capsys: pytest.CaptureFixture[str]) -> Desk:
     return Desk(demo_to_close, capsys)
 
 
-@pytest.mark.parametrize(("lang", "failed"), [("en", "failure"), ("bg", "неуспех")])
-def test_outcomes_are_told_in_the_language_asked_for(
-    demo: Demo, lang: str, failed: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("lang", "failed", "verdict"),
+    [("en", "failure", "guarantee_5y: not met, because"), ("bg", "неуспех", "guarantee_5y: неизпълнено, защото")],
+)
+def test_outcomes_and_verdicts_are_told_in_the_language_asked_for(
+    demo: Demo, lang: str, failed: str, verdict: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = main(["settle", STUDY, "--home", str(demo.home), "--lang", lang])
 
     told = capsys.readouterr().out
     assert code == 0
-    assert (failed in told, "not_evaluable" in told) == (True, False)
+    assert (failed in told, verdict in told, "not_evaluable" in told) == (True, True, False)
 
 
 @pytest.mark.ci

@@ -192,6 +192,14 @@ def test_a_period_has_its_time_and_its_turn(ledger: rb.Ledger) -> None:
     assert [one.period for one in ledger.closes()] == ["2025-Q2"]
 
 
+def test_whose_turn_it_is_can_be_asked_before_anything_is_settled(ledger: rb.Ledger) -> None:
+    rb.close(ledger, settled(ledger.agreement, "2025-Q1", ONE, SEEN), "2025-Q1")
+
+    with pytest.raises(DefinitionError, match="close 2025-Q2 first"):
+        rb.in_turn(ledger, "2025-Q3", cut("2025-Q3"))
+    assert [one.period for one in rb.in_turn(ledger, "2025-Q2", cut("2025-Q2"))] == ["2025-Q1"]
+
+
 def test_a_ledger_of_another_agreement_of_other_records_or_another_key_is_refused(ledger: rb.Ledger) -> None:
     rb.close(ledger, settled(ledger.agreement, "2025-Q1", ONE, SEEN), "2025-Q1")
     other = agreement(settlement={"every": "month", "data_cut_lag_days": LAG})
