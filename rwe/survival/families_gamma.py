@@ -17,6 +17,7 @@ from rwe.survival.families import normal_tail
 from rwe.survival.family import Family, Follow, Parameter, Terms, columns
 from rwe.survival.shapes import Shaped, located, shaped
 
+FRACTIONS = 60  # terms of the continued fraction of a tail that underflows
 NORMAL = 1e-6  # |Q| below which the generalised gamma is its expansion about the log-normal
 
 
@@ -109,8 +110,43 @@ def gamma_hazard(shape: F8, x: F8) -> F8:
     found = np.empty(np.broadcast_shapes(shape.shape, x.shape))
     shape, x = np.broadcast_to(shape, found.shape), np.broadcast_to(x, found.shape)
     found[low] = -np.log1p(-gammainc(shape[low], x[low]))
-    found[~low] = -np.log(gammaincc(shape[~low], x[~low]))
+    found[~low] = _minus_log(gammaincc(shape[~low], x[~low]), _beyond, shape[~low], x[~low])
     return found
+
+
+def _minus_log(tail: F8, otherwise: Callable[[F8, F8], F8], shape: F8, x: F8) -> F8:
+    """Return minus the logarithm of a tail, by another way where the tail is too small for a number."""
+    none = ~(tail > 0)
+    found = -np.log(np.where(none, 1.0, tail))
+    if none.any():
+        found[none] = otherwise(shape[none], x[none])
+    return np.asarray(found, np.float64)
+
+
+def _beyond(shape: F8, x: F8) -> F8:
+    """Return minus the logarithm of the upper tail far from the mean, by Legendre's continued fraction."""
+    with np.errstate(all="ignore"):  # an infinite x has an infinite hazard
+        fraction = x + 2 * FRACTIONS + 1 - shape
+        for k in range(FRACTIONS, 0, -1):
+            fraction = x + 2 * k - 1 - shape - k * (k - shape) / fraction
+        found = _less_than_density(shape, x) + np.log(fraction)
+    return np.where(np.isfinite(x), found, np.inf)
+
+
+def _below(shape: F8, x: F8) -> F8:
+    """Return minus the logarithm of the lower tail far from the mean, by its power series."""
+    from scipy.special import hyp1f1
+
+    with np.errstate(all="ignore"):
+        found = _less_than_density(shape, x) + np.log(shape) - np.log(hyp1f1(1.0, shape + 1, x))
+    return np.where(x > 0, found, np.inf)
+
+
+def _less_than_density(shape: F8, x: F8) -> F8:
+    """Return minus the logarithm of ``x**shape exp(-x) / gamma(shape)``, without the difference of large numbers."""
+    off = (x - shape) / shape
+    log = np.where(np.abs(off) < 0.5, np.log1p(np.clip(off, -0.5, 0.5)), np.log(x / shape))
+    return np.asarray(shape * (off - log) - 0.5 * np.log(shape / (2 * np.pi)) + _stirling(shape), np.float64)
 
 
 def gengamma_hazard(w: F8, q: F8) -> F8:
@@ -120,9 +156,11 @@ def gengamma_hazard(w: F8, q: F8) -> F8:
     near = np.abs(q) < NORMAL
     apart = np.where(near, 1.0, q)
     a = 1 / apart**2
-    x = a * np.exp(apart * w)
-    rising = np.where(apart > 0, gamma_hazard(a, x), 0.0)
-    down = apart < 0
+    with np.errstate(over="ignore"):  # an infinite x is an end of the distribution
+        x = a * np.exp(apart * w)
+    up, down = apart > 0, apart < 0
+    rising = np.zeros(x.shape)
+    rising[up] = gamma_hazard(a[up], x[up])
     if down.any():
         rising[down] = _lower(a[down], x[down], gammainc)
     if near.any():
@@ -135,7 +173,10 @@ def _lower(a: F8, x: F8, gammainc: Callable[[F8, F8], F8]) -> F8:
     """Return minus the logarithm of the lower tail of the gamma distribution, exact at both ends."""
     from scipy.special import gammaincc
 
-    return np.asarray(np.where(x > a, -np.log1p(-gammaincc(a, x)), -np.log(gammainc(a, x))), np.float64)
+    found, high = np.empty(x.shape), x > a
+    found[high] = -np.log1p(-gammaincc(a[high], x[high]))
+    found[~high] = _minus_log(gammainc(a[~high], x[~high]), _below, a[~high], x[~high])
+    return found
 
 
 def gengamma_log_density(w: F8, q: F8) -> F8:

@@ -208,6 +208,9 @@ def _notes(
     for i in np.flatnonzero(~top.free):
         limit = family.parameters[family.place(labels[int(i)][0])].limit
         notes.append(f"the maximum lies at {labels[int(i)][0]} = 0, where the family is {limit}: it is held there")
+    if (events := int(response.event.sum())) <= len(labels):
+        counted = f"{events} event{'s' * (events > 1)} for {len(labels)} parameter{'s' * (len(labels) > 1)}"
+        notes.append(f"{counted}: the curve is that of the family, and its limits cannot be relied on")
     if question.background is not None:
         notes.append("excess hazard over a background: the log likelihood is known up to a constant")
     return tuple(notes)

@@ -38,8 +38,13 @@ class Places:
 
     def links(self, beta: F8) -> F8:
         """Return the links of each row, shape (rows, parameters)."""
+        return self.drawn(beta[None, :])[0]
+
+    def drawn(self, betas: F8) -> F8:
+        """Return the links of each row under each row of `betas`, shape (betas, rows, parameters)."""
         ends = np.cumsum([0, *(x.shape[1] for x in self.x)])
-        return np.column_stack([x @ beta[a:b] for x, a, b in zip(self.x, ends[:-1], ends[1:], strict=True)])
+        parts = [betas[:, a:b] @ x.T for x, a, b in zip(self.x, ends[:-1], ends[1:], strict=True)]
+        return np.asarray(np.stack(parts, axis=2), np.float64)
 
     def terms(self, t: F8, links: F8) -> Terms:
         """Return what the family says at times from 0."""
@@ -138,7 +143,7 @@ def average(places: Places, times: F8, betas: F8) -> F8:
     """Return survival at these times under each row of `betas`, the average over the persons; shape (betas, times)."""
     total = np.zeros((len(betas), times.size))
     for start, end in cuts(len(betas), max(1, TOGETHER // max(times.size, 1))):
-        links = np.stack([places.links(beta) for beta in betas[start:end]])
+        links = places.drawn(betas[start:end])
         for i in range(places.n):
             theta = np.repeat(links[:, i], times.size, axis=0)
             with np.errstate(all="ignore"):
