@@ -196,6 +196,11 @@ class OfCox:
         z = self.model._hazard
         return min(horizon, int(z.clock.times(z.last[:1])[0]))
 
+    def paths(self, days: I8, n: int, seed: int) -> tuple[F8, F8]:
+        """Return `n` draws of survival at mean covariates on these days, and of each person's relative risk."""
+        hazard, risk = hazard_draws(self.model, self.people, days, n, seed)
+        return np.asarray(np.exp(-hazard), np.float64), risk
+
     def _failed(self, hazard: F8, risk: F8, days: I8, since: I8, until: I8) -> F8:
         start, end = np.searchsorted(days, since), np.searchsorted(days, until)
         found = 1 - np.exp(-risk * (hazard[:, end] - hazard[:, start]))

@@ -96,6 +96,9 @@ class Case:
         As `rwe.reimbursement.given.given_assessments` checked them.
     words
         The words of this settlement.
+    apart
+        Where many cohorts are settled side by side, the ids that each may use: persons 0 up to this number belong to
+        cohort 0, those from there to cohort 1. 0 where all persons are one cohort.
     """
 
     agreement: Agreement
@@ -103,6 +106,11 @@ class Case:
     as_of: date
     assessments: pl.DataFrame
     words: Words = field(default_factory=Words)
+    apart: int = 0
+
+    def cohort_of(self, person: pl.Series) -> pl.Series:
+        """Return the cohort of each person."""
+        return person // self.apart if self.apart else pl.repeat(0, person.len(), dtype=pl.Int64, eager=True)
 
 
 def on_doses(

@@ -4,24 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from rwe import survival as sv
-from rwe.errors import DefinitionError
 from rwe.kernels._jit import F8
+from rwe.reimbursement.evidence import guarantees, shown
 from rwe.reimbursement.forecast import ALONE
+from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.invent import assessments_of, doses_of, fails_by
 from rwe.reimbursement.money import net_price
-from rwe.reimbursement.settle import settle
-from rwe.reimbursement.settlement import Settlement
+from rwe.reimbursement.settle import settle_apart
 from rwe.result import Result
-from rwe.spec.agreement import Agreement, OutcomeGuarantee
+from rwe.spec.agreement import Agreement
 from rwe.spec.design import Design, Truth
 
 
@@ -82,7 +80,7 @@ def cohorts(design: Design, truth: Truth) -> pl.DataFrame:
 
 
 def played(design: Design, agreement: Agreement, people: pl.DataFrame) -> Outcome:
-    """Settle every cohort under a contract; all at once where each patient stands alone in it."""
+    """Settle every cohort under a contract, all at once."""
     start = agreement.contract.start
     cut = start + timedelta(days=design.cut_day)
     dated = people.with_columns(first=pl.lit(start) + pl.duration(days="entry"))
@@ -94,25 +92,21 @@ def played(design: Design, agreement: Agreement, people: pl.DataFrame) -> Outcom
     results = _summed(
         people.filter(pl.col("fails") > design.result_day).select("cohort", value=1.0), design.simulations
     )
-    if all(isinstance(term, ALONE) for term in agreement.terms):
-        lines = settle(agreement, doses, sights, as_of=cut).lines.join(key, on="person_id")
-        paid = _summed(lines.select("cohort", value=pl.col("amount").cast(pl.Float64)), design.simulations)
-        none = np.full(design.simulations, np.nan)
-        return Outcome(spent[0], paid, spent[1], results, none, none, none, none, none, none)
-    rows = [
-        _one(agreement, settle(agreement, *both, as_of=cut, evidence=_evidence(agreement, design, mine)))
-        for mine, *both in _each(dated, doses.join(key, on="person_id"), sights.join(key, on="person_id"))
-    ]
-    paid, *seen = (np.array(column, np.float64) for column in zip(*rows, strict=True))
-    return Outcome(spent[0], paid, spent[1], results, *seen)
-
-
-def _each(*frames: pl.DataFrame) -> Any:
-    """Return the parts of frames that belong to one cohort, cohort by cohort."""
-    parts = [frame.partition_by("cohort", as_dict=True, include_key=False) for frame in frames]
-    empty = [frame.drop("cohort").clear() for frame in frames]
-    keys = sorted(parts[0])
-    return ([part.get(key, none) for part, none in zip(parts, empty, strict=True)] for key in keys)
+    evidence = _evidence(agreement, design, people)
+    lines, verdicts = settle_apart(agreement, doses, sights, as_of=cut, apart=design.patients, evidence=evidence)
+    amounts = lines.join(key, on="person_id").select("cohort", "term", value=pl.col("amount").cast(pl.Float64))
+    paid = _summed(amounts, design.simulations)
+    together = [term.id for term in agreement.terms if not isinstance(term, ALONE)]
+    none = np.full(design.simulations, np.nan)
+    of_all = _summed(amounts.filter(pl.col("term").is_in(together)), design.simulations)
+    triggered = (of_all > 0).astype(np.float64) if together else none
+    if not verdicts:
+        return Outcome(spent[0], paid, spent[1], results, triggered, none, none, none, none, none)
+    last = list(verdicts)[-1]
+    others = _summed(amounts.filter(pl.col("term") != last), design.simulations)
+    estimate, low, high, at_risk = _seen(verdicts[last], design)
+    balance = spent[0] - others
+    return Outcome(spent[0], paid, spent[1], results, triggered, estimate, low, high, at_risk, balance)
 
 
 def _spent(agreement: Agreement, doses: pl.DataFrame, n: int) -> tuple[F8, F8]:
@@ -128,38 +122,22 @@ def _summed(rows: pl.DataFrame, n: int) -> F8:
     return np.asarray(np.bincount(rows["cohort"].to_numpy(), rows["value"].to_numpy(), n), np.float64)
 
 
-def _guarantees(agreement: Agreement) -> list[OutcomeGuarantee]:
-    return [term for term in agreement.terms if isinstance(term, OutcomeGuarantee)]
-
-
-def _evidence(agreement: Agreement, design: Design, people: pl.DataFrame) -> Result | None:
-    """Return the survival of a cohort on the days of its guarantees, as far as it was followed by the cut."""
-    terms = _guarantees(agreement)
-    if not terms:
-        return None
-    if len(levels := {term.conf_level for term in terms}) > 1:
-        raise DefinitionError("guarantees of one contract with several confidence levels are not played")
+def _evidence(agreement: Agreement, design: Design, people: pl.DataFrame) -> dict[int, Result | None]:
+    """Return what each cohort shows by the cut, as far as it was followed."""
+    terms = guarantees(agreement)
     followed = design.cut_day - pl.col("entry")
     seen = pl.col("fails").ceil() + pl.col("delay") <= followed
     rows = people.select(
-        event=seen.cast(pl.Int64), time=pl.when(seen).then(pl.col("fails").ceil()).otherwise(followed).cast(pl.Int64)
+        "cohort",
+        event=seen.cast(pl.Int64),
+        time=pl.when(seen).then(pl.col("fails").ceil()).otherwise(followed).cast(pl.Int64),
     )
-    days = sorted({term.at_day for term in terms})
-    curve = sv.kaplan_meier(rows, time="time", event="event", conf_level=float(levels.pop()))
-    found = curve.to_result(milestones=days, at_risk=days)
-    return Result(found.table, {"conf_level": curve.conf_level})
+    parts = rows.partition_by("cohort", include_key=False) if terms else [rows] * design.simulations
+    return {of: shown(terms, part) for of, part in enumerate(parts)}
 
 
-def _one(agreement: Agreement, settlement: Settlement) -> tuple[float, ...]:
-    """Return payback, whether a term on all patients pays, and what the last guarantee saw, of one cohort."""
-    alone = [term.id for term in agreement.terms if isinstance(term, ALONE)]
-    of_all = settlement.lines.filter(~pl.col("term").is_in(alone))
-    triggered = float(sum(of_all["amount"]) > 0)
-    terms = _guarantees(agreement)
-    if not terms:
-        return float(settlement.total), triggered, *[np.nan] * 5
-    verdict, mine = settlement.verdicts[terms[-1].id], pl.col("term") == terms[-1].id
-    others = Fraction(sum(settlement.lines.filter(~mine)["amount"], 0 * settlement.total))
-    numbers = (verdict.estimate, verdict.conf_low, verdict.conf_high, verdict.at_risk)
-    seen = [np.nan if value is None else float(value) for value in numbers]
-    return float(settlement.total), triggered, *seen, float(Fraction(settlement.gross) - others)
+def _seen(verdicts: Mapping[int, Verdict], design: Design) -> Iterator[F8]:
+    """Yield what a guarantee saw in each cohort: estimate, limits, persons at risk; NaN where nothing."""
+    for name in ("estimate", "conf_low", "conf_high", "at_risk"):
+        each = (getattr(verdicts[of], name) for of in range(design.simulations))
+        yield np.array([np.nan if value is None else value for value in each], np.float64)

@@ -14,7 +14,7 @@ from rwe.compare.people import people, require
 from rwe.errors import DataError, DefinitionError
 from rwe.reimbursement.money import half_up, net_price
 from rwe.reimbursement.settlement import Settlement
-from rwe.spec.agreement import Agreement, PaymentByResult, RiskSharing
+from rwe.spec.agreement import Agreement, JudgedTerm, PaymentByResult, RiskSharing
 from rwe.spec.agreement_patient import DeathRebate
 
 COURSE = ("person_id", "course")
@@ -43,6 +43,12 @@ def _reserved(term: Any) -> Reserved | None:
     )
 
 
+def curved_terms(agreement: Agreement) -> list[JudgedTerm]:
+    """Return the terms of which each course gives a time to failure, with a rebate on death as `reserved_terms`."""
+    either = (_reserved(term) or (term if isinstance(term, JudgedTerm) else None) for term in agreement.terms)
+    return [term for term in either if term is not None]
+
+
 def patient_terms(settlement: Settlement, term: str | None = None) -> list[Reserved]:
     """Return the terms that pay back for a patient who fails, or the one that is named.
 
@@ -58,18 +64,18 @@ def patient_terms(settlement: Settlement, term: str | None = None) -> list[Reser
     return found
 
 
-def last_day(term: Reserved) -> int:
+def last_day(term: JudgedTerm) -> int:
     """Return the last day after the first dose on which a failure still counts, late ones by a rule that waits."""
     return term.assess_day + term.window[1] + _late(term)
 
 
-def _late(term: Reserved) -> int:
+def _late(term: JudgedTerm) -> int:
     """Return the days after the window in which a late assessment still counts by a rule that waits for it."""
     how, _, days = term.missing.get("assessed_late", "").partition("_within_days_")
     return int(days or 0) if how == "as_assessed" else 0
 
 
-def _certain(term: Reserved) -> pl.Expr:
+def _certain(term: JudgedTerm) -> pl.Expr:
     """Tell which open courses fail unless something unlooked-for happens.
 
     A rule makes them failures on a day to come, or they have failed and only a response that returns would undo it.
@@ -126,7 +132,8 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     """Return what became of each course under a term, to estimate the curve of failure from.
 
     Time runs from the first dose to the day on which the failure could be known: its own, or the window's end where
-    a rule for missing assessments makes the failure, also where that rule still waits.
+    a rule for missing assessments makes the failure, also where that rule still waits. Where a result is what is paid
+    for (success fee, continuation), who cannot be judged has none: a failure on the day of the assessment.
 
     Parameters
     ----------
@@ -157,16 +164,26 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     >>> def curve(settlement, doses):
     ...     return sv.kaplan_meier(rb.courses(settlement, doses), time="days", event="failed")
     """
-    found = patient_terms(settlement, term)
+    found = [one for one in curved_terms(settlement.agreement) if term in (None, one.id)]
+    if not found:
+        patient_terms(settlement, term)
     if len(found) > 1:
         raise DefinitionError(f"several terms judge patients: name one of {', '.join(one.id for one in found)}")
     one = found[0]
     closes = pl.col("first") + pl.duration(days=one.assess_day + one.window[1])
     is_open = (pl.col("outcome") == "open") & ~_certain(one)
     # whom a rule will make a failure on a day to come has failed: left out, the unassessed would look free of it
-    failed = pl.col("outcome").is_in(["failure", "open"]) & ~is_open
+    failing = ["failure", "open"] if isinstance(one, Reserved) else ["failure", "open", "not_evaluable"]
+    failed = pl.col("outcome").is_in(failing) & ~is_open
     dated = (pl.col("outcome") == "failure") & pl.col("rule").is_in(["failure", "missing.assessed_late"])
-    judged = pl.when(dated).then("decided_on").otherwise(pl.when(failed).then(closes).otherwise(_followed(one)))
+    unseen = (pl.col("outcome") == "not_evaluable") & failed
+    judged = (
+        pl.when(dated)
+        .then("decided_on")
+        .when(unseen)
+        .then(pl.col("first") + pl.duration(days=one.assess_day))
+        .otherwise(pl.when(failed).then(closes).otherwise(_followed(one)))
+    )
     ended = pl.when(is_open).then(pl.min_horizontal(pl.lit(settlement.as_of), _followed(one))).otherwise(judged)
     mine = settlement.lines.filter(pl.col("term") == one.id).join(first_doses(settlement, doses), on=COURSE)
     return mine.select(
@@ -177,7 +194,7 @@ def courses(settlement: Settlement, doses: Any, *, term: str | None = None) -> p
     ).sort(COURSE)
 
 
-def _followed(term: Reserved) -> pl.Expr:
+def _followed(term: JudgedTerm) -> pl.Expr:
     """Return the last day on which a failure of a course still counts."""
     return pl.col("first") + pl.duration(days=last_day(term))
 

@@ -4,46 +4,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rwe.compare.people import people as read_people
 from rwe.errors import DefinitionError
-from rwe.kernels._jit import F8
-from rwe.reimbursement.chances import OfCox, OfIncidence, chances
+from rwe.reimbursement.chances import chances
+from rwe.reimbursement.followed import COURSE
 from rwe.reimbursement.foreseen import Forecast
-from rwe.reimbursement.invent import DOSE, SIGHT, assessments_of, doses_of, fails_by
+from rwe.reimbursement.futures import Ahead, drawn_of
+from rwe.reimbursement.invent import DOSE, SIGHT
 from rwe.reimbursement.money import period_end, period_of
 from rwe.reimbursement.settle import settle
-from rwe.reimbursement.ways import Asked, Way, asked, followed, ways
-from rwe.spec.agreement import Agreement, JudgedTerm
+from rwe.reimbursement.settlement import Settlement
+from rwe.reimbursement.ways import Asked, Way, asked, followed, foreseen, histories, ways
+from rwe.result import Result
+from rwe.spec.agreement import Agreement, JudgedTerm, OutcomeGuarantee
 from rwe.spec.agreement_patient import CostSharing, DeathRebate, Discount, DoseCap, Instalments, TimeCap
 from rwe.spec.design import Dosing
+from rwe.survival.cox import Cox
 
 ALONE = (JudgedTerm, Discount, CostSharing, DeathRebate, DoseCap, Instalments, TimeCap)  # look at one patient only
 ROWS = 400_000  # patients settled at once
-
-
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """What all futures share: the patients there are, the curves' draws, and how patients are treated."""
-
-    agreement: Agreement
-    doses: pl.DataFrame
-    assessments: pl.DataFrame
-    people: pl.DataFrame
-    as_of: date
-    until: date
-    dosing: Dosing | None
-    arrivals: float
-    ways: list[tuple[Way, F8]]
-    seed: int
 
 
 def forecast(
@@ -53,6 +39,8 @@ def forecast(
     curve: Any,
     *,
     as_of: date,
+    people: Any = None,
+    evidence: Result | None = None,
     periods: int = 4,
     dosing: Dosing | None = None,
     new_patients: float = 0.0,
@@ -64,16 +52,23 @@ def forecast(
     """Forecast the payback of the periods ahead.
 
     Each simulation draws a curve the data allow, a day of failure for each patient who has not failed yet and for
-    those to come, and settles that future by the agreement's own terms. Terms that rest on all patients together,
-    and those that ask for a failure of which no curve is given, are left out and named.
+    those to come, and settles that future by the agreement's own terms. Terms on all patients (caps, volumes,
+    clawbacks, guarantees) are settled with all patients of that future, at the end of each period; what they come to
+    hangs on doses and patients to come, so say `dosing` and `new_patients`. Terms that ask for a failure of which no
+    curve is given, or none that reaches their day, are left out and named.
 
     Parameters
     ----------
     agreement, doses, assessments, as_of
         As in `settle`; doses need ``record_id``.
     curve
-        Of failure: Kaplan-Meier or a fitted family, or one for each term by its id (terms with the same failures
-        share the one that looks furthest ahead; a patient has one fate under all). Where it ends nobody fails any more.
+        Of failure: Kaplan-Meier, a fitted family or a Cox model, or one for each term by its id (terms with the same
+        failures share the one that looks furthest ahead; a patient has one fate under all). Where it ends nobody
+        fails any more.
+    people
+        ``person_id`` and covariates, for Cox models; patients to come are like those followed.
+    evidence
+        The cohort estimate on which a guarantee rests now, as in `settle`; in a future it rests on that future.
     periods
         How many, the one of `as_of` first.
     dosing
@@ -97,21 +92,24 @@ def forecast(
         raise DefinitionError("new patients need dosing: how they are to be treated")
     if periods < 1 or simulations < 20:
         raise DefinitionError("periods are at least 1, simulations at least 20")
-    found = ways(_judging(agreement), curve, event)
-    kept, left_out = _alone(agreement, {name for way in found for name in way.terms})
+    found = _reaching(agreement, ways(_judging(agreement), curve, event))
+    kept, left_out = foreseen(agreement, {name for way in found for name in way.terms})
     ends = _ends(as_of, agreement.settlement.every, periods)
     given, seen = read_people(doses), read_people(assessments)
-    now = settle(kept, given, seen, as_of=as_of)
-    people = followed(now, given, found, dosed=dosing is not None)
-    drawn = [(way, _curves(way.curve, people, ends[-1], simulations, seed)) for way in found]
+    now = settle(kept, given, seen, as_of=as_of, evidence=evidence)
+    mine = followed(now, given, seen, found, dosed=dosing is not None)
+    courses = histories(now, given, seen, found)
+    if all(isinstance(term, ALONE) for term in kept.terms):
+        courses = courses.join(mine, on=COURSE, how="semi", maintain_order="left")
+    drawn = [drawn_of(way, mine, people, ends[-1], simulations, seed) for way in found]
     known = given.select(*DOSE).filter(pl.col("administered_on") <= as_of)
     sights = seen.select(*SIGHT).filter(pl.col("assessed_on") <= as_of)
-    ahead = _Ahead(kept, known, sights, people, as_of, ends[-1], dosing, new_patients / _days(ends, as_of), drawn, seed)
-    mine = now.lines.join(people, on="person_id", how="semi")
-    paid = dict(mine.group_by("period").agg(pl.col("amount").sum()).rows())
+    arrivals = new_patients / _days(ends, as_of)
+    ahead = Ahead(kept, known, sights, mine, courses, as_of, ends[-1], dosing, arrivals, drawn, seed)
     labels = [period_of(end, agreement.settlement.every) for end in ends]
-    draws = pl.concat([_settled(ahead, block, labels, paid) for block in _blocks(simulations, people.height)])
-    return Forecast(agreement, as_of, draws, labels, left_out, people.height, conf_level, seed)
+    before = _before(now, courses)
+    draws = pl.concat([_settled(ahead, block, ends, labels, before) for block in _blocks(simulations, courses.height)])
+    return Forecast(agreement, as_of, draws, labels, left_out, mine.height, conf_level, seed)
 
 
 def _judging(agreement: Agreement) -> list[Asked]:
@@ -120,17 +118,18 @@ def _judging(agreement: Agreement) -> list[Asked]:
     return found
 
 
-def _alone(agreement: Agreement, foreseen: Collection[str]) -> tuple[Agreement, tuple[str, ...]]:
-    """Return the agreement with the terms that look at one patient only, and the ids of the others."""
-    kept = tuple(
-        term
-        for term in agreement.terms
-        if isinstance(term, ALONE) and (term.id in foreseen or not isinstance(term, Asked))
-    )
-    if not foreseen:
-        raise DefinitionError("no term asks for the failure of which a curve is given: name it by event")
-    left_out = tuple(term.id for term in agreement.terms if term not in kept)
-    return agreement.model_copy(update={"terms": kept}), left_out
+def _reaching(agreement: Agreement, found: Sequence[Way]) -> list[Way]:
+    """Return the ways without the guarantees whose day their curve does not reach."""
+    days = {term.id: term.at_day for term in agreement.terms if isinstance(term, OutcomeGuarantee)}
+    kept = [
+        replace(way, terms=tuple(name for name in way.terms if name not in days or _reach(way.curve, days[name])))
+        for way in found
+    ]
+    return [way for way in kept if way.terms]
+
+
+def _reach(curve: Any, day: int) -> bool:
+    return isinstance(curve, Cox) or chances(curve).known(day) >= day
 
 
 def _ends(as_of: date, every: str, periods: int) -> list[date]:
@@ -145,14 +144,16 @@ def _days(ends: list[date], as_of: date) -> float:
     return (ends[-1] - ends[0]).days / (len(ends) - 1) if len(ends) > 1 else (ends[0] - as_of).days or 1.0
 
 
-def _curves(curve: Any, people: pl.DataFrame, until: date, n: int, seed: int) -> F8:
-    """Return draws of survival on the days from 0 to the last one known that matters."""
-    chance = chances(curve)
-    if isinstance(chance, OfCox) or (isinstance(chance, OfIncidence) and chance.n_event.shape[1] > 1):
-        raise DefinitionError("a forecast takes one survival curve: Kaplan-Meier or a fitted family")
-    longest = max((until - first).days for first in people["first"])
-    days = np.arange(chance.known(longest) + 1)
-    return np.asarray(1 - chance.drawn(np.zeros(days.size, np.int64), days, n, seed), np.float64)
+def _before(now: Settlement, courses: pl.DataFrame) -> tuple[dict[str, float], float]:
+    """Return what the courses have brought back by now: by period of terms on one patient, in all of the others."""
+    lines = now.lines.with_columns(pl.col("amount").cast(pl.Float64))
+    alone = pl.col("term").is_in(_alone(now.agreement))
+    mine = lines.filter(alone).join(courses, on="person_id", how="semi")
+    return dict(mine.group_by("period").agg(pl.col("amount").sum()).rows()), float(lines.filter(~alone)["amount"].sum())
+
+
+def _alone(agreement: Agreement) -> list[str]:
+    return [term.id for term in agreement.terms if isinstance(term, ALONE)]
 
 
 def _blocks(simulations: int, patients: int) -> Iterator[range]:
@@ -160,74 +161,34 @@ def _blocks(simulations: int, patients: int) -> Iterator[range]:
     return (range(first, min(first + size, simulations)) for first in range(0, simulations, size))
 
 
-def _settled(ahead: _Ahead, block: range, labels: list[str], paid: dict[str, Decimal]) -> pl.DataFrame:
-    """Return payback by simulation and period of futures that are settled together: all, and of new patients."""
-    parts = [_future(ahead, simulation) for simulation in block]
-    doses, sights, old = (pl.concat([part[k] for part in parts]) for k in range(3))
-    lines = settle(ahead.agreement, doses, sights, as_of=ahead.until).lines
-    lines = lines.join(old, on="person_id", how="left").with_columns(pl.col("amount").cast(pl.Float64))
-    lines = lines.with_columns(simulation=pl.col("person_id") // _stride(ahead))
-    sums = lines.group_by("simulation", "period").agg(
-        payback=pl.col("amount").sum(), from_new=pl.col("amount").filter(~pl.col("old").fill_null(value=False)).sum()
-    )
+def _settled(
+    ahead: Ahead, block: range, ends: Sequence[date], labels: list[str], before: tuple[dict[str, float], float]
+) -> pl.DataFrame:
+    """Return payback by simulation and period of futures that are settled together: all, and of new patients.
+
+    Terms on one patient pay in the period of their decision; those on all patients are settled at each period's end.
+    """
+    futures = [ahead.future(simulation) for simulation in block]
+    alone = pl.col("term").is_in(_alone(ahead.agreement))
+    together = len(_alone(ahead.agreement)) < len(ahead.agreement.terms)
+    lines = {end: ahead.lines(futures, end, ahead.evidence(futures, end)) for end in (ends if together else ends[-1:])}
+    sums = _sums(lines[ends[-1]].filter(alone), "period")
     frame = pl.DataFrame({"simulation": list(block)}).join(pl.DataFrame({"period": labels}), how="cross")
-    before = {period: float(amount) for period, amount in paid.items()}
     found = frame.join(sums, on=["simulation", "period"], how="left").fill_null(0.0)
-    return found.with_columns(
-        payback=pl.col("payback") - pl.col("period").replace_strict(before, default=0.0, return_dtype=pl.Float64)
-    )
+    paid = pl.col("period").replace_strict(before[0], default=0.0, return_dtype=pl.Float64)
+    found = found.with_columns(payback=pl.col("payback") - paid)
+    if not together:
+        return found
+    stands = [
+        _sums(part.filter(~alone)).with_columns(period=pl.lit(label))
+        for label, part in zip(labels, lines.values(), strict=True)
+    ]
+    moved = frame.join(pl.concat(stands), on=["simulation", "period"], how="left").fill_null(0.0)
+    was = {"payback": before[1], "from_new": 0.0}
+    more = [(pl.col(name) - pl.col(name).shift(1, fill_value=was[name]).over("simulation")) for name in was]
+    return pl.concat([found, moved.with_columns(more)]).group_by("simulation", "period", maintain_order=True).sum()
 
 
-def _stride(ahead: _Ahead) -> int:
-    return ahead.people.height + 1_000_000
-
-
-def _future(ahead: _Ahead, simulation: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return doses, assessments and who is there already of one simulated future; ids tell simulations apart."""
-    rng = np.random.default_rng([ahead.seed, simulation])
-    first = simulation * _stride(ahead)
-    ids = ahead.people.select("person_id").unique(maintain_order=True)
-    ids = ids.with_columns(new=pl.int_range(pl.len(), dtype=pl.Int64) + first)
-    flags = [way.event for way, _ in ahead.ways]
-    old = ahead.people.join(ids, on="person_id").select("first", "after", "treated", *flags, person_id="new")
-    people = pl.concat([old, _arrived(ahead, rng, first + ids.height)])
-    fate = rng.random(people.height)
-    failing = [_failing(people, way, curves[simulation], fate) for way, curves in ahead.ways]
-    treated = people.with_columns(fails=pl.min_horizontal([one["fails"] for one in failing])).filter("treated")
-    known = ahead.doses.join(ids, on="person_id").select(
-        "administered_on", "units", person_id="new", record_id=pl.format("{} {}", pl.lit(simulation), "record_id")
-    )
-    doses = [known.select(DOSE).with_columns(pl.col("units").cast(pl.String))]
-    if ahead.dosing is not None:
-        doses.append(doses_of(treated, ahead.dosing).filter(pl.col("administered_on") <= ahead.until))
-    told = ahead.assessments.join(ids, on="person_id").select("assessed_on", "outcome", person_id="new").select(SIGHT)
-    coming = [_seen(ahead, way, one) for (way, _), one in zip(ahead.ways, failing, strict=True)]
-    return pl.concat(doses), pl.concat([told, *coming]), old.select("person_id", old=pl.lit(value=True))
-
-
-def _failing(people: pl.DataFrame, way: Way, survival: F8, fate: F8) -> pl.DataFrame:
-    """Return the day of failure of each patient; infinity for who cannot fail in this way any more."""
-    fails = fails_by(survival, people["after"].clip(0).to_numpy(), fate)
-    may = people[way.event].to_numpy()
-    return people.with_columns(pl.Series("fails", np.where(may, fails, np.inf)), delay=pl.lit(0, pl.Int64))
-
-
-def _seen(ahead: _Ahead, way: Way, failing: pl.DataFrame) -> pl.DataFrame:
-    """Return what the assessments to come of a way's terms say of those who may still fail in it."""
-    terms = tuple(term for term in ahead.agreement.terms if term.id in way.terms)
-    asking = ahead.agreement.model_copy(update={"terms": terms})
-    return assessments_of(failing.filter(way.event), asking, way.event, ahead.until)
-
-
-def _arrived(ahead: _Ahead, rng: np.random.Generator, first: int) -> pl.DataFrame:
-    """Return the patients who begin after the day of the settlement, evenly over the periods ahead."""
-    days = (ahead.until - ahead.as_of).days
-    n = int(rng.poisson(ahead.arrivals * days))
-    begin = pl.Series("day", rng.integers(1, days + 1, n) if n else [], dtype=pl.Int64)
-    frame = pl.DataFrame({"day": begin}).with_columns(
-        first=pl.lit(ahead.as_of) + pl.duration(days="day"), person_id=pl.int_range(pl.len(), dtype=pl.Int64) + first
-    )
-    may = [pl.lit(value=True).alias(way.event) for way, _ in ahead.ways]
-    return frame.select(
-        "first", pl.lit(-1, pl.Int64).alias("after"), pl.lit(value=True).alias("treated"), *may, "person_id"
-    )
+def _sums(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
+    new = pl.col("amount").filter(~pl.col("old").fill_null(value=False)).sum()
+    return lines.group_by("simulation", *by).agg(payback=pl.col("amount").sum(), from_new=new)

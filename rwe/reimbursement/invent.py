@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from rwe.kernels._jit import F8, I8
 from rwe.spec.agreement import Agreement, JudgedTerm
+from rwe.spec.agreement_patient import Instalments
 from rwe.spec.design import Dosing
 
 DOSE, SIGHT = ("person_id", "administered_on", "units", "record_id"), ("person_id", "assessed_on", "outcome")
@@ -49,15 +52,23 @@ def assessments_of(people: pl.DataFrame, agreement: Agreement, event: str, until
     """
     seen = pl.col("fails").ceil().clip(upper_bound=1e8).cast(pl.Int64) + pl.col("delay")
     failed = people.filter(pl.col("fails").is_finite()).select("person_id", "first", day=seen, outcome=pl.lit(event))
-    parts = [failed, *(_free(people, term) for term in agreement.terms if isinstance(term, JudgedTerm))]
+    parts = [failed, *(_free(people, day) for term in agreement.terms for day in _assessed(term))]
     rows = pl.concat(parts).filter(pl.col("day") <= (pl.lit(until) - pl.col("first")).dt.total_days())
     dated = rows.select("person_id", assessed_on=pl.col("first") + pl.duration(days="day"), outcome="outcome")
     return dated.unique().sort(SIGHT)
 
 
-def _free(people: pl.DataFrame, term: JudgedTerm) -> pl.DataFrame:
+def _assessed(term: Any) -> Iterator[int]:
+    """Yield the days on which a term asks for an assessment."""
+    if isinstance(term, JudgedTerm):
+        yield term.assess_day
+    elif isinstance(term, Instalments):
+        yield from (part.day for part in term.parts if part.if_ == "response")
+
+
+def _free(people: pl.DataFrame, assess_day: int) -> pl.DataFrame:
     """Return that a patient is free of failure on the day of the assessment, or as soon after it as he is seen."""
-    day = pl.max_horizontal(pl.lit(term.assess_day, pl.Int64), pl.col("after") + 1) + pl.col("delay")
+    day = pl.max_horizontal(pl.lit(assess_day, pl.Int64), pl.col("after") + 1) + pl.col("delay")
     rows = people.with_columns(day=day).filter(pl.col("day") < pl.col("fails"))
     return rows.select("person_id", "first", "day", outcome=pl.lit(FREE))
 

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from rwe.compare.people import people as read_people
-from rwe.compare.people import require
-from rwe.errors import DataError, DefinitionError
+from rwe.errors import DefinitionError
 from rwe.reimbursement.chances import chances
+from rwe.reimbursement.covariates import covariates
 from rwe.reimbursement.drawn import Drawing, Open, steady
 from rwe.reimbursement.followed import COURSE, Reserved, open_courses, patient_terms
 from rwe.reimbursement.later import not_drawn, steps
@@ -98,19 +97,7 @@ def _asked(settlement: Settlement, term: Reserved, curve: Any, day: date, people
     if own is None:
         raise DefinitionError(f"no curve for term '{term.id}'")
     rows = open_courses(settlement, term, day).sort(COURSE)
-    return Open(term, rows, chances(own, _covariates(rows, people), cause))
-
-
-def _covariates(rows: pl.DataFrame, people: Any) -> pl.DataFrame | None:
-    if people is None:
-        return None
-    given = read_people(people)
-    require(given, ["person_id"])
-    if lost := rows.join(given, on="person_id", how="anti").height:
-        raise DataError(f"people: {lost} of {rows.height} open courses have no row of covariates")
-    if given["person_id"].n_unique() < given.height:
-        raise DataError("people: one row a person is needed")
-    return rows.select("person_id").join(given, on="person_id", how="left", maintain_order="left")
+    return Open(term, rows, chances(own, covariates(rows, people), cause))
 
 
 def _seats(waiting: pl.DataFrame, rows: pl.DataFrame) -> Any:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import repeat
@@ -69,7 +69,7 @@ class _Books:
 
     posted: list[_Posted] = field(default_factory=list)
     pools: list[pl.DataFrame] = field(default_factory=list)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, dict[int, Verdict]] = field(default_factory=dict)
 
 
 def settle(
@@ -100,13 +100,52 @@ def settle(
         If the evidence does not fit the term, the agreement is none, or `as_of` is no plain date.
     """
     _at_the_door(agreement, as_of)
-    ledger, left_out, case = _opened(agreement, given_doses(agreement, doses), given_assessments(assessments), as_of)
-    gross, books = ledger.gross(), _Books()
-    for term in agreement.terms:
-        asked = _asked(case, term, ledger, books, evidence)
-        books.posted += on_cores(partial(_post, case, term), ledger.blocks, asked)
+    ledger, left_out, case = _opened(agreement, doses, assessments, as_of)
+    gross = ledger.gross()
+    books = _kept(case, ledger, {0: evidence})
     _check(ledger, books, gross)
     return _settlement(case, books, gross, left_out)
+
+
+def settle_apart(
+    agreement: Agreement,
+    doses: pl.DataFrame,
+    assessments: pl.DataFrame,
+    *,
+    as_of: date,
+    apart: int,
+    evidence: Mapping[int, Result | None],
+) -> tuple[pl.DataFrame, Mapping[str, Mapping[int, Verdict]]]:
+    """Settle many cohorts of one contract at once, each as `settle` would by itself.
+
+    Parameters
+    ----------
+    agreement, doses, assessments, as_of
+        As in `settle`; ids of persons are whole numbers.
+    apart
+        Persons from 0 to this number belong to cohort 0, those from there on to cohort 1, and so on.
+    evidence
+        By cohort, every cohort named.
+
+    Returns
+    -------
+    lines, verdicts
+        The lines of all; for each term that rests on a cohort estimate, the verdict on each cohort.
+    """
+    ledger, _, case = _opened(agreement, doses, assessments, as_of)
+    gross = ledger.gross()
+    books = _kept(replace(case, apart=apart), ledger, evidence)
+    _check(ledger, books, gross)
+    return pl.concat([posted.lines for posted in books.posted]), books.verdicts
+
+
+def _kept(case: Case, ledger: Ledger, evidence: Mapping[int, Result | None]) -> _Books:
+    """Apply the terms in their order."""
+    books = _Books()
+    for term in case.agreement.terms:
+        asked = _asked(case, term, ledger, books, evidence)
+        books.posted += on_cores(partial(_post, case, term), ledger.blocks, asked)
+    return books
 
 
 def _at_the_door(agreement: Any, as_of: Any) -> None:
@@ -116,10 +155,9 @@ def _at_the_door(agreement: Any, as_of: Any) -> None:
         raise DefinitionError(f"as_of is {type(as_of).__name__}: give a plain date, such as date(2026, 5, 1)")
 
 
-def _opened(
-    agreement: Agreement, doses: pl.DataFrame, seen: pl.DataFrame, as_of: date
-) -> tuple[Ledger, pl.DataFrame, Case]:
+def _opened(agreement: Agreement, doses: Any, assessments: Any, as_of: date) -> tuple[Ledger, pl.DataFrame, Case]:
     """Return the ledger before any term, the doses left out by reason, and what terms need to know."""
+    doses, seen = given_doses(agreement, doses), given_assessments(assessments)
     same_ids(doses, seen)
     try:
         return _covered(agreement, doses, seen, as_of)
@@ -140,7 +178,7 @@ def _covered(
 
 
 def _asked(
-    case: Case, term: Any, ledger: Ledger, books: _Books, evidence: Result | None
+    case: Case, term: Any, ledger: Ledger, books: _Books, evidence: Mapping[int, Result | None]
 ) -> Iterable[Callable[[Block], Claim]]:
     """Return for each block how to work out what a term asks of it."""
     if term.type in DOSE:
@@ -149,18 +187,19 @@ def _asked(
         found, work = outcomes(case, term, ledger), JUDGED[term.type]
         return [partial(work, case, term, found=part) for part in ledger.parts(found)]
     if term.type == "patient_cap":
-        return [partial(patient_cap, case, term, late=late) for late in beyond(term, ledger)]
+        return [partial(patient_cap, case, term, late=late) for late in beyond(case, term, ledger)]
     return _of_cohort(case, term, ledger, books, evidence)
 
 
 def _of_cohort(
-    case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evidence: Result | None
+    case: Case, term: CohortTerm, ledger: Ledger, books: _Books, evidence: Mapping[int, Result | None]
 ) -> Iterator[Callable[[Block], Claim]]:
-    verdict = None
+    verdicts: dict[int, Verdict] = {}
     if isinstance(term, OutcomeGuarantee):
-        records = case.agreement.records
-        verdict = books.verdicts[term.id] = decide(term, evidence, records.population if records else "")
-    claims, pools = cohort(case, term, ledger, verdict)
+        population = case.agreement.records.population if case.agreement.records else ""
+        verdicts = {of: decide(term, one, population) for of, one in evidence.items()}
+        books.verdicts[term.id] = verdicts
+    claims, pools = cohort(case, term, ledger, verdicts)
     books.pools.append(pools)
     return (partial(_known, claim) for claim in claims)
 
@@ -200,7 +239,7 @@ def _settlement(case: Case, books: _Books, gross: int, left_out: pl.DataFrame) -
         lines=pl.concat(lines),
         gross=gross * quantum,
         excluded=left_out,
-        verdicts=books.verdicts,
+        verdicts={name: found[0] for name, found in books.verdicts.items()},
         rejected=rejections(lines[0].schema, rejected),
         pools=pools_of(case, books.pools),
         sites=summed_sites(sites, quantum),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
 
@@ -26,12 +27,14 @@ CohortTerm = ExpenditureCap | PriceVolume | Clawback | OutcomeGuarantee
 WHOLE = 0  # the pool of a term that looks at the whole contract
 
 
-def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None) -> tuple[list[Claim], pl.DataFrame]:
+def cohort(
+    case: Case, term: CohortTerm, ledger: Ledger, verdicts: Mapping[int, Verdict]
+) -> tuple[list[Claim], pl.DataFrame]:
     """Return the claim of a cohort term on each block, and what each pool comes to.
 
-    A pool is what is settled together: all doses of the contract, or those of a calendar year. Its
-    payback is rounded once and shared out to the courses in proportion to what is left of them, to the
-    quantum (Hamilton's method), so that the lines of all hospitals sum to it.
+    A pool is what is settled together: all doses of the contract, or those of a calendar year, of one cohort
+    (`Case.apart`); verdicts are by cohort. Its payback is rounded once and shared out to the courses in proportion
+    to what is left of them, to the quantum (Hamilton's method), so that the lines of all hospitals sum to it.
 
     Returns
     -------
@@ -40,12 +43,12 @@ def cohort(case: Case, term: CohortTerm, ledger: Ledger, verdict: Verdict | None
         earlier terms), ``stated`` (quanta: the spend that the file says instead) and ``payback`` (quanta).
     """
     runs = [_runs(term, block) for block in ledger.blocks]
-    parts = [_balances(term, i, block, run) for i, (block, run) in enumerate(zip(ledger.blocks, runs, strict=True))]
-    lines = pl.concat(parts)
-    shared, pools = _shared(case, term, lines, verdict)
+    pairs = enumerate(zip(ledger.blocks, runs, strict=True))
+    lines = pl.concat([_balances(case, term, i, block, run) for i, (block, run) in pairs])
+    shared, pools = _shared(case, term, lines, verdicts)
     found, at = [], 0
     for block, run in zip(ledger.blocks, runs, strict=True):
-        said = _said(case, term, lines["pool"].slice(at, len(run)), verdict)
+        said = _said(case, term, lines.slice(at, len(run)), verdicts)
         owed, base = shared.slice(at, len(run)), lines["balance"].slice(at, len(run))
         kept = None if isinstance(term, OutcomeGuarantee) else owed > 0
         found.append(Claim(run, block.left, base, owed, said, kept))
@@ -61,12 +64,13 @@ def _runs(term: CohortTerm, block: Block) -> Segments:
     return block.by("year") if _yearly(term) else block.by_course
 
 
-def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:
-    """Return for each line its pool, its course, what is left and payable of it, and its units."""
+def _balances(case: Case, term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:
+    """Return for each line its cohort, its pool, its course, what is left and payable of it, and its units."""
     course = block.course[runs.last]
     year = block.doses["day"][runs.last].dt.year().cast(pl.Int32)
     return pl.DataFrame(
         {
+            "of": case.cohort_of(block.courses["person_id"][course]).cast(pl.Int64),
             "pool": year if _yearly(term) else pl.repeat(WHOLE, len(runs), dtype=pl.Int32, eager=True),
             "course": course.cast(pl.Int64) + (number << 32),
             "balance": runs.sum(block.left),
@@ -77,18 +81,19 @@ def _balances(term: CohortTerm, number: int, block: Block, runs: Segments) -> pl
 
 
 def _shared(
-    case: Case, term: CohortTerm, lines: pl.DataFrame, verdict: Verdict | None
+    case: Case, term: CohortTerm, lines: pl.DataFrame, verdicts: Mapping[int, Verdict]
 ) -> tuple[pl.Series, pl.DataFrame]:
     """Share each pool out to its lines, the pools in their order: none takes what an earlier one took of a course."""
     shares, rows = [], []
-    lines = lines.with_row_index("line")
-    taken = pl.DataFrame(schema={"course": pl.Int64, "taken": INT})
-    for pool in lines["pool"].unique().sort():
-        mine = lines.filter(pool=pool).join(taken, "course", how="left", maintain_order="left")
+    nothing = taken = pl.DataFrame(schema={"course": pl.Int64, "taken": INT})
+    before = None
+    for (of, pool), part in sorted(lines.with_row_index("line").partition_by("of", "pool", as_dict=True).items()):
+        taken, before = taken if of == before else nothing, of
+        mine = part.join(taken, "course", how="left", maintain_order="left")
         room = mine.select(x=pl.col("room") - pl.col("taken").fill_null(0))["x"]
         balance, units = int(mine["balance"].sum()), int(mine["units"].sum())
         balanced, counted = Fraction(balance, case.scale.money), Fraction(units, case.scale.unit)
-        asked = payback_of(case.agreement, term, balanced, counted, verdict)
+        asked = payback_of(case.agreement, term, balanced, counted, verdicts.get(of))
         payback = min(case.scale.quanta(asked * case.scale.money), int(room.sum()))
         amount = hamilton(payback, mine["balance"], room)
         shares.append(mine.select("line", amount=amount))
@@ -121,9 +126,20 @@ def _stated(case: Case, term: CohortTerm) -> int | None:
     return case.scale.quanta(Fraction(of[0]) * case.scale.money) if of and of[0] is not None else None
 
 
-def _said(case: Case, term: CohortTerm, pool: pl.Series, verdict: Verdict | None) -> Said:
-    rule, reason = (verdict.verdict, verdict.reason) if verdict else (term.type, term.type)
+def _said(case: Case, term: CohortTerm, lines: pl.DataFrame, verdicts: Mapping[int, Verdict]) -> Said:
+    pool = lines["pool"]
     years = pool.unique().sort()
     ends = [case.as_of if year == WHOLE else min(date(year, 12, 31), case.as_of) for year in years]
     decided_on = pl.Series(ends, dtype=pl.Date)[pl.Series(np.searchsorted(years, pool).astype(np.uint32))]
+    rule, reason = (_by_cohort(case, term, lines, verdicts, name) for name in ("verdict", "reason"))
     return Said("all", rule, reason, decided_on)
+
+
+def _by_cohort(
+    case: Case, term: CohortTerm, lines: pl.DataFrame, verdicts: Mapping[int, Verdict], name: str
+) -> pl.Series | str:
+    """Return what the verdict on each line's cohort says; the term's type where there is none."""
+    said = {of: str(getattr(one, name)) for of, one in verdicts.items()}
+    if not case.apart:
+        return said.get(0, term.type)
+    return lines["of"].replace_strict(said, default=term.type, return_dtype=pl.String)

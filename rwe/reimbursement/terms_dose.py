@@ -72,10 +72,13 @@ def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
     return on_doses(case, block, asked, ALL, term.type, one(0).new_from_index(0, asked.len()))
 
 
-def beyond(term: PatientCap, ledger: Ledger) -> list[pl.Series]:
+def beyond(case: Case, term: PatientCap, ledger: Ledger) -> list[pl.Series]:
     """Return for each block which of its courses are of patients beyond the number; first dose first, then the id."""
     people = ledger.courses.group_by("person_id").agg(pl.col("first_dose").min()).sort("first_dose", "person_id")
-    late = people["person_id"].slice(term.patients)
+    rank = people.select(case.cohort_of(people["person_id"]).alias("of")).select(x=pl.int_range(pl.len()).over("of"))[
+        "x"
+    ]
+    late = people["person_id"].filter(rank >= term.patients)
     return [block.courses["person_id"].is_in(late.implode()) for block in ledger.blocks]
 
 

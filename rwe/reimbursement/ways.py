@@ -4,38 +4,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from rwe.errors import NoValidAnswer
+from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.reimbursement.followed import COURSE, first_doses
 from rwe.reimbursement.settlement import Settlement
-from rwe.spec.agreement import Agreement, JudgedTerm
-from rwe.spec.agreement_patient import DeathRebate
+from rwe.spec.agreement import Agreement, JudgedTerm, OutcomeGuarantee
+from rwe.spec.agreement_patient import DeathRebate, Instalments
+from rwe.spec.agreement_words import DEATHS, FAILURES
 
-Asked = JudgedTerm | DeathRebate
+Asked = JudgedTerm | DeathRebate | Instalments | OutcomeGuarantee
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A failure to come: what an assessment calls it, its curve, and the terms that ask for it."""
+    """A failure to come: what an assessment calls it, its curve, the terms that ask for it, and all words for it."""
 
     event: str
     curve: Any
     terms: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 def asked(agreement: Agreement) -> list[Asked]:
-    """Return the terms of which each course is judged, failed or not."""
-    return [term for term in agreement.terms if isinstance(term, Asked)]
+    """Return the terms that ask whether patients fail: of each course, or of all together."""
+    return [
+        term
+        for term in agreement.terms
+        if isinstance(term, Asked) and not (isinstance(term, Instalments) and not _conditions(term))
+    ]
 
 
-def failures(term: Asked) -> tuple[str, ...]:
-    """Return the outcomes that are failures under a term."""
-    return term.deaths if isinstance(term, DeathRebate) else term.failure
+def failures(term: Asked, others: Sequence[Asked] = ()) -> tuple[str, ...]:
+    """Return the outcomes that are failures under a term.
+
+    The endpoint of a guarantee ends with what the first of the other terms calls a failure, with any failure where
+    there is none.
+    """
+    if isinstance(term, OutcomeGuarantee):
+        own = (failures(other) for other in others if not isinstance(other, OutcomeGuarantee))
+        return next(own, FAILURES)
+    if isinstance(term, DeathRebate):
+        return term.deaths
+    if isinstance(term, Instalments):
+        return term.failure if "response" in _conditions(term) else DEATHS
+    return term.failure
 
 
 def ways(terms: Sequence[Asked], curve: Any, event: str | None) -> list[Way]:
@@ -44,40 +61,92 @@ def ways(terms: Sequence[Asked], curve: Any, event: str | None) -> list[Way]:
     Terms with the same failures share the curve that looks furthest ahead. A failure is called what no term with
     other failures lists, where there is such a word: a death to come is no progression.
     """
+    words = {term.id: failures(term, terms) for term in terms}
     if not isinstance(curve, Mapping):
-        word = event or failures(terms[0])[0]
-        mine = tuple(term.id for term in terms if word in failures(term))
-        return [Way(word, curve, mine)] if mine else []
+        word = event or words[terms[0].id][0]
+        mine = tuple(term.id for term in terms if word in words[term.id])
+        return [Way(word, curve, mine, words[mine[0]])] if mine else []
     groups: dict[frozenset[str], list[Asked]] = {}
     for term in terms:
-        groups.setdefault(frozenset(failures(term)), []).append(term)
+        groups.setdefault(frozenset(words[term.id]), []).append(term)
     found = []
-    for words, group in groups.items():
+    for listed, group in groups.items():
         known = [term for term in group if term.id in curve]
-        others = {word for other in groups if other != words for word in other}
+        others = {word for other in groups if other != listed for word in other}
         if known:
-            named = [word for word in failures(group[0]) if word not in others]
-            furthest = curve[max(known, key=_horizon).id]
-            found.append(Way((named or failures(group[0]))[0], furthest, tuple(term.id for term in group)))
+            mine = words[group[0].id]
+            named = [word for word in mine if word not in others]
+            furthest = curve[max(known, key=horizon).id]
+            found.append(Way((named or mine)[0], furthest, tuple(term.id for term in group), mine))
     return found
 
 
-def followed(now: Settlement, doses: pl.DataFrame, found: Sequence[Way], *, dosed: bool) -> pl.DataFrame:
+def foreseen(agreement: Agreement, by_way: Collection[str]) -> tuple[Agreement, tuple[str, ...]]:
+    """Return the agreement with the terms that can be foreseen, and the ids of the others."""
+    if not by_way:
+        raise DefinitionError("no term asks for the failure of which a curve is given: name it by event")
+    asking = {term.id for term in asked(agreement)}
+    kept = tuple(term for term in agreement.terms if term.id in by_way or term.id not in asking)
+    left_out = tuple(term.id for term in agreement.terms if term not in kept)
+    return agreement.model_copy(update={"terms": kept}), left_out
+
+
+def followed(
+    now: Settlement, doses: pl.DataFrame, seen: pl.DataFrame, found: Sequence[Way], *, dosed: bool
+) -> pl.DataFrame:
     """Return the courses of which something may come back: first dose, days observed, and by which ways each may fail.
 
-    Of who was judged to respond nothing more comes back unless doses follow; who has failed is not treated any more.
+    Of who was judged to respond nothing more comes back unless doses follow, or a guarantee looks at all who have not
+    failed; who has failed is not treated any more.
     """
-    judged = now.lines.filter(pl.col("term").is_in([name for way in found for name in way.terms]))
+    judged = now.lines.filter(
+        pl.col("term").is_in([name for way in found for name in way.terms]), pl.col("outcome") != "all"
+    )
     may = pl.col("outcome").is_in(["open", "responder"] if dosed else ["open"]) & ~pl.col("rule").str.starts_with(
         "missing"
     )
     by_way = [(may & pl.col("term").is_in(way.terms)).any().alias(way.event) for way in found]
-    courses = judged.group_by(COURSE).agg(*by_way, treated=(pl.col("outcome") != "failure").all())
-    open_ones = courses.filter(pl.any_horizontal(way.event for way in found)).join(first_doses(now, doses), on=COURSE)
+    asked_of = judged.group_by(COURSE).agg(*by_way, treated=(pl.col("outcome") != "failure").all())
+    courses = histories(now, doses, seen, found).join(asked_of, on=COURSE, how="left")
+    rests = set(now.verdicts)
+    free = [
+        (pl.col(way.event).fill_null(value=False) | (pl.col(failed(way)).is_null() & bool(rests & {*way.terms}))).alias(
+            way.event
+        )
+        for way in found
+    ]
+    unfailed = pl.all_horizontal(pl.col(failed(way)).is_null() for way in found)
+    courses = courses.with_columns(*free, treated=pl.coalesce("treated", unfailed))
+    open_ones = courses.filter(pl.any_horizontal(way.event for way in found)).drop([failed(way) for way in found])
     if open_ones.is_empty():
         raise NoValidAnswer("nobody is followed who may still fail: there is nothing to forecast")
     return open_ones.with_columns(after=(pl.lit(now.as_of) - pl.col("first")).dt.total_days()).sort(COURSE)
 
 
-def _horizon(term: Asked) -> int:
+def histories(now: Settlement, doses: pl.DataFrame, seen: pl.DataFrame, found: Sequence[Way]) -> pl.DataFrame:
+    """Return all courses with their first dose, and for each way the day of the first failure known; null for none."""
+    courses = first_doses(now, doses)
+    known = seen.filter(pl.col("assessed_on") <= now.as_of).join(courses, on="person_id")
+    for way in found:
+        mine = known.filter(pl.col("outcome").is_in(way.words), pl.col("assessed_on") >= pl.col("first"))
+        day = (pl.col("assessed_on").min() - pl.col("first").first()).dt.total_days().alias(failed(way))
+        courses = courses.join(mine.group_by(COURSE).agg(day), on=COURSE, how="left")
+    return courses.sort(COURSE)
+
+
+def failed(way: Way) -> str:
+    """Return the column of the day on which a way's failure is known."""
+    return f"{way.event} day"
+
+
+def horizon(term: Asked) -> int:
+    """Return the last day after the first dose on which a term still asks for failures."""
+    if isinstance(term, OutcomeGuarantee):
+        return term.at_day
+    if isinstance(term, Instalments):
+        return term.parts[-1].day + term.window[1]
     return term.horizon_days if isinstance(term, DeathRebate) else term.assess_day + term.window[1]
+
+
+def _conditions(term: Instalments) -> set[str]:
+    return {str(part.if_) for part in term.parts} - {"given"}

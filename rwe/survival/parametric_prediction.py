@@ -38,7 +38,8 @@ class Places:
 
     def links(self, beta: F8) -> F8:
         """Return the links of each row, shape (rows, parameters)."""
-        return self.drawn(beta[None, :])[0]
+        found: F8 = self.drawn(beta[None, :])[0]
+        return found
 
     def drawn(self, betas: F8) -> F8:
         """Return the links of each row under each row of `betas`, shape (betas, rows, parameters)."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binom
 
 from rwe import reimbursement as rb
 from rwe import survival as sv
@@ -67,12 +68,109 @@ def test_doses_to_come_are_paid_back_too() -> None:
     assert found.table.filter(period="all")["payback"].item() == 3 * 1500.0  # on days 0, 21 and 42
 
 
-def test_terms_on_all_patients_are_left_out_and_named() -> None:
-    found = rb.forecast(agreement(RESULT, CAP), doses((1, 0, "2")), seen(), PUBLISHED, as_of=on(28), simulations=20)
+def test_a_cap_on_all_patients_brings_back_less_where_patients_fail() -> None:
+    certain, paid = pl.DataFrame({"time": [50], "survival": [0.0]}), doses((1, 0, "2"), (2, 0, "2"), (2, 100, "1"))
+    judged, how = seen((2, 10, "progression")), dict[str, Any](as_of=on(28), periods=3, simulations=20)
 
-    assert found.left_out == ("cap",)
-    assert "not foreseen: cap" in repr(found)
-    assert found.to_result().settings["left_out"] == ["cap"]
+    found = rb.forecast(agreement(RESULT, CAP, settlement=MONTHLY), paid, judged, certain, **how)
+
+    # settled are 3,000 of patient 2 and 2,000 above the cap; when 1 fails his 3,000 come back and the 2,000 not
+    assert found.left_out == ()
+    assert dict(found.table.select("period", "payback").rows()) == {
+        "2026-01": 0.0, "2026-02": 1000.0, "2026-03": 0.0, "all": 1000.0,
+    }  # fmt: skip
+
+
+def test_a_volume_reached_by_patients_to_come_brings_back_more() -> None:
+    volume: dict[str, Any] = {"id": "v", "type": "price_volume", "mode": "marginal", "per": "contract"}
+    volume["tiers"] = [{"from_units": "0", "price": "1500"}, {"from_units": "50", "price": "500"}]
+    free = pl.DataFrame({"time": [400], "survival": [1.0]})
+    how: dict[str, Any] = {"as_of": on(28), "periods": 4, "simulations": 40, "dosing": ONCE, "new_patients": 40.0}
+
+    found = rb.forecast(agreement(RESULT, volume, settlement=MONTHLY), doses((1, 0, "2")), seen(), free, **how)
+
+    # 40 begin in 29 and two thirds of a day, for 92 days: each unit above 50 is 1,000 cheaper
+    expected = 1000 * (2 + 2 * 40 / ((28 + 31 + 30) / 3) * 92 - 50)
+    rows = dict(found.table.select("period", "payback").rows())
+    assert rows["all"] == pytest.approx(expected, rel=0.05)
+    assert found.table.filter(period="all")["from_new"].item() == pytest.approx(rows["all"], rel=0.02)
+    assert rows["2026-01"] < rows["2026-03"]
+
+
+GUARANTEE: dict[str, Any] = {
+    "id": "g", "type": "outcome_guarantee", "endpoint": "pfs", "at_day": 100, "threshold": "0.60", "rule": "point",
+    "gamma": "2.00", "cap": "0.50", "min_at_risk": 1,
+}  # fmt: skip
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("terms", [(GUARANTEE,), ({**RESULT, "assess_day": 20}, GUARANTEE)])
+def test_a_guarantee_is_foreseen_by_what_the_cohort_will_show(terms: tuple[dict[str, Any], ...]) -> None:
+    paid, half = doses(*[(p, 0, "1") for p in range(20)]), pl.DataFrame({"time": [60, 365], "survival": [0.5, 0.5]})
+    judged = seen((19, 25, "progression"), *[(p, 20, "stable") for p in range(19)])
+
+    found = rb.forecast(
+        agreement(*terms), paid, judged, half, as_of=on(28), periods=2, event="progression", simulations=200
+    )
+
+    # 19 fail on day 60 with chance 1/2 each, one has: the share free of failure on day 100 is binomial
+    free = np.arange(20)
+    owed = np.where(free / 20 < 0.60, np.minimum(0.5, 2 * (0.60 - free / 20)), 0) * 20 * 1500
+    owed[0] = 0  # nobody is at risk
+    whole, chance = found.table.filter(period="all"), binom.pmf(free, 19, 0.5)
+    spread = np.sqrt(chance @ owed**2 - (chance @ owed) ** 2)
+    assert whole["payback"].item() == pytest.approx(float(chance @ owed), abs=3 * spread / np.sqrt(200))
+    assert found.table.filter(period="2026-Q1")["payback"].item() == 0  # day 100 lies beyond
+    assert found.left_out == ()
+
+
+def test_a_guarantee_beyond_its_curve_is_left_out_and_named() -> None:
+    found = rb.forecast(
+        agreement(RESULT, GUARANTEE), doses((1, 0, "1")), seen(), PUBLISHED, as_of=on(28), simulations=20
+    )
+
+    assert found.left_out == ("g",)
+    assert "not foreseen: g" in repr(found)
+    assert found.to_result().settings["left_out"] == ["g"]
+
+
+FEE = {**{k: v for k, v in RESULT.items() if k not in ("share", "cost_scope")}, "id": "f", "type": "success_fee"}
+PARTS: dict[str, Any] = {
+    "id": "i", "type": "instalments", "price": "3000", "failure": ["progression"], "window": [-7, 7],
+    "parts": [{"day": 0, "share": "0.4", "if": "given"}, {"day": 56, "share": "0.6", "if": "response"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("term", "each"), [(FEE, -3000.0), (PARTS, -1800.0)])
+def test_what_is_paid_at_a_result_is_foreseen_as_less_payback(term: dict[str, Any], each: float) -> None:
+    paid = doses(*[(p, 0, "2") for p in range(50)])
+    curve = PUBLISHED if term is FEE else pl.DataFrame({"time": [28, 56, 70], "survival": [0.85, 0.70, 0.70]})
+
+    found = rb.forecast(agreement(term), paid, seen(), curve, as_of=on(28), periods=2, simulations=100)
+
+    # 50 patients respond with chance .82353: what was held back of each is paid
+    assert found.table.filter(period="all")["payback"].item() == pytest.approx(50 * each * 0.82353, rel=0.03)
+
+
+def test_a_cox_model_foresees_each_patient_by_his_covariates() -> None:
+    rng = np.random.default_rng(2)
+    x = np.repeat([-1.0, 1.0], 300)
+    lived = np.ceil(1e4 * rng.exponential(100 / np.exp(0.8 * x))) / 1e4
+    frame = pl.DataFrame({"x": x, "t": np.minimum(lived, 90.0), "e": (lived < 90).astype(int)})
+    model = sv.cox(frame, time="t", event="e", covariates=["x"], clock="continuous")
+    # the conditional survival by hand: Breslow's hazard between days 28 and 56, times the relative risk
+    beta = float(model.coefficients["estimate"][0])
+    events = frame.filter(pl.col("e") == 1, pl.col("t") > 28, pl.col("t") <= 56)["t"]
+    hazard = sum(1 / np.exp(beta * x[frame["t"].to_numpy() >= at]).sum() for at in events)
+    paid = doses(*[(p, 0, "2") for p in range(60)])
+
+    for side in (-1.0, 1.0):
+        people = pl.DataFrame({"person_id": range(60), "x": side})
+        found = rb.forecast(
+            agreement(RESULT), paid, seen(), model, as_of=on(28), people=people, periods=1, simulations=150
+        )
+        chance = 1 - np.exp(-np.exp(side * beta) * hazard)
+        assert found.table["payback"][-1] == pytest.approx(60 * 3000 * chance, rel=0.06)
 
 
 @pytest.mark.ci
