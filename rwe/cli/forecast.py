@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -19,11 +19,11 @@ from rwe.cli.words import language, word
 from rwe.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from rwe.pipeline.settling import Settling
     from rwe.reimbursement import Designed, Forecast, Reserve
     from rwe.spec.design import Dosing
 
 ALL = Common()
-FORMS = {"triggered": "{:.1%}", "indifferent": "{:.4g}"}  # else money
 Family = Annotated[
     Literal["exp", "weibull", "weibull_ph", "gompertz", "llogis", "lnorm", "gamma", "gengamma", "genf"] | None,
     Parameter(help=word("help.family")),
@@ -32,6 +32,7 @@ Periods = Annotated[int, Parameter(help=word("help.periods"))]
 Every = Annotated[int | None, Parameter(help=word("help.every_days"))]
 Units = Annotated[str, Parameter(help=word("help.units"))]
 Planned = Annotated[int, Parameter(help=word("help.doses"))]
+Told = Annotated[str | None, Parameter(help=word("help.covariates"))]
 New = Annotated[float, Parameter(help=word("help.new_patients"))]
 Level = Annotated[float, Parameter(help=word("help.conf_level"))]
 File = Annotated[Path, Parameter(name="FILE", help=word("help.design_file"))]
@@ -45,6 +46,7 @@ def forecast(
     as_of: Day = None,
     periods: Periods = 4,
     family: Family = None,
+    covariates: Told = None,
     every_days: Every = None,
     units: Units = "1",
     doses: Planned = 1,
@@ -60,6 +62,7 @@ def forecast(
     dosing = _dosing(every_days, units, doses)
     _check(periods, new_patients, conf_level, dosing)
     room = settling_room(study, common, voice, synthetic=synthetic)
+    told_by = _told_by(room, covariates, family)
     settled = room.now(room.cut(None, told_day(as_of)))
     if not rb.has_open(settled.settlement):
         voice.event("nothing_open", as_of=settled.settlement.as_of)
@@ -69,7 +72,10 @@ def forecast(
         settled.settlement,
         settled.doses,
         settled.assessments,
+        evidence=settled.evidence,
         family=family,
+        people=settled.people,
+        covariates=told_by,
         periods=periods,
         dosing=dosing,
         new_patients=new_patients,
@@ -101,6 +107,19 @@ FORECAST = group("forecast", {"design": "rwe.cli.forecast:design"}, "forecast.")
 FORECAST.default(forecast)
 
 
+def _told_by(room: Settling, wanted: str | None, family: str | None) -> tuple[str, ...]:
+    """Return the variables by which patients are told apart: those asked for, else those of the study."""
+    own = room.plan.study.reimbursement
+    if wanted is None:
+        return own.covariates if own and family is None else ()
+    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    known = [*room.plan.study.baseline]
+    if family is not None or not names or (odd := [name for name in names if name not in known]):
+        unknown = "" if family is not None or not names else ", ".join(odd)
+        raise DefinitionError(word("forecast.no_covariates", names=unknown, known=", ".join(known)))
+    return names
+
+
 def _check(periods: int, new_patients: float, conf_level: float, dosing: Dosing | None) -> None:
     """Refuse what cannot be asked before anything is settled, so that it never passes where nobody is open."""
     if periods < 1 or not 0 < conf_level < 1 or not 0 <= new_patients < math.inf:
@@ -124,10 +143,13 @@ def _dosing(every_days: int | None, units: str, doses: int) -> Dosing | None:
 
 def _say_reserve(found: Reserve, voice: Voice) -> None:
     """Say what is settled and reserved, and what the naive share would say; it stays inside the zone."""
+    from rwe.report.numbers import Numbers
+
     currency = found.settlement.agreement.contract.currency
     opened = found.table.select("person_id").n_unique()
     limits = {"conf_low": found.conf_low, "conf_high": found.conf_high, "conf_level": found.conf_level}
-    facts = {"as_of": found.as_of, "settled": found.settled, "reserve": found.amount, "open": opened, **limits}
+    facts: dict[str, Any] = {"as_of": found.as_of, "settled": found.settled, "reserve": found.amount}
+    facts |= {"open": opened, **limits}
     voice.event(
         "reserve",
         **facts,
@@ -136,47 +158,67 @@ def _say_reserve(found: Reserve, voice: Voice) -> None:
         currency=currency,
         left_out=found.left_out,
     )
-    shown = facts | {"conf_level": f"{found.conf_level:.0%}", "currency": currency, "oldest": found.oldest_due}
-    voice.say("forecast.reserve", **shown)
-    rates = {"rate": f"{found.naive.rate:.1%}", "expected": f"{found.naive.rate_expected:.1%}"}
-    voice.say("forecast.naive", reserve=found.naive.reserve, currency=currency, **rates)
+    say = Numbers(language())
+    amounts = {name: say.decimal(float(facts[name]), 2) for name in ("settled", "reserve", "conf_low", "conf_high")}
+    shown = facts | amounts | {"conf_level": say.share(found.conf_level), "currency": currency}
+    voice.say("forecast.reserve", **shown, oldest=found.oldest_due or "-")
+    rates = {"rate": say.percent(found.naive.rate), "expected": say.percent(found.naive.rate_expected)}
+    voice.say("forecast.naive", reserve=say.decimal(float(found.naive.reserve), 2), currency=currency, **rates)
     if found.left_out:
         voice.say("forecast.not_reserved", terms=", ".join(found.left_out))
 
 
 def _say_forecast(found: Forecast, voice: Voice) -> None:
+    from rwe.report.numbers import Numbers
+
     names = ("period", "payback", "conf_low", "conf_high", "from_new")
-    cells = []
+    cells, say = [], Numbers(language())
     for row in found.table.iter_rows(named=True):
         voice.event("period", **row)
         label = word("forecast.all") if row["period"] == "all" else row["period"]
-        cells.append([label, *(f"{row[name]:.2f}" for name in names[1:])])
+        cells.append([label, *(say.decimal(row[name], 2) for name in names[1:])])
     voice.table([[word(f"forecast.head.{name}") for name in names], *cells], ["strong"])
     if found.left_out:
         voice.say("forecast.left_out", terms=", ".join(found.left_out))
 
 
+def _figure(name: str, value: float | None) -> str:
+    """Return a figure of a scheme as the language in use writes it."""
+    from rwe.report.numbers import Numbers
+
+    say = Numbers(language())
+    if value is None:
+        return "-"
+    return say.percent(value) if name == "triggered" else say.decimal(value, 4 if name == "indifferent" else 2)
+
+
 def _say_design(found: Designed, voice: Voice) -> None:
-    lang = language()
+    from rwe.report.numbers import Numbers
+
+    lang, say = language(), Numbers(language())
     titles = {part.name: str(getattr(part.title, lang)) for part in found.plan.schemes}
     truths = {part.name: str(getattr(part.title, lang)) for part in found.plan.truths}
     names = ("payback", "conf_low", "conf_high", "triggered", "effective_price", "cost_per_result", "indifferent")
     cells = []
     for row in found.table.iter_rows(named=True):
         voice.event("scheme", **row)
-        figures = ["-" if row[name] is None else FORMS.get(name, "{:.2f}").format(row[name]) for name in names]
-        figures[-1] = f"{row['lever']} {figures[-1]}" if row["lever"] else "-"
+        figures = [_figure(name, row[name]) for name in names]
+        figures[-1] = f"{word('forecast.lever.' + row['lever'])} {figures[-1]}" if row["lever"] else "-"
         cells.append([truths[row["truth"]], titles[row["scheme"]], *figures])
     heads = [word(f"forecast.head.{name}") for name in ("truth", "scheme", *names)]
     voice.table([heads, *cells], ["strong"])
     for row in found.power.iter_rows(named=True):
         voice.event("power", **row)
         needed = "-" if row["patients"] is None else row["patients"]
-        facts = {"power": f"{row['power']:.0%}", "patients": found.plan.patients, "needed": needed}
-        voice.say("forecast.power", truth=truths[row["truth"]], asked=f"{found.plan.power:.0%}", **facts)
+        facts = {"power": say.share(row["power"]), "patients": found.plan.patients, "needed": needed}
+        voice.say("forecast.power", truth=truths[row["truth"]], asked=say.share(found.plan.power), **facts)
+    for row in found.rare.iter_rows(named=True):
+        counts = {"n": row["paid"], "of": found.plan.simulations, "most": say.percent(row["most"])}
+        voice.event("rare", **row)
+        voice.say("forecast.rare", truth=truths[row["truth"]], scheme=titles[row["scheme"]], **counts)
     if found.waiting:
         ways = {name: round(getattr(found.waiting, name)) for name in ("adopt", "wait", "collect", "value")}
         voice.event("waiting", **ways)
-        voice.say("forecast.waiting", **ways)
+        voice.say("forecast.waiting", **{name: say.count(value) for name, value in ways.items()})
     plan = found.plan
     voice.event("plan", simulations=plan.simulations, patients=plan.patients, seed=plan.seed, reference=plan.reference)

@@ -222,11 +222,18 @@ class _Work:
         if not rb.has_open(settled.settlement):
             return {}
         try:
-            ahead = rb.look_ahead(settled.settlement, settled.doses, settled.assessments)
+            ahead = rb.look_ahead(
+                settled.settlement, settled.doses, settled.assessments, evidence=settled.evidence,
+                people=settled.people, covariates=self._covariates,
+            )  # fmt: skip
         except NoValidAnswer:
             return {}
         stages.write_ahead(self.folder, ahead)
         return {"reserve": ahead.reserve.to_result(), "forecast": ahead.forecast.to_result()}
+
+    @property
+    def _covariates(self) -> tuple[str, ...]:
+        return self.plan.study.reimbursement.covariates if self.plan.study.reimbursement else ()
 
     def report(self, lang: Sequence[str]) -> dict[str, Path]:
         """Render the dossier in each language."""

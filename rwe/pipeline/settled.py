@@ -26,7 +26,7 @@ FIELDS = {"administered_on": f"{TABLE}_start_date", "units": "quantity", "quanti
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settlement, the doses and assessments behind it, and what it was made of.
+    """A settlement, the doses, assessments and evidence behind it, its persons, and what it was made of.
 
     `idle` are the numbers of decisions that change nothing, because no dose of their person is settled.
     """
@@ -35,6 +35,8 @@ class Settled:
     doses: pl.DataFrame
     assessments: pl.DataFrame
     made_of: Mapping[str, Any]
+    people: pl.DataFrame
+    evidence: Result | None
     idle: tuple[int, ...] = ()
 
     @property
@@ -79,7 +81,7 @@ def settlement_of(
         )
     with placed(plan, store, cdm):
         settlement = rb.settle(agreement, doses, seen, as_of=plan.study.as_of, evidence=evidence)
-    return Settled(settlement, doses, seen, made_of, tuple(rb.idle(events, doses)))
+    return Settled(settlement, doses, seen, made_of, cohort.subjects, evidence, tuple(rb.idle(events, doses)))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from scipy.stats import beta
 
 from rwe.reimbursement.waiting import Waiting
 from rwe.result import Result, tidy
@@ -48,6 +49,21 @@ class Designed(Shown):
     power: pl.DataFrame
     waiting: Waiting | None = None
 
+    @property
+    def rare(self) -> pl.DataFrame:
+        """Where terms on all patients pay so seldom that the interval is 0 to 0.
+
+        ``truth``, ``scheme``, ``paid`` (the cohorts in which they do), ``most`` (the upper 95% limit of their chance by
+        Clopper and Pearson; of none in n about 3 / n, the rule of three).
+        """
+        n = self.plan.simulations
+        seldom = (pl.col("conf_low") == 0) & (pl.col("conf_high") == 0) & pl.col("triggered").is_not_null()
+        rows = self.table.filter(seldom).select(
+            "truth", "scheme", paid=(pl.col("triggered") * n).round().cast(pl.Int64)
+        )
+        most = [float(beta.ppf(0.95, paid + 1, n - paid)) if paid < n else 1.0 for paid in rows["paid"]]
+        return rows.with_columns(pl.Series("most", most, pl.Float64))
+
     def to_result(self) -> Result:
         """Return the table in the long tidy form: group is the truth, stratum the scheme."""
         plan = self.plan
@@ -82,6 +98,11 @@ class Designed(Shown):
         notes = [
             f"{row['truth']}: power {row['power']:.2f} with {self.plan.patients} patients, {row['patients']} needed"
             for row in self.power.iter_rows(named=True)
+        ]
+        notes += [
+            f"{row['truth']}: {row['scheme']} pays in {row['paid']} of {self.plan.simulations} cohorts, with a chance "
+            f"of at most {row['most']:.1%} (95%): an interval of 0 to 0 does not say never"
+            for row in self.rare.iter_rows(named=True)
         ]
         if self.waiting:
             notes.append(

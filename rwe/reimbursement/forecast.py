@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -66,7 +66,8 @@ def forecast(
         failures share the one that looks furthest ahead; a patient has one fate under all). Where it ends nobody
         fails any more.
     people
-        ``person_id`` and covariates, for Cox models; patients to come are like those followed.
+        ``person_id`` and covariates, for Cox models; patients to come are like those followed. Where they say when
+        the endpoint of a guarantee ended (``<endpoint>_days``, ``<endpoint>_event``) it rests on that.
     evidence
         The cohort estimate on which a guarantee rests now, as in `settle`; in a future it rests on that future.
     periods
@@ -97,8 +98,8 @@ def forecast(
     ends = _ends(as_of, agreement.settlement.every, periods)
     given, seen = read_people(doses), read_people(assessments)
     now = settle(kept, given, seen, as_of=as_of, evidence=evidence)
-    mine = followed(now, given, seen, found, dosed=dosing is not None)
-    courses = histories(now, given, seen, found)
+    courses = histories(now, given, seen, found, None if people is None else read_people(people))
+    mine = followed(now, courses, found, dosed=dosing is not None)
     if all(isinstance(term, ALONE) for term in kept.terms):
         courses = courses.join(mine, on=COURSE, how="semi", maintain_order="left")
     drawn = [drawn_of(way, mine, people, ends[-1], simulations, seed) for way in found]
@@ -108,7 +109,7 @@ def forecast(
     ahead = Ahead(kept, known, sights, mine, courses, as_of, ends[-1], dosing, arrivals, drawn, seed)
     labels = [period_of(end, agreement.settlement.every) for end in ends]
     before = _before(now, courses)
-    draws = pl.concat([_settled(ahead, block, ends, labels, before) for block in _blocks(simulations, courses.height)])
+    draws = _tidied([_settled(ahead, block, ends, labels, before) for block in _blocks(simulations, courses.height)])
     return Forecast(agreement, as_of, draws, labels, left_out, mine.height, conf_level, seed)
 
 
@@ -142,6 +143,12 @@ def _ends(as_of: date, every: str, periods: int) -> list[date]:
 def _days(ends: list[date], as_of: date) -> float:
     """Return the mean length of a whole period in days."""
     return (ends[-1] - ends[0]).days / (len(ends) - 1) if len(ends) > 1 else (ends[0] - as_of).days or 1.0
+
+
+def _tidied(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return all draws, without what differences of floats leave of nothing."""
+    amounts = pl.col("payback", "from_new").round(6) + 0.0  # also of a negative nothing
+    return pl.concat(parts).with_columns(amounts)
 
 
 def _before(now: Settlement, courses: pl.DataFrame) -> tuple[dict[str, float], float]:

@@ -139,7 +139,7 @@ class Ahead:
         found = {}
         for future in futures:
             begun = future.failing.filter(pl.col("first") <= as_of)
-            known = (pl.lit(as_of) - pl.col("first")).dt.total_days()
+            known = pl.min_horizontal((pl.lit(as_of) - pl.col("first")).dt.total_days(), "lost")
             gone = pl.col("fails") <= known
             rows = begun.select(
                 event=gone.cast(pl.Int64), time=pl.when(gone).then("fails").otherwise(known).cast(pl.Int64)
@@ -174,10 +174,16 @@ class Ahead:
         if not mine:
             return pl.DataFrame()
         way, drawn = self.drawn[mine[0]].way, failing[mine[0]].filter(self.drawn[mine[0]].way.event)
-        known = self.courses.join(ids, on="person_id").filter(pl.col(failed(way)).is_not_null())
-        kept = ["person_id", "first", "fails"]
-        gone = known.select("first", person_id="new", fails=pl.col(failed(way)).cast(pl.Float64)).select(kept)
-        return pl.concat([gone, drawn.select("person_id", "first", pl.col("fails").ceil())])
+        known = self.courses.filter(course=1).join(ids, on="person_id")
+        gone = known.select("first", "lost", person_id="new", fails=pl.col(failed(way)).cast(pl.Float64))
+        gone = gone.filter(pl.col("fails").is_not_null() | pl.col("lost").is_not_null())
+        kept = ["person_id", "first", "fails", "lost"]
+        coming = (
+            drawn.unique("person_id", keep="first")
+            .join(gone, on="person_id", how="anti")
+            .with_columns(pl.col("fails").ceil(), lost=pl.lit(None, pl.Int64))
+        )
+        return pl.concat([gone.with_columns(pl.col("fails").fill_null(np.inf)).select(kept), coming.select(kept)])
 
     def _arrived(self, rng: np.random.Generator, first: int) -> pl.DataFrame:
         """Return the patients who begin after the day of the settlement, evenly over the periods ahead."""

@@ -17,6 +17,7 @@ from rwe.spec.agreement import Agreement, JudgedTerm, OutcomeGuarantee
 from rwe.spec.agreement_patient import DeathRebate, Instalments
 from rwe.spec.agreement_words import DEATHS, FAILURES
 
+LOST = 365  # days before the settlement: who was seen last earlier is not followed any more
 Asked = JudgedTerm | DeathRebate | Instalments | OutcomeGuarantee
 
 
@@ -91,11 +92,10 @@ def foreseen(agreement: Agreement, by_way: Collection[str]) -> tuple[Agreement, 
     return agreement.model_copy(update={"terms": kept}), left_out
 
 
-def followed(
-    now: Settlement, doses: pl.DataFrame, seen: pl.DataFrame, found: Sequence[Way], *, dosed: bool
-) -> pl.DataFrame:
+def followed(now: Settlement, courses: pl.DataFrame, found: Sequence[Way], *, dosed: bool) -> pl.DataFrame:
     """Return the courses of which something may come back: first dose, days observed, and by which ways each may fail.
 
+    `courses` are those of `histories`.
     Of who was judged to respond nothing more comes back unless doses follow, or a guarantee looks at all who have not
     failed; who has failed is not treated any more.
     """
@@ -107,31 +107,63 @@ def followed(
     )
     by_way = [(may & pl.col("term").is_in(way.terms)).any().alias(way.event) for way in found]
     asked_of = judged.group_by(COURSE).agg(*by_way, treated=(pl.col("outcome") != "failure").all())
-    courses = histories(now, doses, seen, found).join(asked_of, on=COURSE, how="left")
+    courses = courses.join(asked_of, on=COURSE, how="left")
     rests = set(now.verdicts)
     free = [
-        (pl.col(way.event).fill_null(value=False) | (pl.col(failed(way)).is_null() & bool(rests & {*way.terms}))).alias(
-            way.event
-        )
+        (pl.col(way.event).fill_null(value=False) | (_unfailed(way) & bool(rests & {*way.terms}))).alias(way.event)
         for way in found
     ]
-    unfailed = pl.all_horizontal(pl.col(failed(way)).is_null() for way in found)
+    unfailed = pl.all_horizontal(_unfailed(way) for way in found)
     courses = courses.with_columns(*free, treated=pl.coalesce("treated", unfailed))
-    open_ones = courses.filter(pl.any_horizontal(way.event for way in found)).drop([failed(way) for way in found])
+    open_ones = courses.filter(pl.any_horizontal(way.event for way in found)).drop(
+        "lost", *[failed(way) for way in found]
+    )
     if open_ones.is_empty():
         raise NoValidAnswer("nobody is followed who may still fail: there is nothing to forecast")
     return open_ones.with_columns(after=(pl.lit(now.as_of) - pl.col("first")).dt.total_days()).sort(COURSE)
 
 
-def histories(now: Settlement, doses: pl.DataFrame, seen: pl.DataFrame, found: Sequence[Way]) -> pl.DataFrame:
-    """Return all courses with their first dose, and for each way the day of the first failure known; null for none."""
-    courses = first_doses(now, doses)
+def histories(
+    now: Settlement, doses: pl.DataFrame, seen: pl.DataFrame, found: Sequence[Way], people: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return all courses with what is known of their failures.
+
+    Returns
+    -------
+    DataFrame
+        ``person_id``, ``course``, ``first``, for each way the day of the first failure known (null for none; see
+        `failed`), and ``lost``, the last day known of who is not followed any more.
+
+        Failures are those of the assessments; for a guarantee those of its own endpoint where `people` say when it
+        ended (``<endpoint>_days``, ``<endpoint>_event``): it is what the evidence is made of.
+    """
+    courses = first_doses(now, doses).with_columns(lost=pl.lit(None, pl.Int64))
     known = seen.filter(pl.col("assessed_on") <= now.as_of).join(courses, on="person_id")
     for way in found:
         mine = known.filter(pl.col("outcome").is_in(way.words), pl.col("assessed_on") >= pl.col("first"))
         day = (pl.col("assessed_on").min() - pl.col("first").first()).dt.total_days().alias(failed(way))
         courses = courses.join(mine.group_by(COURSE).agg(day), on=COURSE, how="left")
+        courses = _observed(now, courses, way, people)
     return courses.sort(COURSE)
+
+
+def _observed(now: Settlement, courses: pl.DataFrame, way: Way, people: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the courses with the follow-up of a guarantee's own endpoint, where it is known."""
+    ends = [t.endpoint for t in now.agreement.terms if isinstance(t, OutcomeGuarantee) and t.id in way.terms]
+    if people is None or not ends or f"{ends[0]}_days" not in people.columns:
+        return courses
+    event = pl.col(f"{ends[0]}_event").cast(pl.Boolean)
+    told = people.select("person_id", _days=pl.col(f"{ends[0]}_days").cast(pl.Int64), _event=event)
+    followed_to = pl.lit(now.as_of) - pl.col("first") - pl.duration(days=LOST)
+    away = ~pl.col("_event") & (pl.col("_days") < followed_to.dt.total_days())
+    failing = pl.when("_event").then("_days").when(pl.col("_event").is_null()).then(failed(way)).alias(failed(way))
+    both = courses.join(told, on="person_id", how="left")
+    return both.with_columns(failing, lost=pl.when(away).then("_days").otherwise("lost")).drop("_days", "_event")
+
+
+def _unfailed(way: Way) -> pl.Expr:
+    """Tell who has not failed in a way, and is still followed."""
+    return pl.col(failed(way)).is_null() & pl.col("lost").is_null()
 
 
 def failed(way: Way) -> str:

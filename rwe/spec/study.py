@@ -44,11 +44,15 @@ class Gate(Part):
 
 
 class Reimbursement(Part):
-    """The agreement to settle, and the analysis whose estimates its cohort terms rest on."""
+    """The agreement to settle, and the analysis whose estimates its cohort terms rest on.
+
+    With `covariates`, baseline variables, the patients who are still open are told apart by a Cox model of failure.
+    """
 
     agreement: str
     population: Name
     evidence: Name | None = None
+    covariates: tuple[Name, ...] = ()
 
 
 class KeyFigure(Part):

@@ -48,6 +48,8 @@ def names_used(study: Study) -> Iterator[Used]:
     yield from _of_analyses(study)
     if study.reimbursement:
         yield ("reimbursement", "population"), study.reimbursement.population, populations
+        told_by = study.reimbursement.covariates
+        yield from ((("reimbursement", "covariates", i), name, variables) for i, name in enumerate(told_by))
     lookers = [*variables, *(criterion.name for _, criteria in criteria_of(study) for criterion in criteria)]
     for i, looks in enumerate(study.looks_ahead):
         for k, name in enumerate(looks.names):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,37 @@ def test_forecast_reserves_and_looks_ahead(demo: Demo, late_study: Path, capsys:
     assert list(periods) == ["2001", "2002", "2003", "2004", "2005", "2006", "all"]
     total = float(str(periods["all"]["payback"]))
     assert total == pytest.approx(float(str(reserve["reserve"])), abs=1500)
+
+
+@pytest.mark.ci
+def test_open_patients_are_told_apart_by_a_cox_model(
+    demo: Demo, late_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["forecast", str(late_study), "--home", str(demo.home), "--covariates", "age,nodes"]
+    code = main([*words, "--json"])
+
+    said = lines(capsys.readouterr().out)
+    reserve = next(line for line in said if line["event"] == "reserve")
+    total = next(line for line in said if line["event"] == "period" and line["period"] == "all")
+    assert code == 0
+    assert reserve["open"] == 100
+    assert 0 < float(str(total["payback"])) <= 1.1 * float(str(reserve["conf_high"]))
+    assert main([*words, "--lang", "bg"]) == 0
+    bulgarian = capsys.readouterr().out
+    assert "ЗА ВРЪЩАНЕ" in bulgarian
+    assert re.search(r"\d\u00a0\d{3},\d\d", bulgarian)
+
+
+@pytest.mark.parametrize("words", [("--covariates", "shoe"), ("--covariates", "age", "--family", "exp")])
+def test_covariates_that_cannot_be_are_refused(
+    words: tuple[str, ...], demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = str(ROOT / "configs/studies/breast_hormonal.yaml")
+
+    code = main(["forecast", study, *words, "--home", str(demo.home), "--json"])
+
+    assert code == 2
+    assert "--covariates are baseline variables of the study" in capsys.readouterr().out
 
 
 @pytest.mark.ci

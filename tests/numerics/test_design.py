@@ -206,3 +206,14 @@ def test_the_example_can_be_read() -> None:
     for scheme in found.schemes:
         rb.load_agreement(ROOT / "configs/designs" / scheme.agreement)
     assert [truth.name for truth in found.truths] == ["promised", "worse", "plateau"]
+
+
+def test_a_guarantee_that_never_pays_says_how_often_it_may() -> None:
+    contract = {"guarantee": agreement({**GUARANTEE, "threshold": "0.01"})}
+
+    found = rb.design(plan(schemes=PLAN["schemes"][1:], reference=None), contract)
+
+    # the rule of three: none of 20, at most 1 - 0.05**(1/20)
+    assert found.rare.select("scheme", "paid").row(0) == ("guarantee", 0)
+    assert found.rare["most"].item() == pytest.approx(1 - 0.05 ** (1 / 20))
+    assert "guarantee pays in 0 of 20 cohorts, with a chance of at most 13.9% (95%)" in repr(found)

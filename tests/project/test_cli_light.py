@@ -138,6 +138,7 @@ def test_every_word_of_the_catalogue_is_used() -> None:
         "doctor.",
         "selftest.",
         "plan.",
+        "forecast.lever.",
         "link.rule.",
         "price.status.",
         "settle.outcome.",
