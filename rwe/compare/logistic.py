@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.compare.logistic_climb import INTERCEPT, Rows, Seen, Top, outcomes, refuse_one_sided
-from rwe.compare.logistic_lead import led
+from rwe.compare.logistic_climb import INTERCEPT, Rows, Seen, Top, climb, outcomes, refuse_one_sided
+from rwe.compare.logistic_columns import columns_as_they_lie
+from rwe.compare.logistic_lead import MANY, led
 from rwe.execute import Parts, cuts, run
-from rwe.kernels._jit import F8
+from rwe.kernels._jit import F8, Flags
 from rwe.kernels.columns import standardise
 from rwe.kernels.logistic import probabilities
 from rwe.survival.data import names, read
@@ -91,20 +92,39 @@ def logistic(frame: Any, *, outcome: str, covariates: Sequence[str] | str, weigh
     table = read(frame, [outcome, *names(weights), *columns_of(covariates)])
     kept, happened, weight = outcomes(table, outcome, weights)
     plan = design(table, covariates)
-    x = matrix_of(plan, table if kept.all() else table.filter(kept))
-    mean, scale = moments(x, weight)
-    refuse_units(scale, plan.names)
-    parts = cuts(x.shape[0], PART)
-    run(lambda b: standardise(x, weight, mean, scale, happened, *b), parts)
-    rows = Rows(x, happened, weight)
+    used = table if kept.all() else table.filter(kept)
     seen = Seen(
         happened.size, int(happened.sum()), float(np.average(happened, weights=weight if weight.size else None))
     )
     refuse_one_sided(seen, outcome)
-    top = led(rows, seen, plan.names)
+    fit = _of_many if happened.size >= MANY else _of_few
+    mean, scale, top, probability = fit(plan, used, happened, weight, seen)
     fitted = np.full(kept.size, np.nan)
-    fitted[kept] = _fitted(x, top.beta)
+    fitted[kept] = probability
     return replace(_said(plan, mean, scale, seen, top), fitted=fitted)
+
+
+def _of_few(plan: Design, table: pl.DataFrame, happened: Flags, weight: F8, seen: Seen) -> tuple[F8, F8, Top, F8]:
+    """Return mean and unit of the terms, the maximum, and the probability of each row."""
+    x = matrix_of(plan, table)
+    mean, scale = moments(x, weight)
+    refuse_units(scale, plan.names)
+    parts = cuts(x.shape[0], PART)
+    run(lambda b: standardise(x, weight, mean, scale, happened, *b), parts)
+    top = climb(Rows(x, happened, weight).sums, seen.share, plan.names)
+    out, slope = np.empty(x.shape[0]), np.ascontiguousarray(top.beta[1:])
+    run(lambda b: probabilities(x, slope, top.beta[0], *b, out[slice(*b)]), parts)
+    return mean, scale, top, out
+
+
+def _of_many(plan: Design, table: pl.DataFrame, happened: Flags, weight: F8, seen: Seen) -> tuple[F8, F8, Top, F8]:
+    """Return the same of rows whose columns are read where they lie."""
+    rows = columns_as_they_lie(plan.values(table, look=False), happened, weight)
+    if not np.isfinite(rows.mean).all():
+        plan.values(table)  # names the column
+    refuse_units(rows.scale, plan.names)
+    top = led(rows, seen, plan.names)
+    return rows.mean, rows.scale, top, rows.fitted(top.beta)
 
 
 def _said(plan: Design, mean: F8, scale: F8, seen: Seen, top: Top) -> Logistic:
@@ -115,11 +135,3 @@ def _said(plan: Design, mean: F8, scale: F8, seen: Seen, top: Top) -> Logistic:
     columns = {"term": [INTERCEPT, *plan.names], "estimate": estimate, "std_error": error}
     tests = {"statistic": estimate / error, "p_value": [two_sided(z) for z in estimate / error]}
     return Logistic(pl.DataFrame(columns | tests), covariance, top.loglik, seen.n, seen.n_event, NONE)
-
-
-def _fitted(x: F8, beta: F8) -> F8:
-    """Return the probability of each row."""
-    out, slope = np.empty(x.shape[0]), np.ascontiguousarray(beta[1:])
-    parts = cuts(x.shape[0], PART)
-    run(lambda bounds: probabilities(x, slope, beta[0], *bounds, out[bounds[0] : bounds[1]]), parts)
-    return out

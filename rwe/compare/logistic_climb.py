@@ -13,7 +13,7 @@ import polars as pl
 from rwe.errors import NoValidAnswer
 from rwe.execute import cuts, run
 from rwe.kernels._jit import F8, Flags
-from rwe.kernels.logistic import gradient_pass, logistic_pass
+from rwe.kernels.logistic import logistic_pass
 from rwe.kernels.matrix import room, whole_gram
 from rwe.survival.ascent import refuse_aliased, runaway
 from rwe.survival.columns import numeric, refuse
@@ -77,25 +77,16 @@ class Rows:
 
         found = run(part, cuts(self.x.shape[0], PART))
         values, border, gram = (total([answer[k] for answer in found]) for k in range(3))
-        information = np.empty((p + 1, p + 1))
-        information[1:, 1:], information[0, 0] = gram, border[p]
-        information[0, 1:] = information[1:, 0] = border[:p]
-        return Sums(float(values[0]), np.append(values[-1], values[1:-1]), information)
+        return Sums(float(values[0]), np.roll(values[1:], 1), information_of(gram, border))
 
-    def gradient(self, beta: F8) -> F8:
-        """Read the rows once for the score alone."""
 
-        def part(bounds: tuple[int, int]) -> F8:
-            score, slope = np.zeros(beta.size), np.ascontiguousarray(beta[1:])
-            gradient_pass(self.x, self.outcome, self.weight, slope, beta[0], *bounds, score)
-            return score
-
-        return np.roll(total(run(part, cuts(self.x.shape[0], PART))), 1)
-
-    def sample(self, step: int) -> Rows:
-        """Return every `step`-th row."""
-        x, outcome = np.ascontiguousarray(self.x[::step]), np.ascontiguousarray(self.outcome[::step])
-        return Rows(x, outcome, np.ascontiguousarray(self.weight[::step]))
+def information_of(gram: F8, border: F8) -> F8:
+    """Return the information, intercept first, of that of the covariates and the intercept's row, itself last."""
+    p = gram.shape[0]
+    information = np.empty((p + 1, p + 1))
+    information[1:, 1:], information[0, 0] = gram, border[p]
+    information[0, 1:] = information[1:, 0] = border[:p]
+    return information
 
 
 def outcomes(table: pl.DataFrame, outcome: str, weights: str | None) -> tuple[Flags, Flags, F8]:

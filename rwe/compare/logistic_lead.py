@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rwe.compare.logistic_climb import Rows, Seen, Top, climb
+from rwe.compare.logistic_climb import Seen, Top, climb
+from rwe.compare.logistic_columns import Columns
 from rwe.errors import NoValidAnswer
 from rwe.kernels._jit import F8
 from rwe.survival.linear import solve
@@ -27,19 +28,19 @@ AROUND = 1e-4  # from here what a step leaves over is told by the step before
 CHORDS = 10  # reads of the score before Newton takes over
 
 
-def led(rows: Rows, seen: Seen, terms: Sequence[str]) -> Top:
-    """Return the maximum of rows that are held.
+def led(rows: Columns, seen: Seen, terms: Sequence[str]) -> Top:
+    """Return the maximum of many rows.
 
     Raises
     ------
     NoValidAnswer
         As `climb`.
     """
-    start = _start(rows, seen, terms) if rows.x.shape[0] >= MANY else None
+    start = _start(rows, seen, terms)
     return climb(rows.sums, seen.share, terms) if start is None else climb(rows.sums, seen.share, terms, start, NEAR)
 
 
-def _start(rows: Rows, seen: Seen, terms: Sequence[str]) -> F8 | None:
+def _start(rows: Columns, seen: Seen, terms: Sequence[str]) -> F8 | None:
     """Return a point near the maximum; None where the way leads nowhere."""
     some = rows.sample(EACH)
     if some.x.shape[0] < LEAST * (len(terms) + 1) or some.outcome.all() or not some.outcome.any():
@@ -51,7 +52,7 @@ def _start(rows: Rows, seen: Seen, terms: Sequence[str]) -> F8 | None:
     return _chords(rows, top.beta, EACH * top.information)
 
 
-def _chords(rows: Rows, beta: F8, curvature: F8) -> F8 | None:
+def _chords(rows: Columns, beta: F8, curvature: F8) -> F8 | None:
     """Return where steps by the curvature, mended along each, lead; None where they lead nowhere."""
     score, before = rows.gradient(beta), np.inf
     for _ in range(CHORDS):

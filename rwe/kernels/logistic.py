@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""One read of the covariates for a step of logistic regression: log likelihood, gradient and information add up.
-
-A chord step needs the gradient alone, which costs a third of the read.
-"""
+"""One read of the covariates for a step of logistic regression: log likelihood, gradient and information add up."""
 
 from __future__ import annotations
 
@@ -81,17 +78,6 @@ def logistic_pass(
     return total
 
 
-@kernel(f8_in2, i8_in, integer, f8_in, f8_out)
-def _add_gradient(x: F8, at: I8, n: int, factor: F8, score: F8) -> None:
-    """Add factor x to `score`; the sum of the factors stands last."""
-    p = x.shape[1]
-    for i in range(n):
-        row, f = at[i], factor[i]
-        for j in range(p):
-            score[j] += f * x[row, j]
-        score[p] += f
-
-
 @kernel(f8_in2, f8_in, number, integer, integer, f8_out)
 def probabilities(x: F8, beta: F8, intercept: float, first: int, last: int, out: F8) -> None:
     """Put the probabilities of rows `first` to `last` in the beginning of `out`."""
@@ -107,19 +93,3 @@ def probabilities(x: F8, beta: F8, intercept: float, first: int, last: int, out:
         exponentials(off, n, bits, odds)
         for i in range(n):
             out[start - first + i] = (1.0 if eta[i] >= 0.0 else odds[i]) / (1.0 + odds[i])
-
-
-@kernel(f8_in2, flags_in, f8_in, f8_in, number, integer, integer, f8_out)
-def gradient_pass(
-    x: F8, outcome: Flags, weight: F8, beta: F8, intercept: float, first: int, last: int, score: F8
-) -> None:  # fmt: skip
-    """Add rows `first` to `last` to the gradient, that of the intercept last; arguments as above."""
-    at, share = np.empty(BLOCK, np.int64), np.empty(BLOCK)
-    for start in range(first, last, BLOCK):
-        n = min(BLOCK, last - start)
-        probabilities(x, beta, intercept, start, start + n, share)
-        for i in range(n):
-            at[i] = start + i
-            w = weight[at[i]] if weight.size else 1.0
-            share[i] = w * ((1.0 if outcome[at[i]] else 0.0) - share[i])
-        _add_gradient(x, at, n, share, score)

@@ -17,7 +17,7 @@ from rwe.kernels._jit import F8
 from rwe.survival.baseline import strata_of
 from rwe.survival.broken import attempt
 from rwe.survival.clock import Clock
-from rwe.survival.column_values import moments_about
+from rwe.survival.column_values import given_weight, moments_about
 from rwe.survival.columns import refuse
 from rwe.survival.data import Response
 from rwe.survival.design import Design, design, levelled
@@ -176,7 +176,7 @@ def _surveyed(batch: pl.DataFrame, outcome: Outcome, plan: Design, *, sample: bo
 @np.errstate(over="ignore", invalid="ignore")  # a covariate that cannot be squared is refused by its unit
 def moments_in(response: Response, columns: Sequence[F8]) -> Moments:
     """Return the moments of the covariates of some rows."""
-    about, sums, squares, failing, away = moments_about(response, columns)
+    about, sums, squares, failing, away = moments_about(columns, response.event, given_weight(response))
     weight, failed = float(response.weights.sum()), float(response.weights[response.event].sum())
     mean = about + sums / weight
     shift = mean - about  # what is taken off: the mean as a number, not the mean itself
