@@ -163,7 +163,7 @@ class OfIncidence:
 
     def _between(self, any_cause: F8, own: F8, since: I8, until: I8) -> F8:
         if self.time.size == 0 or ((until > self.time[-1]).any() and self.n_risk[-1] > self.n_event[-1].sum()):
-            raise NoValidAnswer(_too_short(int(until.max()), int(self.time[-1]) if self.time.size else 0))
+            raise NoValidAnswer(too_short(int(until.max()), int(self.time[-1]) if self.time.size else 0))
         free = np.cumprod(1 - any_cause, axis=1)
         before = np.concatenate([np.ones((free.shape[0], 1)), free], axis=1)
         failed = np.concatenate([np.zeros((free.shape[0], 1)), np.cumsum(before[:, :-1] * own, axis=1)], axis=1)
@@ -212,12 +212,13 @@ class OfCox:
 def _conditional(survival: F8, days: I8, since: I8, until: I8) -> F8:
     start, end = survival[:, np.searchsorted(days, since)], survival[:, np.searchsorted(days, until)]
     if np.isnan(end).any() or np.isnan(start).any():
-        raise NoValidAnswer(_too_short(int(until.max()), int(days[~np.isnan(survival[0])].max(initial=0))))
+        raise NoValidAnswer(too_short(int(until.max()), int(days[~np.isnan(survival[0])].max(initial=0))))
     found = 1 - np.divide(end, start, out=np.zeros_like(end), where=start > 0)
     return np.asarray(np.clip(found, 0.0, 1.0), np.float64)
 
 
-def _too_short(asked: int, known: int) -> str:
+def too_short(asked: int, known: int) -> str:
+    """Return what is wrong with a curve that ends before the last day on which a failure counts."""
     return (
         f"the curve is known to day {known}, a term still asks for day {asked}: give a curve with longer follow-up, "
         "or a fitted family that extends it"

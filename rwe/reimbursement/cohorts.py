@@ -13,11 +13,11 @@ import polars as pl
 
 from rwe.kernels._jit import F8
 from rwe.reimbursement.evidence import guarantees, shown
-from rwe.reimbursement.forecast import ALONE
 from rwe.reimbursement.guarantee import Verdict
 from rwe.reimbursement.invent import assessments_of, doses_of, fails_by
 from rwe.reimbursement.money import net_price
 from rwe.reimbursement.settle import settle_apart
+from rwe.reimbursement.ways import ALONE
 from rwe.result import Result
 from rwe.spec.agreement import Agreement
 from rwe.spec.design import Design, Truth

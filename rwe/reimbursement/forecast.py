@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,20 +16,16 @@ from rwe.errors import DefinitionError
 from rwe.reimbursement.chances import chances
 from rwe.reimbursement.followed import COURSE
 from rwe.reimbursement.foreseen import Forecast
-from rwe.reimbursement.futures import Ahead, drawn_of
+from rwe.reimbursement.futures import Ahead, blocks, drawn_of
 from rwe.reimbursement.invent import DOSE, SIGHT
 from rwe.reimbursement.money import period_end, period_of
 from rwe.reimbursement.settle import settle
 from rwe.reimbursement.settlement import Settlement
-from rwe.reimbursement.ways import Asked, Way, asked, followed, foreseen, histories, ways
+from rwe.reimbursement.ways import ALONE, Asked, Way, asked, followed, foreseen, histories, ways
 from rwe.result import Result
-from rwe.spec.agreement import Agreement, JudgedTerm, OutcomeGuarantee
-from rwe.spec.agreement_patient import CostSharing, DeathRebate, Discount, DoseCap, Instalments, TimeCap
+from rwe.spec.agreement import Agreement, OutcomeGuarantee
 from rwe.spec.design import Dosing
 from rwe.survival.cox import Cox
-
-ALONE = (JudgedTerm, Discount, CostSharing, DeathRebate, DoseCap, Instalments, TimeCap)  # look at one patient only
-ROWS = 400_000  # patients settled at once
 
 
 def forecast(
@@ -109,7 +105,7 @@ def forecast(
     ahead = Ahead(kept, known, sights, mine, courses, as_of, ends[-1], dosing, arrivals, drawn, seed)
     labels = [period_of(end, agreement.settlement.every) for end in ends]
     before = _before(now, courses)
-    draws = _tidied([_settled(ahead, block, ends, labels, before) for block in _blocks(simulations, courses.height)])
+    draws = _tidied([_settled(ahead, block, ends, labels, before) for block in blocks(simulations, courses.height)])
     return Forecast(agreement, as_of, draws, labels, left_out, mine.height, conf_level, seed)
 
 
@@ -161,11 +157,6 @@ def _before(now: Settlement, courses: pl.DataFrame) -> tuple[dict[str, float], f
 
 def _alone(agreement: Agreement) -> list[str]:
     return [term.id for term in agreement.terms if isinstance(term, ALONE)]
-
-
-def _blocks(simulations: int, patients: int) -> Iterator[range]:
-    size = max(1, ROWS // max(patients, 1))
-    return (range(first, min(first + size, simulations)) for first in range(0, simulations, size))
 
 
 def _settled(

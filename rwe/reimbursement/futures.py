@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,6 +24,7 @@ from rwe.result import Result
 from rwe.spec.agreement import Agreement
 from rwe.spec.design import Dosing
 
+ROWS = 400_000  # patients settled at once
 NEW = 1_000_000  # ids of a future kept for patients to come
 
 
@@ -222,3 +223,9 @@ def drawn_of(way: Way, mine: pl.DataFrame, people: Any, until: date, n: int, see
         return Drawn(way, *chance.paths(days, n, seed))
     survival = 1 - chance.drawn(np.zeros(days.size, np.int64), days, n, seed)
     return Drawn(way, np.asarray(survival, np.float64), None)
+
+
+def blocks(simulations: int, patients: int) -> Iterator[range]:
+    """Return the futures that are settled together."""
+    size = max(1, ROWS // max(patients, 1))
+    return (range(first, min(first + size, simulations)) for first in range(0, simulations, size))

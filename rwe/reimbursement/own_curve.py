@@ -13,7 +13,7 @@ import polars as pl
 from rwe import survival as sv
 from rwe.compare.people import people as read_people
 from rwe.errors import DefinitionError
-from rwe.reimbursement.followed import COURSE, courses, curved_terms, reserved_terms
+from rwe.reimbursement.followed import COURSE, courses, curved_terms
 from rwe.reimbursement.forecast import forecast
 from rwe.reimbursement.foreseen import Forecast
 from rwe.reimbursement.reserve import reserve
@@ -38,9 +38,8 @@ class Ahead:
 
 
 def has_open(settlement: Settlement) -> bool:
-    """Tell whether a patient is open under a term that is reserved for."""
-    mine = [term.id for term in reserved_terms(settlement.agreement)]
-    return not settlement.lines.filter(pl.col("term").is_in(mine), pl.col("outcome") == "open").is_empty()
+    """Tell whether a patient is open under a term."""
+    return not settlement.lines.filter(outcome="open").is_empty()
 
 
 def own_curves(
@@ -144,7 +143,10 @@ def look_ahead(
     curves = own_curves(settlement, doses, assessments, family=family, people=people, covariates=covariates)
     if not curves:
         raise DefinitionError("the agreement has no term that pays back by patient: nothing of it can be foreseen")
-    kept = reserve(settlement, curves, people=people, conf_level=conf_level, seed=seed)
+    kept = reserve(
+        settlement, curves, people=people, doses=doses, assessments=assessments, evidence=evidence,
+        conf_level=conf_level, seed=seed,
+    )  # fmt: skip
     many = max(20, min(100, PATIENTS // max(kept.table.height, 1)))
     foreseen = forecast(
         settlement.agreement,

@@ -19,11 +19,13 @@ from rwe.errors import DefinitionError
 from rwe.reimbursement.chances import chances
 from rwe.reimbursement.covariates import covariates
 from rwe.reimbursement.drawn import Drawing, Open, steady
-from rwe.reimbursement.followed import COURSE, Reserved, open_courses, patient_terms
+from rwe.reimbursement.followed import COURSE, Reserved, open_courses, patient_terms, reserved_terms
 from rwe.reimbursement.later import not_drawn, steps
 from rwe.reimbursement.money import half_up
+from rwe.reimbursement.reserve_played import played
 from rwe.reimbursement.reserved import Reserve, naive
 from rwe.reimbursement.settlement import Settlement
+from rwe.result import Result
 
 
 def reserve(
@@ -33,6 +35,9 @@ def reserve(
     as_of: date | None = None,
     people: Any = None,
     cause: Any = None,
+    doses: Any = None,
+    assessments: Any = None,
+    evidence: Result | None = None,
     conf_level: float = 0.95,
     draws: int = 2000,
     seed: int = 1,
@@ -42,8 +47,10 @@ def reserve(
     What is reserved is the payback of the spend known on the day of the settlement; doses to come are the matter of
     `forecast`. Who is open under several terms is paid back what the earlier one left, and what terms further down
     the file bring back less for it is taken off: a term that looks at one patient brings back the same share of what
-    is left, one on all patients is worked out anew for each drawn outcome. Open courses of other terms (success fee,
-    continuation, instalments) stand as they were settled; these terms are named in ``left_out``.
+    is left, one on all patients is worked out anew for each drawn outcome. Where courses are open under other
+    terms too (success fee, continuation, instalments) the futures of all open courses are settled by the terms
+    themselves, from `doses` and `assessments`: what is still to be paid at a result is a reserve below 0. Without
+    these records such terms stand as they were settled, and are named in ``left_out``.
 
     Parameters
     ----------
@@ -59,10 +66,12 @@ def reserve(
         ``person_id`` and covariates, for a Cox model.
     cause
         Which cause of an incidence curve is failure; its first by default.
+    doses, assessments, evidence
+        As they were settled, with ``record_id``.
     conf_level
         Of the interval for what is finally paid back: it holds the chance of each patient and the error of the curve.
     draws, seed
-        Of the interval.
+        Of the interval; of futures that are settled at most 400.
 
     Raises
     ------
@@ -76,6 +85,10 @@ def reserve(
     day = settlement.as_of if as_of is None else as_of
     if day > settlement.as_of:
         raise DefinitionError(f"as_of {day} lies after the settlement's own {settlement.as_of}: settle again first")
+    if doses is not None and assessments is not None and not_drawn(settlement, reserved_terms(settlement.agreement)):
+        how: dict[str, Any] = {"day": day, "people": people, "evidence": evidence}
+        how |= {"conf_level": conf_level, "draws": draws, "seed": seed}
+        return played(settlement, doses, assessments, curve, **how)
     terms = patient_terms(settlement)
     parts = [_asked(settlement, term, curve, day, people, cause) for term in terms]
     waiting = pl.concat([part.rows.select(COURSE) for part in parts]).unique(maintain_order=True)
@@ -86,9 +99,9 @@ def reserve(
     totals = np.clip(drawing.totals(lambda k, size, block: parts[k].drawn(size, seed + block)), 0.0, room)
     tails = np.quantile(totals, [(1 - conf_level) / 2, (1 + conf_level) / 2], method="inverted_cdf")
     low, high = (half_up(Fraction(float(tail)), settlement.agreement.rounding.quantum) for tail in tails)
-    open_else = not_drawn(settlement, terms)
+    ids, open_else = tuple(term.id for term in terms), not_drawn(settlement, terms)
     return Reserve(
-        settlement, day, table, naive(settlement, terms, table), low, high, conf_level, draws, seed, open_else
+        settlement, day, table, naive(settlement, terms, table), low, high, conf_level, draws, seed, ids, open_else
     )
 
 

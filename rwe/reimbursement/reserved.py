@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from rwe.reimbursement.followed import Reserved, reserved_terms
+from rwe.reimbursement.followed import Reserved
 from rwe.reimbursement.money import half_up
 from rwe.reimbursement.settlement import Settlement
 from rwe.result import Result, tidy
@@ -51,13 +51,16 @@ class Reserve(Shown):
     table
         One row an open course and term: ``person_id``, ``course``, ``base``, ``fixed``, ``left``, ``since``,
         ``until``, ``by_rule``, ``due``, ``term``, ``chance`` (to fail) and ``reserve`` (Decimal, rounded as the
-        agreement says).
+        agreement says). Where futures were settled, without ``fixed`` and ``left``, and with a row without a person for
+        what changes of each term that judges nobody.
     naive
         The same by failures over treated.
     conf_low, conf_high
         Interval for what is finally paid back of the open courses, at `conf_level`.
     conf_level, draws, seed
         Of the interval.
+    terms
+        That are reserved for.
     left_out
         Terms with open courses that are not reserved for: what they settled stands.
     """
@@ -71,6 +74,7 @@ class Reserve(Shown):
     conf_level: float
     draws: int
     seed: int
+    terms: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
     @property
@@ -81,13 +85,8 @@ class Reserve(Shown):
     @property
     def settled(self) -> Decimal:
         """What the same terms have settled already."""
-        mine = self.settlement.lines.filter(pl.col("term").is_in(self.table_terms))
+        mine = self.settlement.lines.filter(pl.col("term").is_in(self.terms))
         return sum(mine["amount"], 0 * self.settlement.agreement.rounding.quantum)
-
-    @property
-    def table_terms(self) -> list[str]:
-        """Ids of the terms that are reserved for."""
-        return [term.id for term in reserved_terms(self.settlement.agreement)]
 
     @property
     def oldest_due(self) -> date | None:
@@ -103,7 +102,7 @@ class Reserve(Shown):
         return Result(rows, settings | {"currency": self.settlement.agreement.contract.currency})
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        opened = self.table.select("person_id").n_unique()
+        opened = self.table["person_id"].drop_nulls().n_unique()
         overdue = self.table.filter(pl.col("due") < self.as_of)["person_id"].n_unique()
         limits = {"conf_low": float(self.conf_low), "conf_high": float(self.conf_high)}
         treated = {"n": self.naive.treated, "n_event": self.naive.failures}

@@ -14,9 +14,10 @@ from rwe.errors import DefinitionError, NoValidAnswer
 from rwe.reimbursement.followed import COURSE, first_doses
 from rwe.reimbursement.settlement import Settlement
 from rwe.spec.agreement import Agreement, JudgedTerm, OutcomeGuarantee
-from rwe.spec.agreement_patient import DeathRebate, Instalments
+from rwe.spec.agreement_patient import CostSharing, DeathRebate, Discount, DoseCap, Instalments, TimeCap
 from rwe.spec.agreement_words import DEATHS, FAILURES
 
+ALONE = (JudgedTerm, Discount, CostSharing, DeathRebate, DoseCap, Instalments, TimeCap)  # look at one patient only
 LOST = 365  # days before the settlement: who was seen last earlier is not followed any more
 Asked = JudgedTerm | DeathRebate | Instalments | OutcomeGuarantee
 

@@ -106,3 +106,38 @@ def calibrated(contracts: int, patients: int, seed: int, conf_level: float = 0.9
 
 def _contract() -> pl.Expr:
     return (pl.col("person_id") // 10_000).alias("contract")
+
+
+FEE = {key: value for key, value in TERM.items() if key not in ("share", "cost_scope")} | {"type": "success_fee"}
+AT_RESULTS = AGREEMENT.model_validate(
+    AGREEMENT.model_dump(by_alias=True, exclude={"terms"}, exclude_none=True)
+    | {
+        "terms": [
+            {**FEE, "id": "stop", "type": "continuation"},
+            FEE,
+            {"id": "cap", "type": "expenditure_cap", "per": "contract", "amount": "150000.00", "share": "0.60"},
+        ]
+    }
+)
+
+
+def calibrated_at_results(contracts: int, patients: int, seed: int, conf_level: float = 0.90) -> pl.DataFrame:
+    """Reserve for contracts that pay at the result, and say by how much their payback finally changed.
+
+    Returns
+    -------
+    DataFrame
+        One row a contract: share ``open``, ``reserve``, ``conf_low``, ``conf_high``, ``realised``.
+    """
+    doses, assessments = many(contracts, patients, seed)
+    doses = doses.filter(pl.col("administered_on") <= CUT)
+    rows = []
+    for contract in range(contracts):
+        paid, seen = (part.filter(_contract() == contract) for part in (doses, assessments))
+        now = rb.settle(AT_RESULTS, paid, seen, as_of=CUT)
+        end = rb.settle(AT_RESULTS, paid, seen, as_of=date(2029, 12, 31))
+        curves = rb.own_curves(now, paid, seen)
+        found = rb.reserve(now, curves, doses=paid, assessments=seen, conf_level=conf_level, draws=200, seed=contract)
+        opened = now.lines.filter(term="t1", outcome="open").height / now.lines.filter(term="t1").height
+        rows.append((opened, *map(float, (found.amount, found.conf_low, found.conf_high, end.total - now.total))))
+    return pl.DataFrame(rows, schema=["open", "reserve", "conf_low", "conf_high", "realised"], orient="row")
