@@ -28,6 +28,7 @@ Day = Annotated[str | None, Parameter(name="--as-of", help=word("help.settle_as_
 Period = Annotated[str | None, Parameter(help=word("help.period"))]
 Close = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.close"))]
 Again = Annotated[str | None, Parameter(help=word("help.again"))]
+Landing = Annotated[bool, Parameter(negative="", show_default=False, help=word("help.again_landing"))]
 Over = Annotated[bool, Parameter(name="--bridge", negative="", show_default=False, help=word("help.bridge"))]
 View = Annotated[Literal["nhif", "company"] | None, Parameter(help=word("help.export"))]
 Form = Annotated[Literal["csv", "xlsx", "json"], Parameter(help=word("help.form"))]
@@ -42,6 +43,7 @@ def settle(
     as_of: Day = None,
     close: Close = False,
     again: Again = None,
+    landing: Landing = False,
     bridge: Over = False,
     export: View = None,
     form: Form = "csv",
@@ -52,16 +54,25 @@ def settle(
     """Settle from what has landed; close a period, or show what the ledger holds."""
     room = settling_room(study, common, voice, synthetic=synthetic)
     if again is not None:
-        return _say_closed(room.again(again), "settle.again", voice)
+        said = "settle.again_landing" if landing else "settle.again"
+        return _say_closed(room.again(again, landing=landing), said, voice)
+    if landing:
+        raise DefinitionError(word("settle.landing_alone"))
     if close:
         if period is None:
             raise DefinitionError(word("settle.no_period"))
         return _say_closed(room.close(period, room.cut(period, told_day(as_of))), "settle.closed", voice)
     if bridge or export:
         return _from_ledger(room, period, export, form, voice, bridge=bridge)
-    cut = room.cut(period, told_day(as_of))
+    return _settle(room, period, room.cut(period, told_day(as_of)), voice)
+
+
+def _settle(room: Settling, period: str | None, cut: date, voice: Voice) -> int:
+    """Settle, and say what closing the period would post where one is named."""
+    from rwe import reimbursement as rb
+
     if period is not None:
-        room.in_turn(period, cut)
+        rb.in_turn(room.ledger, period, cut)
     settled = room.now(cut)
     _say_settlement(settled.settlement, voice)
     _say_left_out(settled.settlement, voice)
@@ -69,8 +80,6 @@ def settle(
         voice.event("idle", number=number)
         voice.say("settle.idle", number=number)
     if period is not None:
-        from rwe import reimbursement as rb
-
         _say_entries(rb.draw_up(room.ledger, settled.settlement, period, records=settled.records), period, voice)
     return 0
 
@@ -148,7 +157,7 @@ def _say_entries(entries: pl.DataFrame, period: str, voice: Voice) -> None:
 def _say_closed(closed: Closed, key: str, voice: Voice) -> int:
     facts = {"period": closed.period, "as_of": closed.as_of, "entries": closed.rows, "sha256": closed.sha256}
     moved = {name: closed.moved[name] for name in ACCOUNTS}
-    voice.event(key.partition(".")[2], **facts, **moved, utc=closed.utc, file=closed.file)
+    voice.event(key.partition(".")[2].partition("_")[0], **facts, **moved, utc=closed.utc, file=closed.file)
     voice.say(key, **facts, **moved)
     return 0
 

@@ -21,6 +21,7 @@ from rwe.harmonise import (
     Work,
     again,
     buckets_of,
+    harmonise,
     identities,
     in_parts,
     linked,
@@ -112,6 +113,32 @@ class _Opened(Mapping[str, pl.LazyFrame]):
         return len(self._tables)
 
 
+def as_landed(
+    source: Source, store: Store, commits: Mapping[str, int], domains: Mapping[int, str], persons: pl.DataFrame
+) -> Aligned:
+    """Harmonise the landing rows of one hospital as they stood at earlier commits; nothing is written.
+
+    Raises
+    ------
+    TornStore, DataError
+        As `rwe.store.Table.current`, and as `harmonise`.
+    """
+    site, mapping = source.site.site, source.mapping
+    landing = {name: landing_table(store, site, name) for name in mapping.source.streams if name in commits}
+    rows = {name: _dated(table, table.current(commits[name])) for name, table in landing.items()}
+    made = harmonise(rows, mapping, site, domains, persons, source.site.records_from)
+    marked = frozenset({site} if invented(rows, mapping.source.streams) else ())
+    cdm = Cdm(made.cdm.tables, made.accounting, marked)
+    return Aligned(site, cdm, made.rejected, made.codes, dict(commits), {})
+
+
+def _dated(table: Table, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Add to landing rows the day on which each was landed."""
+    # One day more, because clocks stand in several zones.
+    days = {seal.commit: date.fromisoformat(seal.utc[:10]) + timedelta(days=1) for seal in table.seals()}
+    return rows.with_columns(_known=pl.col("_commit").replace_strict(days, default=None, return_dtype=pl.Date))
+
+
 @dataclass(frozen=True, slots=True)
 class _Alignment:
     """One hospital on its way from its landing tables to the tables of the common model."""
@@ -162,11 +189,7 @@ class _Alignment:
 
     def _rows(self, name: str, rows: pl.LazyFrame, persons: pl.DataFrame) -> pl.LazyFrame:
         """Add to landing rows the day on which each was landed, and to those of persons whose they are."""
-        # One day more, because clocks stand in several zones.
-        days = {
-            seal.commit: date.fromisoformat(seal.utc[:10]) + timedelta(days=1) for seal in self.landing[name].seals()
-        }
-        rows = rows.with_columns(_known=pl.col("_commit").replace_strict(days, default=None, return_dtype=pl.Date))
+        rows = _dated(self.landing[name], rows)
         return linked(rows, persons) if name == self.work.mapping.person[0] else rows
 
     def _drafts(self, tables: Mapping[str, Table], made_of: str) -> AbstractContextManager[dict[str, Draft]]:

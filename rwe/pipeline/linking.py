@@ -42,6 +42,20 @@ def persons(sources: Sequence[Source], store: Store) -> Persons:
         return load(store, rests_on) or _linked(sources, store, decisions)
 
 
+def persons_at(store: Store, site: str, commit: int) -> pl.DataFrame:
+    """Return ``_key`` and ``person_id`` of the rows of a hospital's person stream as they were linked at a commit.
+
+    Raises
+    ------
+    TornStore, DataError
+        As `rwe.store.Table.current`.
+    """
+    head = f"{site}/"
+    rows = store.table(LINKS).current(commit).select("_key", "person_id").collect()
+    own = rows.filter(pl.col("_key").str.starts_with(head))
+    return own.select(pl.col("_key").str.strip_prefix(head), "person_id").sort("_key")
+
+
 def _linked(sources: Sequence[Source], store: Store, decisions: Sequence[Decision]) -> Persons:
     table = store.table(LINKS)
     fresh = [_units(source, store) for source in sources]

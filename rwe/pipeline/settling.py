@@ -20,10 +20,11 @@ from rwe.cohort import Cohort, build_cohort
 from rwe.compare import load_trial
 from rwe.errors import DefinitionError
 from rwe.linkage import load_or_make_key
-from rwe.pipeline.align import Aligned, align, cdm_table, tables_at
+from rwe.pipeline.align import Aligned, align, as_landed, cdm_table, tables_at
+from rwe.pipeline.erased_people import LINKS
 from rwe.pipeline.guards import alone, disk
 from rwe.pipeline.invented import hold_apart
-from rwe.pipeline.linking import persons
+from rwe.pipeline.linking import persons, persons_at
 from rwe.pipeline.planning import Plan, load_plan
 from rwe.pipeline.quality import assess_sites
 from rwe.pipeline.settled import Settled, settlement_of
@@ -100,8 +101,8 @@ class Settling:
             sources = [(source, found.of(source.site.site)) for source in self.plan.sources]
             return self._settled([align(s, store, domains_of(s, self.home), who) for s, who in sources], as_of)
 
-    def then(self, closed: rb.Closed) -> Settled:
-        """Settle from the tables that a close was made of.
+    def then(self, closed: rb.Closed, *, landing: bool = False) -> Settled:
+        """Settle from the tables of the common model that a close was made of, or from its landing rows.
 
         Raises
         ------
@@ -109,18 +110,16 @@ class Settling:
             If they are not there.
         """
         store, made_of = Store(self.home / "store"), closed.made_of
-        parts = [_as_closed(store, site, made_of) for site in made_of["tables"]]
+        if not landing:
+            parts = [_as_closed(store, site, made_of) for site in made_of["tables"]]
+            return self._settled(parts, closed.as_of, closed.number)
+        self.progress("harmonise")
+        parts = []
+        for source in self.plan.sources:
+            site = source.site.site
+            whose = persons_at(store, site, made_of["links"])
+            parts.append(as_landed(source, store, made_of["landing"][site], domains_of(source, self.home), whose))
         return self._settled(parts, closed.as_of, closed.number)
-
-    def in_turn(self, period: str, as_of: date) -> None:
-        """Refuse a period whose turn it is not, or a data cut too early for it, before anything is settled.
-
-        Raises
-        ------
-        DefinitionError
-            As `rwe.reimbursement.in_turn`.
-        """
-        rb.in_turn(self.ledger, period, as_of)
 
     def treated(self) -> pl.DataFrame:
         """Return ``person_id`` and ``day`` of every dose of the product in the common model as it stands.
@@ -147,13 +146,19 @@ class Settling:
             As `rwe.reimbursement.close`.
         """
         if period not in [one.period for one in self.ledger.closes()]:
-            self.in_turn(period, as_of)
+            rb.in_turn(self.ledger, period, as_of)  # before the work
         with alone(self.home, self.plan.study.study):
             settled = self._now(as_of)
             return rb.close(self.ledger, settled.settlement, period, records=settled.records, made_of=settled.made_of)
 
-    def again(self, period: str) -> rb.Closed:
-        """Make a close once more from the tables of its close and hold it against what was posted, byte by byte.
+    def again(self, period: str, *, landing: bool = False) -> rb.Closed:
+        """Make a close once more from what it was made of and hold it against what was posted, byte by byte.
+
+        Parameters
+        ----------
+        landing
+            Whether to harmonise the landing rows of the close anew, by the mappings and the code of today, in place of
+            reading the tables of the common model that it read.
 
         Raises
         ------
@@ -163,7 +168,7 @@ class Settling:
             If the bytes differ.
         """
         closed = self.closed(period)
-        settled = self.then(closed)
+        settled = self.then(closed, landing=landing)
         return rb.again(self.ledger, settled.settlement, closed, records=settled.records)
 
     def closed(self, period: str | None) -> rb.Closed:
@@ -207,6 +212,7 @@ class Settling:
         return {
             "landing": {part.site: part.commits for part in parts},
             "tables": {part.site: part.tables for part in parts},
+            "links": Store(self.home / "store").table(LINKS).commit,
             "synthetic": sorted(cdm.synthetic),
             "definitions": self.plan.hash(),
             "code": code,
