@@ -18,7 +18,7 @@ from rwe import reimbursement as rb
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import load_trial
-from rwe.errors import DefinitionError
+from rwe.errors import DataError, DefinitionError
 from rwe.linkage import load_or_make_key
 from rwe.pipeline.align import Aligned, align, as_landed, cdm_table, tables_at
 from rwe.pipeline.erased_people import LINKS
@@ -113,6 +113,8 @@ class Settling:
         if not landing:
             parts = [_as_closed(store, site, made_of) for site in made_of["tables"]]
             return self._settled(parts, closed.as_of, closed.number)
+        if "links" not in made_of:
+            raise DataError(f"the close of {closed.period} did not keep who was whom: leave --landing out")
         self.progress("harmonise")
         parts = []
         for source in self.plan.sources:

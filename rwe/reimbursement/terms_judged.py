@@ -11,7 +11,7 @@ import polars as pl
 
 from rwe.reimbursement.atoms import one, rounded, where
 from rwe.reimbursement.claim import Case, Claim, Said
-from rwe.reimbursement.judged import judged
+from rwe.reimbursement.judged import judged, next_course
 from rwe.reimbursement.ledger import Block, Ledger
 from rwe.reimbursement.schemes import due_parts
 from rwe.spec.agreement import JudgedTerm, PaymentByResult, RiskSharing
@@ -19,6 +19,7 @@ from rwe.spec.agreement_patient import Continuation, DeathRebate, Instalment, In
 from rwe.spec.agreement_words import DEATHS, OUTCOMES
 
 Outcomes = pl.DataFrame
+DAY = pl.col("decided_on")
 SAID = ("outcome", "rule", "reason", "decided_on", "due_on", "assessment")
 
 
@@ -28,19 +29,26 @@ def outcomes(case: Case, term: JudgedTerm | DeathRebate | Instalments, ledger: L
     if isinstance(term, Instalments):
         return _parts(case, term, courses)
     if isinstance(term, DeathRebate):
-        return _once(_judged(case, _alive(term.id, term.horizon_days, term.deaths), courses))
+        return _once(_judged(case, _alive(term.id, term.horizon_days, term.deaths), courses), courses)
     return _judged(case, term, courses)
 
 
-def _once(found: Outcomes) -> Outcomes:
-    """Return a death that lies in the horizon of several courses as one of the last: a person dies once."""
-    died = pl.col("outcome") == "failure"
-    last = pl.col("course").filter(died).max().over("person_id")
-    again = died & (pl.col("course") < last)
-    said = {"outcome": "not_evaluable", "rule": "later_course"}
+def _once(found: Outcomes, courses: pl.DataFrame) -> Outcomes:
+    """Return a death in the horizon of several courses as one of the last: a person dies once.
+
+    From its next course on nothing is open in a course any more: a death that comes is one of the next.
+    """
+    found = found.with_columns(next_course(courses).alias("_next"))
+    failed = pl.col("outcome") == "failure"
+    over = pl.col("_next").is_not_null() & ((pl.col("outcome") == "open") | (failed & (pl.col("_next") <= DAY)))
+    last = pl.col("course").filter(failed).max().over("person_id")
+    earlier = over | (failed & (pl.col("course") < last))
+    said = {"outcome": "not_evaluable", "rule": "later_course", "reason": "later_course", "assessment": ""}
+    days = {name: pl.min_horizontal(DAY, "_next") for name in ("decided_on", "due_on")}
+    told = {name: pl.lit(word) for name, word in said.items()} | days
     return found.with_columns(
-        pl.when(again).then(pl.lit(word)).otherwise(name).alias(name) for name, word in said.items()
-    )
+        pl.when(earlier).then(new).otherwise(name).alias(name) for name, new in told.items()
+    ).drop("_next")
 
 
 def _judged(case: Case, term: JudgedTerm, courses: pl.DataFrame) -> Outcomes:

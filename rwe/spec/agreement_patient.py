@@ -163,7 +163,8 @@ class Instalments(TermPart):
 class DeathRebate(TermPart):
     """A share comes back for each patient who dies within the horizon: of the price of one unit, or of the spend.
 
-    A death within the horizon of several courses counts once, for the last of them.
+    A death within the horizon of several courses counts once, for the last of them: from its next course on an
+    earlier one is closed.
     """
 
     type: Literal["death_rebate"]

@@ -219,10 +219,14 @@ class Plain:
         return min(known, default=None)
 
     def _death_rebate(self, term: Any) -> None:
-        last = {c.person: c for c in self.courses if self._death(c, term.horizon_days, term.deaths)}
+        last: dict[int, tuple[Course, date]] = {}
         for course in self.courses:
             died = self._death(course, term.horizon_days, term.deaths)
-            died = died if last.get(course.person) is course else None
+            if died and not (course.next and course.next <= died):
+                last[course.person] = (course, died)
+        for course in self.courses:
+            of, day = last.get(course.person, (None, None))
+            died = day if of is course else None
             reach = [dose.left for dose in course.doses]
             base = course.doses[0].price * self.atoms if term.base == "price" else Fraction(sum(reach))
             owed = self._half_up(base * Fraction(term.rate)) if died else 0

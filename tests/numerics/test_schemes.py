@@ -107,6 +107,8 @@ def test_a_death_in_the_horizon_of_two_courses_is_one_rebate(died: int, back: li
 
     settlement = settled(how, doses((1, 0, "1"), (1, 95, "1")), (1, died, "death"))
 
+    early = settled(how, doses((1, 0, "1"), (1, 95, "1")), as_of=START + timedelta(120))
+    assert early.lines.sort("course")["outcome"].to_list() == ["not_evaluable", "open"]
     told = settlement.lines.sort("course").select("amount", "outcome", "rule").rows()
     assert [str(amount) for amount, *_ in told] == back
     assert [said[1:] for said in told] == [("not_evaluable", "later_course"), ("failure", "failure")]
