@@ -100,8 +100,8 @@ def _without(boxes: Boxes, own: Boxes) -> Boxes:
     """Return the boxes that are not pieces of the label's own curve."""
     if not len(own):
         return boxes
-    same = (boxes[:, None, :] == own[None, :, :]).all(axis=2).any(axis=1)
-    return np.asarray(boxes[~same])
+    mine = set(map(tuple, own.tolist()))
+    return boxes[[tuple(box) not in mine for box in boxes.tolist()]]
 
 
 def _gap(free: Boxes, boxes: Boxes) -> NDArray[np.float64]:
@@ -110,4 +110,6 @@ def _gap(free: Boxes, boxes: Boxes) -> NDArray[np.float64]:
         return np.full(len(free), np.inf)
     across = np.maximum(boxes[None, :, 0] - free[:, None, 2], free[:, None, 0] - boxes[None, :, 2])
     down = np.maximum(boxes[None, :, 1] - free[:, None, 3], free[:, None, 1] - boxes[None, :, 3])
-    return np.asarray(np.hypot(np.maximum(across, 0), np.maximum(down, 0)).min(axis=1), dtype=np.float64)
+    across, down = np.maximum(across, 0, out=across), np.maximum(down, 0, out=down)
+    squared = np.add(np.square(across, out=across), np.square(down, out=down), out=across)
+    return np.asarray(np.sqrt(squared.min(axis=1)), dtype=np.float64)

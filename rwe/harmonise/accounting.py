@@ -183,5 +183,7 @@ def _rejected(ledger: Ledger) -> pl.DataFrame:
 
 
 def _refused(lines: pl.DataFrame) -> pl.DataFrame:
-    kept_out = lines.select("_row", "rule").filter(pl.col("rule").is_not_null())
-    return kept_out.filter(outcome() == "rejected")
+    kept_out = lines.select("_row", "rule")
+    if kept_out["rule"].null_count() == lines.height:
+        return kept_out.clear()
+    return kept_out.drop_nulls("rule").filter(outcome() == "rejected")

@@ -11,6 +11,7 @@ occasions; the last key is that of rows never at risk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from operator import add
 
 import numpy as np
@@ -28,7 +29,7 @@ SMALL = 1 << 16  # strata times days that are counted in a table of each part
 TABLE = 4_000_000  # strata times days that are looked up in a table; more are searched
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # no slots: what each step of a fit asks for is kept
 class Occasions:
     """Days with failures, by stratum.
 
@@ -59,7 +60,7 @@ class Occasions:
         """Number of occasions."""
         return self.day.size
 
-    @property
+    @cached_property
     def tied(self) -> I8:
         """Occasions whose failing are added up on their own, by slot."""
         return np.flatnonzero(self.slot >= 0)
@@ -67,7 +68,7 @@ class Occasions:
     @property
     def nowhere(self) -> int:
         """Key of rows that are never at risk, or were from the start."""
-        return self.n + int((self.slot >= 0).sum())
+        return self.n + self.tied.size
 
     def hazard(self, h: F8, g: F8) -> F8:
         """Return by key the hazard lived through: h by those who outlive an occasion, g by those who fail on it."""

@@ -42,26 +42,28 @@ print(json.dumps({"rows": rows, "more": held("VmHWM") - before}))
 """
 
 
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of the rows, written once; parquet is made of it."""
+    path = tmp_path_factory.mktemp("large") / "lab.csv"
+    with path.open("wb") as file:
+        for number, piece in enumerate(pieces("lab", ROWS, 250_000)):
+            piece.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%d %H:%M:%S")
+    return path
+
+
 @pytest.mark.ci
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of memory is read from /proc")
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_memory_is_flat(form: str, tmp_path: Path) -> None:
-    path = tmp_path / f"lab.{form}"
-    with (tmp_path / "lab.csv").open("wb") as file:
-        for number, piece in enumerate(pieces("lab", ROWS, 250_000)):
-            piece.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%d %H:%M:%S")
+def test_memory_is_flat(form: str, text: Path, tmp_path: Path) -> None:
     if form == "parquet":
-        _to_parquet(tmp_path / "lab.csv", path)
+        kinds = {"taken_at": pl.Datetime("us")}
+        lines = pl.scan_csv(text, schema_overrides=kinds, low_memory=True)
+        lines.sink_parquet(tmp_path / "lab.parquet", row_group_size=100_000)
 
-    command = [sys.executable, "-c", READ, str(tmp_path), form]
+    command = [sys.executable, "-c", READ, str(text.parent if form == "csv" else tmp_path), form]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     assert told["rows"] == ROWS
     assert told["more"] < LIMIT_MB
-
-
-def _to_parquet(text: Path, path: Path) -> None:
-    kinds = {"taken_at": pl.Datetime("us")}
-    pl.scan_csv(text, schema_overrides=kinds, low_memory=True).sink_parquet(path, row_group_size=100_000)
-    text.unlink()
