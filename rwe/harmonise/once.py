@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from rwe import execute
 from rwe.chain import on_disk
 from rwe.errors import DataError
 
@@ -83,15 +84,15 @@ class Once:
             If an id stands in two of them.
         """
         with on_disk(self.folder):
-            for place in sorted(self.folder.glob("*")):
-                _hold([np.load(file, mmap_mode="r") for file in place.iterdir()], place.name)
+            execute.run(_hold, sorted(self.folder.glob("*")))
 
 
-def _hold(parts: list[Ids], name: str) -> None:
+def _hold(place: Path) -> None:
+    parts: list[Ids] = [np.load(file, mmap_mode="r") for file in place.iterdir()]
     longest = max(parts, key=len)
     step = max(1, _STRETCH // len(parts))
     bounds = longest[step::step]  # ids are hashes: what cuts one part evenly cuts all
     cuts = [np.concatenate(([0], np.searchsorted(part, bounds), [part.size])) for part in parts]
     for stretch in range(bounds.size + 1):
         some = [part[cut[stretch] : cut[stretch + 1]] for part, cut in zip(parts, cuts, strict=True)]
-        _refuse(np.sort(np.concatenate(some), kind="stable"), name)  # which merges what is in order
+        _refuse(np.sort(np.concatenate(some), kind="stable"), place.name)  # which merges what is in order
