@@ -1,19 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The rwe-engine authors
 # SPDX-License-Identifier: Apache-2.0
-"""`assess`: every check of a table in one pass over it, and the verdict by the rules of the dashboard."""
+"""`assess`: the checks of a table in as few passes over it as memory allows, the verdict by the rules of the dashboard.
+
+What is joined to a row is asked apart: until a join has seen both its sides it holds millions of rows, so those are
+of the columns that are asked of it, not of all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from itertools import accumulate
 
 import polars as pl
 
 from rwe.cdm import Cdm
 from rwe.errors import DataError
-from rwe.quality import concepts, lookups, people, rules
+from rwe.quality import concepts, distinct, lookups, people, rules
 from rwe.quality.around import Tables, read_people, with_people, with_visits
 from rwe.quality.checks import Check
 from rwe.quality.scorecard import Counted, Scorecard, Seen, scorecard
@@ -72,44 +76,55 @@ class _Pass:
     counted: Sequence[Check]
     looked: Mapping[tuple[str, str], Sequence[Check]]
     listed: Mapping[str, Sequence[Check]]
+    values: Sequence[Check]
     persons: Sequence[Check]
 
     def read(self, today: date) -> Seen:
-        """Read the table once, for all that is asked of it."""
-        plans = [self._sums(today)]
-        plans += [
+        """Read the table for all that is asked of it, a plan at a time: together they would hold each other's rows."""
+        told = _answer(self._facts()).row(0, named=True)
+        answers = {check: pair for some, rows in self._around() for check, pair in self._counted(some, rows, today)}
+        plans = [
             lookups.plan(self.rows, [check.field for check in some], self.given[found_in], key)
             for (found_in, key), some in self.looked.items()
         ]
         plans += [concepts.plan(self.rows, self.given, some) for some in self.listed.values()]
+        plans += [distinct.plan(check, self.rows) for check in self.values]
         plans += [people.plan(check, self.given) for check in self.persons]
-        sums, *others = pl.collect_all(plans, engine="streaming")
-        told = sums.row(0, named=True)
-        answers = self._counted(told) | self._others(iter(others), told["rows"])
+        answers |= self._others(map(_answer, plans), told["rows"])
         empty = frozenset(name for name in self.kinds if told[f"nulls {name}"] == told["rows"])
-        return Seen(answers, self.lacking, told["rows"], frozenset(self.kinds), empty, told["lag"])
+        return Seen(answers, self.lacking, told["rows"], frozenset(self.kinds), empty, self._lag(today))
 
-    def _sums(self, today: date) -> pl.LazyFrame:
-        rows = self.rows
-        if any(map(rules.people_asked, self.counted)):
-            rows = with_people(rows, self.given)
-        if any(rules.table_asked(check) == "visit_occurrence" for check in self.counted):
-            rows = with_visits(rows, self.given)
-        pairs = [rules.pair(check, self.kinds[check.field], today) for check in self.counted]
-        sums = [pl.len().alias("rows"), self._lag(today).alias("lag")]
-        sums += [pl.col(name).null_count().alias(f"nulls {name}") for name in self.kinds]
-        sums += [broken.alias(f"broken {i}") for i, (broken, _) in enumerate(pairs)]
-        return rows.select(*sums, *(of.alias(f"asked {i}") for i, (_, of) in enumerate(pairs)))
+    def _facts(self) -> pl.LazyFrame:
+        nulls = [pl.col(name).null_count().alias(f"nulls {name}") for name in self.kinds]
+        return self.rows.select(pl.len().alias("rows"), *nulls)
 
-    def _lag(self, today: date) -> pl.Expr:
+    def _around(self) -> Iterator[tuple[list[Check], pl.LazyFrame]]:
+        """Yield the checks that are counted by what must stand around a row for them, with the rows so."""
+        visit = [check for check in self.counted if rules.table_asked(check) == "visit_occurrence"]
+        person = [check for check in self.counted if rules.people_asked(check)]
+        plain = [check for check in self.counted if check not in {*visit, *person}]
+        yield plain, self.rows
+        if person:
+            yield person, with_people(self.rows, self.given)
+        if visit:
+            yield visit, with_visits(self.rows, self.given)
+
+    def _counted(self, some: list[Check], rows: pl.LazyFrame, today: date) -> Iterator[tuple[Check, Counted]]:
+        pairs = [rules.pair(check, self.kinds[check.field], today) for check in some]
+        sums = [broken.alias(f"broken {i}") for i, (broken, _) in enumerate(pairs)]
+        told = _answer(rows.select(pl.len(), *sums, *(of.alias(f"asked {i}") for i, (_, of) in enumerate(pairs))))
+        return ((check, (told[f"broken {i}"].item(), told[f"asked {i}"].item())) for i, check in enumerate(some))
+
+    def _lag(self, today: date) -> int | None:
+        """Return the days since the newest records but for a few; by how many rows there are of each day."""
         day = dated_by(self.table)
         if day not in self.kinds or self.table == "observation_period":  # a period says nothing of when it was written
-            return pl.lit(None, dtype=pl.Int64)
-        since = (pl.lit(today) - pl.col(day)).dt.total_days()
-        return since.quantile(1 - NEWEST, "nearest").cast(pl.Int64)
-
-    def _counted(self, told: Mapping[str, Any]) -> Answers:
-        return {check: (told[f"broken {i}"], told[f"asked {i}"]) for i, check in enumerate(self.counted)}
+            return None
+        since = (pl.lit(today) - pl.col(day)).dt.total_days().alias("since")
+        days = _answer(self.rows.select(since).drop_nulls().group_by("since").len()).sort("since")
+        upto = list(accumulate(days["len"].to_list()))
+        place = round((upto[-1] - 1) * (1 - NEWEST)) if upto else 0
+        return next((int(lag) for lag, rows in zip(days["since"], upto, strict=True) if rows > place), None)
 
     def _others(self, frames: Iterator[pl.DataFrame], rows: int) -> Answers:
         """Return the answers of the other plans, in the order in which `read` asked for them."""
@@ -120,7 +135,7 @@ class _Pass:
         for some in self.listed.values():
             kinds, below = next(frames), concepts.families(some, self.given)
             found |= {check: concepts.count(check, kinds, below) for check in some}
-        for check in self.persons:
+        for check in (*self.values, *self.persons):
             violated, asked = next(frames).row(0)
             found[check] = (violated, asked)
         return found
@@ -139,8 +154,13 @@ def _pass(table: str, asked: Sequence[Check], held: Tables, given: Tables) -> _P
         elif concepts.known(check):
             listed.setdefault(check.field, []).append(check)
     counted = [check for check in checks if rules.known(check)]
+    values = [check for check in checks if distinct.known(check)]
     persons = [check for check in checks if people.known(check)]
-    return _Pass(table, held[table], given, kinds, lacking, counted, looked, listed, persons)
+    return _Pass(table, held[table], given, kinds, lacking, counted, looked, listed, values, persons)
+
+
+def _answer(plan: pl.LazyFrame) -> pl.DataFrame:
+    return plan.collect(engine="streaming")
 
 
 def _needs(check: Check) -> str:

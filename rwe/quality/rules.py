@@ -78,21 +78,12 @@ def _integer(check: Check, kind: pl.DataType, _today: date) -> Pair:
     return _all(value.is_not_null() & (number.is_null() | (number != number.floor())))
 
 
-def _unique(check: Check, _kind: pl.DataType, _today: date) -> Pair:
-    return pl.col(check.field).drop_nulls().is_duplicated().sum(), pl.len()
-
-
 def _zero(check: Check, _kind: pl.DataType, _today: date) -> Pair:
     zero = pl.col(check.field) == 0
     # a unit is asked only of what has a number
     if check.field == "unit_concept_id":
         return _some(zero, pl.col("value_as_number").is_not_null())
     return _all(zero)
-
-
-def _unmapped_values(check: Check, _kind: pl.DataType, _today: date) -> Pair:
-    value = pl.col(check.field)  # no value at all is one of the values
-    return value.filter(pl.col(check.argument) == 0).n_unique(), value.n_unique()
 
 
 def _low(check: Check, kind: pl.DataType, today: date) -> Pair:
@@ -168,10 +159,8 @@ _RULES: dict[str, Callable[[Check, pl.DataType, date], Pair]] = {
     "isRequired": _null,
     "measureValueCompleteness": _null,
     "cdmDatatype": _integer,
-    "isPrimaryKey": _unique,
     "standardConceptRecordCompleteness": _zero,
     "sourceConceptRecordCompleteness": _zero,
-    "sourceValueCompleteness": _unmapped_values,
     "plausibleValueLow": _low,
     "plausibleValueHigh": _high,
     "plausibleTemporalAfter": _after,

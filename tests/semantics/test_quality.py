@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -212,6 +212,40 @@ def test_the_scorecard_adds_up_by_category_and_tells_codes_and_age_of_the_feed()
         ("codes", None, 0.5)
     ]
     assert set(table["population"]) == {"north"}
+
+
+@pytest.mark.parametrize("n", [1, 2, 50, 51, 52, 101, 151, 250])
+def test_of_a_hundred_records_the_ninety_ninth_stands_for_the_newest(n: int) -> None:
+    days = pl.Series([date(2024, 1, 1) + timedelta(days=i * i % 40) for i in range(n)])
+
+    card = assess(
+        cdm(person=[{"person_id": 1}], drug_exposure=[drug(day) for day in days]), dqd_checks(), as_of=date(2025, 1, 1)
+    )
+
+    lags = (pl.Series([date(2025, 1, 1)]) - days).dt.total_days()
+    assert card.feeds["drug_exposure"].lag_days == lags.quantile(0.01, "nearest")
+
+
+def test_ids_that_stand_twice_are_all_counted_and_those_without_are_none() -> None:
+    ids = [1, 2, 2, 3, 3, 3, None, None]
+    people = [{"person_id": one} for one in ids]
+
+    card = assess(cdm(person=people), asked("isPrimaryKey", "person", "person_id"), as_of=date(2025, 1, 1))
+
+    assert line(card)[:2] == (5, 8)
+
+
+def test_values_that_were_never_mapped_are_counted_once_and_no_value_is_one() -> None:
+    said = [("a", 0), ("a", 5), ("b", 5), (None, 0), (None, 0), ("c", None)]
+    rows = [drug(date(2024, 1, 1), drug_source_value=value, drug_concept_id=concept) for value, concept in said]
+
+    card = assess(
+        cdm(person=[{"person_id": 1}], drug_exposure=rows),
+        asked("sourceValueCompleteness", "drug_exposure", "drug_source_value"),
+        as_of=date(2025, 1, 1),
+    )
+
+    assert line(card)[:2] == (2, 4)
 
 
 def test_a_bound_that_is_not_understood_is_refused() -> None:
