@@ -92,26 +92,25 @@ def fits(bound: int, what: str) -> None:
 
 
 def portion(amount: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
-    """Return ``amount * part // whole``, zeros where `whole` is zero.
+    """Return ``amount * part // whole``, zeros where `whole` is zero."""
+    return divided(amount, part, whole)[0]
+
+
+def divided(amount: pl.Series, part: pl.Series, whole: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return what ``amount * part`` divided by `whole` is and leaves over, zeros where `whole` is zero.
 
     Where a product would not fit into 128 bits, Python's own integers take over: slower, and as exact.
     """
-    frame = pl.DataFrame([amount.alias("a"), part.alias("p"), whole.alias("w")])
     if largest(amount) * largest(part) >= LIMIT:
-        return pl.Series([a * p // w if w else 0 for a, p, w in frame.iter_rows()], dtype=INT)
-    return frame.select(x=(_product() // pl.col("w")).fill_null(0))["x"]
-
-
-def remainder(amount: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
-    """Return what `portion` leaves over."""
-    frame = pl.DataFrame([amount.alias("a"), part.alias("p"), whole.alias("w")])
-    if largest(amount) * largest(part) >= LIMIT:
-        return pl.Series([a * p % w if w else 0 for a, p, w in frame.iter_rows()], dtype=INT)
-    return frame.select(x=(_product() % pl.col("w")).fill_null(0))["x"]
-
-
-def _product() -> pl.Expr:
-    return pl.col("a").cast(INT) * pl.col("p").cast(INT)
+        frame = pl.DataFrame([amount.alias("a"), part.alias("p"), whole.alias("w")])
+        pairs = [divmod(a * p, w) if w else (0, 0) for a, p, w in frame.iter_rows()]
+        return pl.Series([pair[0] for pair in pairs], dtype=INT), pl.Series([pair[1] for pair in pairs], dtype=INT)
+    product, whole = integers(amount) * integers(part), integers(whole)
+    if not (nothing := whole == 0).any():
+        found = product // whole
+        return found, product - found * whole
+    found = where(~nothing, product // whole.zip_with(~nothing, one(1)))
+    return found, where(~nothing, product - found * whole)
 
 
 def where(told: pl.Series, values: pl.Series) -> pl.Series:

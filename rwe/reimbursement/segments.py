@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, integers, portion, remainder
+from rwe.reimbursement.atoms import INT, divided, integers, least, one, portion, where
 
 ROW = np.uint32  # how polars numbers rows
 Rows = np.ndarray[Any, np.dtype[np.uint32]]
@@ -88,7 +88,13 @@ class Segments:
         whole = upto[self.last]
         if (amount == whole).all():
             return integers(wanted)
-        return self.steps(portion(amount[of], upto, whole[of]))
+        paying = amount != 0
+        if paying.all():
+            return self.steps(portion(amount[of], upto, whole[of]))
+        rows = pl.Series(np.flatnonzero(paying[of].to_numpy()).astype(ROW))
+        of = of[rows]
+        none = one(0).new_from_index(0, upto.len())
+        return self.steps(none.scatter(rows, portion(amount[of], upto[rows], whole[of])))
 
     def steps(self, running: pl.Series) -> pl.Series:
         """Return what each row adds to a running sum of its run."""
@@ -112,12 +118,15 @@ def hamilton(total: int, wanted: pl.Series, room: pl.Series) -> pl.Series:
     Each part is rounded down; what is left goes one each to the largest remainders, the earlier row
     first among equals (Hamilton's method), and further to rows with room where that is not enough.
     """
-    whole = pl.repeat(int(wanted.sum()), wanted.len(), dtype=INT, eager=True)
-    split = (wanted, pl.repeat(total, wanted.len(), dtype=INT, eager=True), whole)
-    frame = pl.DataFrame({"m": integers(room), "q": portion(*split), "r": remainder(*split)}).with_row_index("i")
-    frame = frame.with_columns(q=pl.min_horizontal("q", "m")).sort("r", "i", descending=[True, False])
-    for most in (pl.lit(1, INT), pl.col("m")):  # one each, then up to the room
-        spare = pl.min_horizontal(pl.col("m") - pl.col("q"), most)
-        left = pl.lit(total, INT) - pl.col("q").sum() - (spare.cum_sum() - spare)
-        frame = frame.with_columns(q=pl.col("q") + pl.max_horizontal(pl.lit(0, INT), pl.min_horizontal(spare, left)))
-    return frame.sort("i")["q"]
+    rows = wanted.len()
+    parts, over = divided(wanted, *(one(number).new_from_index(0, rows) for number in (total, int(wanted.sum()))))
+    parts = parts.zip_with(parts < room, integers(room))
+    if not (left := total - int(parts.sum())):
+        return parts
+    order = over.to_frame("r").with_row_index("i").sort("r", descending=True, maintain_order=True)["i"]
+    found, most = parts[order], room[order]
+    for spare in (where(most > found, one(1)), None):  # one each, then up to the room
+        spare = most - found if spare is None else spare
+        more = least(spare, one(left) - before(spare.cum_sum()))
+        found, left = found + more, left - int(more.sum())
+    return parts.scatter(order, found)

@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
+from functools import partial
+from itertools import accumulate
 
 import numpy as np
 import polars as pl
 
-from rwe.reimbursement.atoms import INT
+from rwe.reimbursement.atoms import largest, one
 from rwe.reimbursement.claim import Case, Claim, Said
 from rwe.reimbursement.guarantee import Verdict
-from rwe.reimbursement.ledger import Block, Ledger
+from rwe.reimbursement.ledger import Block, Ledger, on_cores, period_number
 from rwe.reimbursement.lines import POOLS
 from rwe.reimbursement.schemes import clawed_back, tiered
-from rwe.reimbursement.segments import Segments, hamilton
+from rwe.reimbursement.segments import ROW, Segments, hamilton
 from rwe.spec.agreement import Agreement, OutcomeGuarantee
 from rwe.spec.agreement_cohort import Clawback, ExpenditureCap, PriceVolume
 
@@ -42,9 +44,9 @@ def cohort(
         `pools` has ``term``, ``pool`` (a year, or ``contract``), ``balance`` (atoms), ``units`` (parts, left by
         earlier terms), ``stated`` (quanta: the spend that the file says instead) and ``payback`` (quanta).
     """
-    runs = [_runs(term, block) for block in ledger.blocks]
-    pairs = enumerate(zip(ledger.blocks, runs, strict=True))
-    lines = pl.concat([_balances(case, term, i, block, run) for i, (block, run) in pairs])
+    runs = on_cores(partial(_runs, term), ledger.blocks)
+    first = accumulate((block.courses.height for block in ledger.blocks[:-1]), initial=0)
+    lines = pl.concat(on_cores(partial(_balances, case, term), first, ledger.blocks, runs))
     shared, pools = _shared(case, term, lines, verdicts)
     found, at = [], 0
     for block, run in zip(ledger.blocks, runs, strict=True):
@@ -64,15 +66,15 @@ def _runs(term: CohortTerm, block: Block) -> Segments:
     return block.by("year") if _yearly(term) else block.by_course
 
 
-def _balances(case: Case, term: CohortTerm, number: int, block: Block, runs: Segments) -> pl.DataFrame:
-    """Return for each line its cohort, its pool, its course, what is left and payable of it, and its units."""
+def _balances(case: Case, term: CohortTerm, first: int, block: Block, runs: Segments) -> pl.DataFrame:
+    """Return for each line its cohort, pool and course (`first` is that of the block), what is left, units, room."""
     course = block.course[runs.last]
-    year = block.doses["day"][runs.last].dt.year().cast(pl.Int32)
+    pool = period_number(block.doses["day"], "year")[runs.last] + 1970 if _yearly(term) else None
     return pl.DataFrame(
         {
             "of": case.cohort_of(block.courses["person_id"][course]).cast(pl.Int64),
-            "pool": year if _yearly(term) else pl.repeat(WHOLE, len(runs), dtype=pl.Int32, eager=True),
-            "course": course.cast(pl.Int64) + (number << 32),
+            "pool": pl.Series([WHOLE], dtype=pl.Int32).new_from_index(0, len(runs)) if pool is None else pool,
+            "course": course + first,
             "balance": runs.sum(block.left),
             "units": runs.sum(block.sold),
             "room": block.payable[course],
@@ -84,23 +86,30 @@ def _shared(
     case: Case, term: CohortTerm, lines: pl.DataFrame, verdicts: Mapping[int, Verdict]
 ) -> tuple[pl.Series, pl.DataFrame]:
     """Share each pool out to its lines, the pools in their order: none takes what an earlier one took of a course."""
-    shares, rows = [], []
-    nothing = taken = pl.DataFrame(schema={"course": pl.Int64, "taken": INT})
-    before = None
-    for (of, pool), part in sorted(lines.with_row_index("line").partition_by("of", "pool", as_dict=True).items()):
-        taken, before = taken if of == before else nothing, of
-        mine = part.join(taken, "course", how="left", maintain_order="left")
-        room = mine.select(x=pl.col("room") - pl.col("taken").fill_null(0))["x"]
+    rows, course = [], lines["course"]
+    shared, taken = (one(0).new_from_index(0, n) for n in (lines.height, 1 + largest(course)))
+    for of, pool, at in _pools(lines):
+        mine, theirs = lines[at], course[at]  # a course has one line in each pool
+        room = mine["room"] - taken[theirs]
         balance, units = int(mine["balance"].sum()), int(mine["units"].sum())
         balanced, counted = Fraction(balance, case.scale.money), Fraction(units, case.scale.unit)
         asked = payback_of(case.agreement, term, balanced, counted, verdicts.get(of))
         payback = min(case.scale.quanta(asked * case.scale.money), int(room.sum()))
         amount = hamilton(payback, mine["balance"], room)
-        shares.append(mine.select("line", amount=amount))
-        taken = pl.concat([taken, mine.select("course", taken=amount)]).group_by("course").agg(pl.sum("taken"))
+        shared.scatter(at, amount)
+        taken.scatter(theirs, taken[theirs] + amount)
         rows.append((term.id, str(pool) if pool else "contract", balance, units, _stated(case, term), payback))
-    pools = pl.DataFrame(rows, schema=POOLS, orient="row")
-    return pl.concat(shares).sort("line")["amount"] if shares else pl.Series([], dtype=INT), pools
+    return shared, pl.DataFrame(rows, schema=POOLS, orient="row")
+
+
+def _pools(lines: pl.DataFrame) -> Iterator[tuple[int, int, pl.Series]]:
+    """Yield cohort and pool, in their order, with the rows of their lines."""
+    of, pool = lines["of"].to_numpy(), lines["pool"].to_numpy()
+    order = np.lexsort((pool, of))  # keeps the order of rows of one pool
+    of, pool = of[order], pool[order]
+    begins = np.flatnonzero(np.append(True, (of[1:] != of[:-1]) | (pool[1:] != pool[:-1]))[: order.size])
+    for at in np.split(order.astype(ROW), begins[1:]) if order.size else ():
+        yield int(lines["of"][int(at[0])]), int(lines["pool"][int(at[0])]), pl.Series(at)
 
 
 def payback_of(

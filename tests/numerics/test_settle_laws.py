@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rwe import reimbursement as rb
-from rwe.reimbursement.atoms import INT, portion, remainder
+from rwe.reimbursement.atoms import INT, divided, portion
 from rwe.reimbursement.segments import Segments, hamilton
 from rwe.result import Result, tidy
 from tests.numerics import plain_settle
@@ -209,6 +209,6 @@ def test_law_hamilton_is_exact_with_any_room(rows: list[tuple[int, int]], percen
 def test_law_portions_are_exact_however_large(amount: int, part: int, whole: int) -> None:
     columns = [pl.Series([number], dtype=INT) for number in (amount % whole, part % whole, whole)]
 
-    found = portion(*columns)[0], remainder(*columns)[0]
+    found = divided(*columns)
 
-    assert found == divmod((amount % whole) * (part % whole), whole)
+    assert (found[0][0], found[1][0]) == divmod((amount % whole) * (part % whole), whole)
