@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from rwe.reimbursement.sightings import sightings
@@ -66,13 +67,16 @@ def judged(term: JudgedTerm, courses: pl.DataFrame, assessments: pl.DataFrame, a
     ['responder']
     """
     opens, closes = (later(pl.col("first_dose"), term.assess_day + days) for days in term.window)
-    windows = courses.with_columns(opens.alias("opens"), closes.alias("closes"), next_course(courses).alias("ends"))
-    known = pl.concat([windows, sightings(term, windows, assessments, as_of)], how="horizontal")
+    windows = courses.with_columns(opens.alias("opens"), closes.alias("closes"))
+    windows = windows.hstack([next_course(courses).alias("ends")])
+    known = windows.hstack(sightings(term, windows, assessments, as_of).get_columns())
     return decided(known, [*_failed(term, as_of), *_answered(), *_unanswered(term, as_of)], term.pay_day)
 
 
 def next_course(courses: pl.DataFrame) -> pl.Series:
     """Return the first dose of each person's next course, null for the last one."""
+    if not (courses["course"] > 1).any():
+        return pl.Series([None], dtype=pl.Date).new_from_index(0, courses.height)
     again = courses.filter(pl.col("course") > 1)
     before = again.select("person_id", pl.col("course") - 1, ends="first_dose")
     return courses.join(before, ["person_id", "course"], how="left", maintain_order="left")["ends"]
@@ -86,12 +90,17 @@ def later(day: pl.Expr, days: int) -> pl.Expr:
 def decided(known: pl.DataFrame, cases: Sequence[Case], pay_day: int | None = None) -> pl.DataFrame:
     """Return each course with the judgement of the first case that holds for it."""
     first = pl.coalesce(*(pl.when(case.when).then(pl.lit(i, pl.UInt8)) for i, case in enumerate(cases)))
-    numbered = known.with_columns(first.alias("_case")).with_row_index("_row")
-    parts = [numbered.filter(_case=i).select("_row", *KEYS, **_said_by(case)) for i, case in enumerate(cases)]
-    found = pl.concat(parts).sort("_row")
-    day = pl.col("decided_on")
-    due = pl.max_horizontal(day, later(pl.col("first_dose"), pay_day)) if pay_day else day
-    return found.with_columns(due_on=due).select(
+    number = known.select(first.alias("case"))["case"].to_numpy()
+    held = [(case, pl.Series(np.flatnonzero(number == i).astype(np.uint32))) for i, case in enumerate(cases)]
+    parts = [known[rows].select(*KEYS, **_said_by(case)) for case, rows in held if rows.len()]
+    if not parts:
+        parts = [known.select(*KEYS, **_said_by(cases[-1]))]
+    order = np.argsort(np.concatenate([rows.to_numpy() for _, rows in held]))
+    found = pl.concat(parts)[pl.Series(order.astype(np.uint32))]
+    due = found["decided_on"]
+    if pay_day:
+        due = found.select(pl.max_horizontal("decided_on", later(pl.col("first_dose"), pay_day)))["decided_on"]
+    return found.hstack([due.alias("due_on")]).select(
         "person_id", "course", "outcome", "decided_on", "due_on", "rule", "reason", "record"
     )
 

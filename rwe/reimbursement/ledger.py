@@ -104,7 +104,7 @@ class Block:
     @property
     def days(self) -> pl.Series:
         """Return for each dose the days since the first of its course."""
-        return self.doses["day"].to_physical() - self.courses["first_dose"].to_physical()[self.course]
+        return self.doses["day"].cast(pl.Int32) - self.courses["first_dose"].cast(pl.Int32)[self.course]
 
     def pay(
         self, runs: Segments, reach: pl.Series, base: pl.Series, owed: pl.Series, quantum: int
@@ -183,7 +183,7 @@ def _block(doses: pl.DataFrame, starts: pl.Series, atoms: pl.Series, scale: Scal
     courses = doses.select("person_id", "course", "first_dose")[runs.first]
     kept = [name for name in KEPT if name in doses.columns]
     rows = doses.select(pl.col("administered_on").alias("day"), "units", *kept)
-    at = np.searchsorted(starts.to_physical().to_numpy(), rows["day"].to_physical().to_numpy(), "right") - 1
+    at = np.searchsorted(starts.cast(pl.Int32).to_numpy(), rows["day"].cast(pl.Int32).to_numpy(), "right") - 1
     rows = rows.hstack([pl.Series("price", at.astype(np.min_scalar_type(starts.len())))])
     left = narrow(cost_of(rows, atoms))
     spend = rounded(runs.sum(left), 1, scale.quantum)
@@ -218,7 +218,7 @@ def on_cores(work: Callable[..., Any], *columns: Iterable[Any]) -> list[Any]:
 
 def period_number(days: pl.Series, every: str) -> pl.Series:
     """Return a number for the settlement period of each day that rises with time."""
-    day = days.to_physical().to_numpy()
+    day = days.cast(pl.Int32).to_numpy()
     if not day.size:
         return pl.Series(day)
     months = np.arange(day.min(), day.max() + 1).astype("M8[D]").astype("M8[M]").astype(np.int32)

@@ -71,7 +71,7 @@ def _periods(case: Case, claim: Claim) -> pl.DataFrame:
     """Return the settlement period of each line, and whether the data cut lies past its lag."""
     schedule, lag = case.agreement.settlement, timedelta(days=case.agreement.settlement.data_cut_lag_days)
     due = claim.said.decided_on if claim.said.due_on is None else claim.said.due_on
-    days = due.to_physical().to_numpy()
+    days = due.cast(pl.Int32).to_numpy()
     off = days - (days.min() if days.size else 0)
     told = np.bincount(off) > 0  # which of the days between the first and the last there are
     known = pl.Series(np.flatnonzero(told) + (days.min() if days.size else 0), dtype=pl.Int32).cast(pl.Date)

@@ -20,8 +20,9 @@ ROW = "_row"  # number of a row as it was given, where rows no longer stand in t
 
 def odd(frame: pl.DataFrame, rows: pl.Series, what: str, rule: Rule, column: str, said: str) -> Iterator[OddRows]:
     """Yield the rows that break a rule as one fault, if there are any; ``{n}`` in `said` is their number."""
-    at = rows.fill_null(value=False).arg_true()
-    if n := at.len():
+    if rows.any():
+        at = rows.fill_null(value=False).arg_true()
+        n = at.len()
         first = at.head(SHOWN)
         numbers = frame[ROW].gather(first) if ROW in frame.columns else first + 1
         ids = frame["record_id"].cast(pl.String).fill_null("").gather(first)

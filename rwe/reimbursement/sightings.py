@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,14 +18,18 @@ FINAL = (*DEATHS, "toxicity_stop")
 # of several records of one day the last of these decides, so that their order does not
 WORST_LAST = (*AWAY, *(word for word in OUTCOMES if word not in AWAY))
 BEST_LAST = (*AWAY, *reversed([word for word in OUTCOMES if word not in AWAY]))
+FIRST = ("failure", "final")  # what is told by the first row, not by the last
+Rows = np.ndarray[Any, np.dtype[Any]]
 WORD, SEEN = pl.col("outcome"), pl.col("assessed_on")
 
 
 def on_courses(courses: pl.DataFrame, assessments: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Return the assessments known on `as_of` with each course (`_course`, its row) that had begun by then."""
     numbered = courses.select("person_id", "first_dose", "opens", "closes", "ends").with_row_index("_course")
-    theirs = assessments.with_columns(pl.col("person_id").cast(courses.schema["person_id"], strict=False))
-    return theirs.join(numbered, "person_id").filter((pl.col("first_dose") <= SEEN) & (as_of >= SEEN))
+    kind = courses.schema["person_id"]
+    if assessments.schema["person_id"] != kind:
+        assessments = assessments.with_columns(pl.col("person_id").cast(kind, strict=False))
+    return assessments.join(numbered, "person_id").filter((pl.col("first_dose") <= SEEN) & (as_of >= SEEN))
 
 
 def sightings(term: JudgedTerm, courses: pl.DataFrame, assessments: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -49,15 +54,25 @@ def sightings(term: JudgedTerm, courses: pl.DataFrame, assessments: pl.DataFrame
     failure = before & WORD.is_in(term.failure) & ~_overruled(term)
     late = (pl.col("closes") < SEEN) & (pl.col("ends").is_null() | (pl.col("ends") > SEEN))
     asked = {
-        "failure": (failure, "first"),
-        "final": (failure & WORD.is_in(FINAL), "first"),
-        "inside": (inside, "last"),
-        "gone": (before & WORD.is_in([*GONE, *term.missing]), "last"),
-        "early": (pl.col("opens") > SEEN, "last"),
-        # of its day the record that decides, so the last of the first day
-        "late": (late & (SEEN.filter(late).min().over("_course") == SEEN), "last"),
+        "failure": failure,
+        "final": failure & WORD.is_in(FINAL),
+        "inside": inside,
+        "gone": before & WORD.is_in([*GONE, *term.missing]),
+        "early": pl.col("opens") > SEEN,
+        "late": late,
     }
-    return pl.concat([_picked(seen, courses.height, name, *how) for name, how in asked.items()], how="horizontal")
+    told = seen.select(which.fill_null(value=False).alias(name) for name, which in asked.items())
+    course, day = seen["_course"].to_numpy(), seen["assessed_on"].cast(pl.Int32).to_numpy()
+    seen = seen.select("assessed_on", "outcome", "record_id")
+    seen = seen.vstack(seen.clear(1))  # a row past the end: nothing
+    parts = []
+    for name in asked:
+        at = np.full(courses.height, course.size, np.uint32)
+        rows = _rows(np.flatnonzero(told[name].to_numpy()), course, day, name)
+        at[course[rows]] = rows  # of several the one assigned last stays
+        found = seen[pl.Series(at)].get_columns()
+        parts += [column.alias(f"{name}_{key}") for column, key in zip(found, ("day", "word", "record"), strict=True)]
+    return pl.DataFrame(parts)
 
 
 def _in_order(term: JudgedTerm, seen: pl.DataFrame) -> pl.DataFrame:
@@ -75,12 +90,15 @@ def _overruled(term: JudgedTerm) -> pl.Expr:
     return WORD.is_in(RESPONSES).any().over("_course", "assessed_on")
 
 
-def _picked(seen: pl.DataFrame, courses: int, name: str, which: pl.Expr, end: str) -> pl.DataFrame:
-    """Return day, word and record of the first or last row of each course for which `which` holds."""
-    rows = seen.select(which.fill_null(value=False)).to_series().arg_true().to_numpy()
-    rows = rows[::-1] if end == "first" else rows
-    at = np.full(courses, seen.height, np.uint32)  # a row past the end: nothing
-    at[seen["_course"].to_numpy()[rows]] = rows  # of several the one assigned last stays
-    columns = {"day": "assessed_on", "word": "outcome", "record": "record_id"}
-    parts = [seen[column].extend_constant(None, 1).gather(at) for column in columns.values()]
-    return pl.DataFrame([part.alias(f"{name}_{key}") for key, part in zip(columns, parts, strict=True)])
+def _rows(rows: Rows, course: Rows, day: Rows, name: str) -> Rows:
+    """Return of rows in the order of courses and days for each course those of which the last is the one asked for.
+
+    Of what came late that is the last of the first day, which decides.
+    """
+    course, day = course[rows], day[rows]
+    begins = np.append(True, course[1:] != course[:-1])[: rows.size]
+    if name in FIRST:
+        rows = rows[begins]
+    if name == "late":
+        rows = rows[day == day[begins][np.cumsum(begins) - 1]]
+    return rows

@@ -54,8 +54,8 @@ def _in_window(term: DoseCap, block: Block, runs: Segments) -> pl.Series:
     units = integers(block.doses["units"])
     if term.window_days is None:
         return units
-    first = block.courses["first_dose"].to_physical()[block.course[runs.first]][runs.of]
-    return where(block.doses["day"].to_physical() - first < term.window_days, units)
+    first = block.courses["first_dose"].cast(pl.Int32)[block.course[runs.first]][runs.of]
+    return where(block.doses["day"].cast(pl.Int32) - first < term.window_days, units)
 
 
 def outcome_price(case: Case, term: OutcomePrice, block: Block) -> Claim:
