@@ -110,7 +110,7 @@ class Case:
 
     def cohort_of(self, person: pl.Series) -> pl.Series:
         """Return the cohort of each person."""
-        return person // self.apart if self.apart else pl.repeat(0, person.len(), dtype=pl.Int64, eager=True)
+        return person // self.apart if self.apart else pl.Series([0]).new_from_index(0, person.len())
 
 
 def on_doses(
