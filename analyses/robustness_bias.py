@@ -59,18 +59,26 @@ class Misread(Part):
     specificity: Number
 
 
+class Mistaken(Part):
+    """Who of practice is on record with the medicine: the share who took it, and the others' hazard to theirs."""
+
+    predictive_value: Number
+    ratio: Number
+
+
 class Bias(Part):
     """Probabilistic bias analysis: what is wrong with the comparison, as distributions."""
 
     confounder: Unmeasured | None = None
     outcome: Misread | None = None
+    exposure: Mistaken | None = None
     draws: Int = Field(default=10_000, ge=100)
     seed: Int = Field(default=1, ge=0)
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.confounder is None and self.outcome is None:
-            raise ValueError("say what is wrong: confounder, outcome or both")
+        if self.confounder is None and self.outcome is None and self.exposure is None:
+            raise ValueError("say what is wrong: confounder, outcome, exposure or several")
         return self
 
 
@@ -117,7 +125,7 @@ def biased(
         confounder=confounder and {
             "treated": confounder["practice"], "control": confounder["trial"], "ratio": confounder["ratio"]
         },
-        conf_level=conf_level,
+        exposure=_plain(asked.exposure) if asked.exposure else None, conf_level=conf_level,
     )  # fmt: skip
     return found.to_result().table.select("group", "estimate", "conf_low", "conf_high", estimand=pl.lit("hazard_ratio"))
 

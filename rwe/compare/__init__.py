@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rwe.compare.arm_balance import ArmBalance, arm_balance
     from rwe.compare.arms import arms
     from rwe.compare.balance import Balance, balance
-    from rwe.compare.bias import BiasAnalysis, bias_analysis, misclassified
+    from rwe.compare.bias import BiasAnalysis, bias_analysis
     from rwe.compare.calibrate import Calibration, calibrate
     from rwe.compare.contrast import contrast
     from rwe.compare.e_value import EValue, e_value
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rwe.compare.mantel_haenszel import MantelHaenszel, mantel_haenszel
     from rwe.compare.margin import Margin, classes
     from rwe.compare.match import Matched, match
+    from rwe.compare.misclassified import misclassified
     from rwe.compare.overlap import Overlap, overlap
     from rwe.compare.pool import Pooled, pool
     from rwe.compare.positive_control import positive_control
@@ -57,7 +58,7 @@ _OFFERS = {
     "arm_balance": ("ArmBalance", "arm_balance"),
     "arms": ("arms",),
     "balance": ("Balance", "balance"),
-    "bias": ("BiasAnalysis", "bias_analysis", "misclassified"),
+    "bias": ("BiasAnalysis", "bias_analysis"),
     "calibrate": ("Calibration", "calibrate"),
     "contrast": ("contrast",),
     "e_value": ("EValue", "e_value"),
@@ -73,6 +74,7 @@ _OFFERS = {
     "mantel_haenszel": ("MantelHaenszel", "mantel_haenszel"),
     "margin": ("Margin", "classes"),
     "match": ("Matched", "match"),
+    "misclassified": ("misclassified",),
     "overlap": ("Overlap", "overlap"),
     "pool": ("Pooled", "pool"),
     "positive_control": ("positive_control",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,6 @@ from rwe.result import Result, tidy
 from rwe.survival.intervals import normal_quantile
 from rwe.survival.show import Shown, Story
 
-Pair: TypeAlias = tuple[Uncertain, Uncertain]
 ENOUGH = 0.5  # share of draws that must be possible: else the distributions contradict the data
 STRONG = (1e-3, 1e3)  # ratios of a confounder with the outcome
 
@@ -71,11 +70,12 @@ def bias_analysis(
     *,
     confounder: Mapping[str, Uncertain] | None = None,
     outcome: Mapping[str, Any] | None = None,
+    exposure: Mapping[str, Uncertain] | None = None,
     draws: int = 10_000,
     seed: int = 1,
     conf_level: float = 0.95,
 ) -> BiasAnalysis:
-    """Take an unmeasured confounder, and outcomes missed or wrongly told, out of a ratio (Lash et al. 2014).
+    """Take out of a ratio what nobody measured, and outcomes and treatments wrongly told (Lash et al. 2014).
 
     Parameters
     ----------
@@ -88,6 +88,10 @@ def bias_analysis(
         ``sensitivity`` and ``specificity`` of what is on record of the treated, ``risk`` (share of them with the
         outcome on record by the horizon), and for controls ``control_sensitivity``, ``control_specificity``,
         ``control_risk`` where theirs is not perfect. The ratio changes as the cumulative hazard does.
+    exposure
+        ``predictive_value`` (share of those on record as treated who were), ``ratio`` (hazard of those who were not to
+        theirs), and ``control_predictive_value`` (share of those on record as controls who were; 1 without). The
+        hazard of an arm is the mean of those who are in it, which holds while few have had the event.
     draws, seed
         How many, and where their chance begins.
 
@@ -108,8 +112,8 @@ def bias_analysis(
     """
     if not 0 < low <= ratio <= high < math.inf:
         raise DataError("give a ratio within its positive limits: ratio, low, high")
-    if confounder is None and outcome is None:
-        raise DefinitionError("say what is wrong: confounder, outcome or both")
+    if confounder is None and outcome is None and exposure is None:
+        raise DefinitionError("say what is wrong: confounder, outcome, exposure or several")
     if draws < 100:
         raise DefinitionError("draws: at least 100")
     rng = np.random.default_rng(seed)
@@ -118,70 +122,13 @@ def bias_analysis(
         log_bias += _confounded(confounder, draws, rng)
     if outcome is not None:
         log_bias += _misread(outcome, draws, rng)
+    if exposure is not None:
+        log_bias += _mixed(exposure, draws, rng)
     error = math.log(high / low) / 2 / normal_quantile(conf_level)
     random = error * rng.normal(size=draws)
-    settings = {"draws": draws, "seed": seed, "conf_level": conf_level, "confounder": confounder, "outcome": outcome}
-    return _spread((ratio, low, high), math.log(ratio) - log_bias, random, settings, conf_level)
-
-
-def misclassified(
-    counts: Sequence[float],
-    *,
-    of: Literal["exposure", "outcome"],
-    sensitivity: Uncertain | Pair,
-    specificity: Uncertain | Pair,
-    measure: Literal["or", "rr"] = "rr",
-    draws: int = 10_000,
-    seed: int = 1,
-    conf_level: float = 0.95,
-) -> BiasAnalysis:
-    """Put right a 2x2 table whose exposure or outcome is told with errors (Fox, Lash & Greenland 2005).
-
-    Parameters
-    ----------
-    counts
-        Events and persons exposed, events and persons unexposed, as on record; fractions under weights.
-    of
-        What is misread: the exposure (within those with and without the event), or the outcome (within the arms).
-    sensitivity, specificity
-        A number or a distribution; a pair where they differ: (with event, without) for the exposure, (exposed,
-        unexposed) for the outcome.
-    measure
-        Odds ratio or risk ratio.
-    draws, seed
-        How many, and where their chance begins. The random error of a draw is that of its own corrected table.
-
-    Raises
-    ------
-    DataError
-        If counts are impossible.
-    DefinitionError
-        If a number lies where it cannot.
-    NoValidAnswer
-        If more than half of the draws are impossible, or the table as it is has an empty cell.
-    """
-    e1, n1, e0, n0 = counts
-    if not (0 <= e1 <= n1 and 0 <= e0 <= n0 and n1 and n0):
-        raise DataError("counts are events and persons exposed, events and persons unexposed; events fit in")
-    if measure not in ("or", "rr") or of not in ("exposure", "outcome"):
-        raise DefinitionError("measure is or or rr; of is exposure or outcome")
-    rng = np.random.default_rng(seed)
-    table = np.array([[e1, n1 - e1], [e0, n0 - e0]], np.float64)  # rows: exposed or not, columns: event or not
-    se, sp = (
-        [drawn(one, draws, rng, name, 0.0, 1.0) for one in _pair(given)]
-        for name, given in (("sensitivity", sensitivity), ("specificity", specificity))
-    )
-    cells = _put_right(table, of, se, sp)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio, error = _effect(cells, measure)
-        plain, plain_error = _effect(table[:, :, None], measure)
-    if not np.isfinite(plain[0]):
-        raise NoValidAnswer("a cell of the table is empty: its ratio does not exist")
-    half = normal_quantile(conf_level) * plain_error[0]
-    given = tuple(math.exp(v) for v in (plain[0], plain[0] - half, plain[0] + half))
-    settings: dict[str, Any] = {"of": of, "measure": measure, "draws": draws, "seed": seed, "conf_level": conf_level}
-    settings |= {"sensitivity": sensitivity, "specificity": specificity}
-    return _spread(given, log_ratio, error * rng.normal(size=draws), settings, conf_level)
+    settings = {"draws": draws, "seed": seed, "conf_level": conf_level, "confounder": confounder, "outcome": outcome,
+                "exposure": exposure}  # fmt: skip
+    return spread_of((ratio, low, high), math.log(ratio) - log_bias, random, settings, conf_level)
 
 
 def _confounded(given: Mapping[str, Uncertain], draws: int, rng: np.random.Generator) -> F8:
@@ -213,41 +160,32 @@ def _too_much(given: Mapping[str, Any], names: tuple[str, ...], draws: int, rng:
         return np.where(possible, np.log(np.log1p(-risk) / np.log1p(-true)), np.nan)
 
 
+def _mixed(given: Mapping[str, Uncertain], draws: int, rng: np.random.Generator) -> F8:
+    """Return the log of how much the hazards on record are too near to each other: each arm holds some of the other."""
+    _keys("exposure", given, ("predictive_value", "ratio"), ("control_predictive_value",))
+    right = drawn(given["predictive_value"], draws, rng, "exposure.predictive_value", 0.0, 1.0)
+    ratio = drawn(given["ratio"], draws, rng, "exposure.ratio", *STRONG)
+    of_controls = given.get("control_predictive_value", 1.0)
+    others = drawn(of_controls, draws, rng, "exposure.control_predictive_value", 0.0, 1.0)
+    return np.asarray(np.log(right + (1 - right) * ratio) - np.log(others + (1 - others) / ratio))
+
+
 def _keys(what: str, given: Mapping[str, Any], needed: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     odd = {name for name in needed if name not in given} | {n for n in given if n not in (*needed, *allowed)}
     if odd:
         raise DefinitionError(f"{what}: needs {', '.join(needed)}; wrong or missing: {', '.join(sorted(odd))}")
 
 
-def _pair(given: Uncertain | Pair) -> Pair:
-    return given if isinstance(given, tuple) else (given, given)
-
-
-def _put_right(table: F8, of: str, se: Sequence[F8], sp: Sequence[F8]) -> F8:
-    """Return the true cells of each draw; NaN where they cannot be."""
-    seen = table if of == "outcome" else table.T  # rows: within what, columns: told as having it, or not
-    true = np.empty((2, 2, se[0].size))
-    for k in range(2):
-        whole = seen[k].sum()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            having = (seen[k, 0] - (1 - sp[k]) * whole) / (se[k] - (1 - sp[k]))
-        possible = (se[k] > 1 - sp[k]) & (having >= 0) & (having <= whole)
-        true[k, 0] = np.where(possible, having, np.nan)
-        true[k, 1] = whole - true[k, 0]
-    return true if of == "outcome" else true.transpose(1, 0, 2)
-
-
-def _effect(cells: F8, measure: str) -> tuple[F8, F8]:
-    """Return log ratio and its error of tables: odds ratio (Woolf), or risk ratio (Katz)."""
-    a, b, c, d = cells[0, 0], cells[0, 1], cells[1, 0], cells[1, 1]
-    if measure == "or":
-        return np.log(a * d / (b * c)), np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
-    return np.log(a / (a + b) / (c / (c + d))), np.sqrt(1 / a - 1 / (a + b) + 1 / c - 1 / (c + d))
-
-
-def _spread(
+def spread_of(
     given: Sequence[float], log_ratio: F8, random: F8, settings: dict[str, Any], conf_level: float
 ) -> BiasAnalysis:
+    """Return ratio and limits as given, without the bias (log ratios of the draws), and with their random errors too.
+
+    Raises
+    ------
+    NoValidAnswer
+        If more than half of the draws are impossible.
+    """
     possible = np.isfinite(log_ratio) & np.isfinite(random)
     if possible.mean() < ENOUGH:
         raise NoValidAnswer(

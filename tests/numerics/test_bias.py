@@ -76,6 +76,16 @@ def test_an_outcome_missed_and_a_confounder_change_a_hazard_ratio_as_by_hand() -
     assert systematic(found) == pytest.approx(0.7 / bias)
 
 
+def test_people_on_record_with_a_medicine_they_did_not_take_bring_the_hazards_together() -> None:
+    share, ratio = 0.8, 2.0  # of those on record as treated; those who were not die twice as fast
+    observed = 0.5 * (share + (1 - share) * ratio) / (0.9 + 0.1 / ratio)
+    exposure = {"predictive_value": share, "ratio": ratio, "control_predictive_value": 0.9}
+
+    found = cp.bias_analysis(observed, observed / 2, observed * 2, exposure=exposure, draws=100)
+
+    assert systematic(found) == pytest.approx(0.5)
+
+
 def test_random_error_is_that_of_the_interval_and_draws_are_those_of_the_seed() -> None:
     how: dict[str, Any] = {"confounder": {"treated": 0.5, "control": 0.5, "ratio": 3.0}, "draws": 50_000}
 
@@ -111,6 +121,8 @@ WRONG = [
     ({"confounder": {"treated": {"normal": [0, 1]}, "control": 0, "ratio": 2}}, DefinitionError, "one distribution of"),
     ({"confounder": {"treated": {"uniform": [0.4, 0.2]}, "control": 0, "ratio": 2}}, DefinitionError, "rising"),
     ({"outcome": {"sensitivity": 0.9, "specificity": 0.5, "risk": 0.3}}, NoValidAnswer, "contradict the data"),
+    ({"exposure": {"predictive_value": 0.9}}, DefinitionError, "wrong or missing: ratio"),
+    ({"exposure": {"predictive_value": 1.2, "ratio": 2}}, DefinitionError, "exposure.predictive_value"),
     ({}, DefinitionError, "say what is wrong"),
 ]
 

@@ -56,10 +56,14 @@ def people() -> pl.DataFrame:
 
 @cache
 def found() -> Result:
+    return asked_for(ALL)
+
+
+def asked_for(options: dict[str, Any]) -> Result:
     study = load_study(CONFIGS / "studies/network_lung.yaml")
     trial = rwe.compare.load_trial(CONFIGS / "trials/network_lung.yaml")
     cohort = Cohort(people(), Result(pl.DataFrame(schema=SCHEMA)))
-    return ANALYSIS.run(Inputs(study, cohort, "treated", trial), ANALYSIS.options.model_validate(ALL))
+    return ANALYSIS.run(Inputs(study, cohort, "treated", trial), ANALYSIS.options.model_validate(options))
 
 
 def one(stratum: str, estimand: str, group: str = "") -> dict[str, Any]:
@@ -143,6 +147,16 @@ def test_what_is_wrong_by_a_distribution_is_taken_out() -> None:
     # a confounder that is more frequent in practice makes it look worse, missed events better than it is
     assert found_["conf_low"] > main["estimate"] / (2.2 / 1.4)
     assert found_["n"] == main["n"]
+
+
+def test_practice_that_holds_some_who_never_took_the_medicine_looked_worse_than_it_is() -> None:
+    mixed = {"exposure": {"predictive_value": 0.9, "ratio": 2.0}, "draws": 100}
+
+    plain = {name: ALL[name] for name in ("endpoint", "arm", "margins", "tau")}
+    rows = asked_for(plain | {"bias": mixed}).table.filter(stratum="bias")
+
+    ratio = {row["group"]: row["estimate"] for row in rows.iter_rows(named=True)}
+    assert ratio["systematic"] == pytest.approx(ratio["conventional"] / (0.9 + 0.1 * 2))
 
 
 @pytest.mark.parametrize(
