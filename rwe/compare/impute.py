@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from rwe.compare.people import people, require
 from rwe.compare.rubin import Combined, rubin
@@ -113,7 +114,9 @@ def impute(
         return Imputed((rows,), missing, ("nothing is missing: the rows are returned as they are",))
     fixed = np.column_stack([_hazard(rows, time, event), *_encoded(rows, [event, *predictors])])
     draws = [np.random.default_rng([seed, k]) for k in range(sets)]
-    return Imputed(tuple(_completed(rows, [*columns], holes, fixed, cycles, draw) for draw in draws), missing, ())
+    with threadpool_limits(1):  # thousands of small fits: threads would wait for each other longer than they work
+        full = tuple(_completed(rows, [*columns], holes, fixed, cycles, draw) for draw in draws)
+    return Imputed(full, missing, ())
 
 
 def _missing(rows: pl.DataFrame, holes: Sequence[str]) -> pl.DataFrame:

@@ -90,6 +90,9 @@ def looks(
 ) -> Looks:
     """Compare two groups at several looks, each with what was known on its day.
 
+    Both groups are people at hand. A trial's published curve is none: a test of practice against it holds at any time
+    only if the curve is known without error, and that of a trial errs the same way at each look.
+
     Parameters
     ----------
     frame, time, event, by
