@@ -17,7 +17,7 @@ from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
 from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
 from rwe.linkage import load_or_make_key
-from rwe.pipeline import stages
+from rwe.pipeline import pricing, stages
 from rwe.pipeline.align import Aligned, align
 from rwe.pipeline.changes import Change, Origin, compared
 from rwe.pipeline.context import context
@@ -187,11 +187,14 @@ class _Work:
         if self.plan.agreement and self.plan.study.reimbursement:
             evidence = results.get(self.plan.study.reimbursement.evidence or "")
             results |= self._settle(cdm, cohort, self.plan.agreement, evidence)
+        priced = pricing.reckoned(self.plan)
+        results |= pricing.figures(priced)
         self.progress("release")
         into = self.folder / "release"
         released = release(results, into, self.plan.policy)
         fitted = [a.spec.id for a in self.plan.asked if a.spec.analysis == "cox" and a.spec.id in results]
         write_models({name: released[name] for name in fitted}, into)
+        pricing.write_chapters(priced, into)
         words = context(self.plan, trial, released, aligned, cohort, self.store, assessed, self.run_id, self.started)
         (into / "context.json").write_text(words.model_dump_json(indent=1) + "\n", "utf-8")
 

@@ -33,6 +33,7 @@ from rwe.spec.names import (
     VARIABLE,
     Context,
 )
+from rwe.spec.price import load_price_file
 from rwe.spec.site import Site, load_site
 from rwe.spec.study import AnalysisSpec, Study, load_study
 from rwe.spec.trial import TrialFile, load_trial_file
@@ -66,6 +67,8 @@ class Plan:
     ----------
     trial
         The trial's file, which is whole and consistent; `rwe.compare.load_trial` reads its patients.
+    price
+        The price file, which is whole and consistent; `rwe.reimbursement.economics.appraise` works it out.
     files
         Every definition file, for the manifest.
     """
@@ -76,6 +79,7 @@ class Plan:
     agreement: Agreement | None
     asked: tuple[Asked, ...]
     files: tuple[Path, ...]
+    price: Path | None = None
 
     def hash(self) -> str:
         """Return one sha256 over the bytes of all definition files, by name."""
@@ -123,6 +127,9 @@ def load_plan(path: Path) -> Plan:
     sources = [attempt(partial(load_source, file), where) for file, where in sites]
     trial_file = locate(study.trial, path) if study.trial else None
     trial = attempt(partial(load_trial_file, trial_file), ("trial",)) if trial_file else None
+    price_file = locate(study.price, path) if study.price else None
+    if price_file:
+        attempt(partial(load_price_file, price_file), ("price",))
     names = _names(study, trial)
     contract = study.reimbursement
     agreement_file = locate(contract.agreement, path) if contract else None
@@ -139,10 +146,10 @@ def load_plan(path: Path) -> Plan:
         raise DefinitionError(faults)
     found = tuple(s for s in sources if s)
     files = [path, *(f for f, _ in sites), *(f for s in found for f in s.mapping.files)]
-    files += [f for f in (trial_file, agreement_file, example_file) if f]
+    files += [f for f in (trial_file, agreement_file, example_file, price_file) if f]
     analyses = tuple(a for a in asked if a)
     files += [Path(name) for a in analyses for name in getattr(a.options, "files", ())]
-    return Plan(study, found, trial_file, agreement, analyses, tuple(files))
+    return Plan(study, found, trial_file, agreement, analyses, tuple(files), price_file)
 
 
 def load_source(file: Path) -> Source:

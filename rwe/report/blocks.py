@@ -43,10 +43,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Paragraphs; `small` sets them as a note."""
+    """Paragraphs; `small` sets them as a note, `title` stands over them."""
 
     paragraphs: Sequence[str]
     small: bool = False
+    title: str = ""
     template: str = field(default="prose", init=False)
 
 

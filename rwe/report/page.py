@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import polars as pl
 from markupsafe import Markup
 
 from rwe.errors import DataError
+from rwe.report.blocks import Block
 from rwe.report.context import Context
 from rwe.report.numbers import Numbers
+from rwe.report.priced import read_chapter
 from rwe.report.released import file_names, read_context, read_tables
 from rwe.report.scorecards import GateCard
 from rwe.report.words import Words, load_words
@@ -34,7 +36,10 @@ SIGNED = ("points", "months_more", "signed")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that a section is made from; `index` holds its rows by analysis and estimand."""
+    """Everything that a section is made from.
+
+    `index` holds its rows by analysis and estimand, `priced` the chapter on the medicine's worth.
+    """
 
     context: Context
     table: pl.DataFrame
@@ -42,6 +47,7 @@ class Page:
     files: tuple[str, ...]
     words: Words
     numbers: Numbers
+    priced: Sequence[Block] = ()
 
     def rows(self, analysis: str, **labels: str | int) -> list[Row]:
         """Return the released rows with these labels, in released order."""
@@ -237,4 +243,5 @@ def open_page(release: Path, lang: str) -> Page:
     for row in table.iter_rows(named=True):
         for estimand in ("", row["estimand"]):  # "" for look-ups that name none
             index.setdefault((row["analysis"], estimand), []).append(row)
-    return Page(context, table, index, tuple(file_names(release)), load_words(lang), Numbers(lang))
+    files, priced = tuple(file_names(release)), read_chapter(release, lang)
+    return Page(context, table, index, files, load_words(lang), Numbers(lang), priced)

@@ -12,8 +12,9 @@ from typing import Any
 
 from rwe.errors import MachineError
 from rwe.figures.chart import Chart
-from rwe.reimbursement.economics.appraise import Appraisal
+from rwe.reimbursement.economics.appraise import Appraisal, comparator
 from rwe.reimbursement.economics.evaluation import Kind
+from rwe.reimbursement.economics.plots import Speech, budget_chart
 from rwe.reimbursement.economics.value_price import ValuePrice
 from rwe.report.blocks import Block, Figure, Line, Prose, Section, Table
 from rwe.report.numbers import Numbers
@@ -57,7 +58,10 @@ def charts(found: Appraisal, language: Any) -> dict[str, Chart]:
     file = found.file
     given: dict[str, Any] = {"threshold": file.threshold, "strategy": file.medicine.strategy, "currency": file.currency}
     given |= {"labels": found.titles(language), "language": language}
-    return {name: found.found.plot(name, **given) for name in CHARTS}
+    drawn: dict[str, Chart] = {name: found.found.plot(name, **given) for name in CHARTS}
+    if found.budget is None:
+        return drawn
+    return {**drawn, "budget": budget_chart(found.budget, Speech(language, file.currency, {}))}
 
 
 def write(found: Appraisal, folder: Path, lang: Sequence[str]) -> list[Path]:
@@ -92,10 +96,23 @@ def write(found: Appraisal, folder: Path, lang: Sequence[str]) -> list[Path]:
 def page(found: Appraisal, lang: str, drawn: dict[str, Chart]) -> str:
     """Return the page in one language, with its charts."""
     here = _Page(found, load_words(lang), Numbers(lang))
-    sections = [_worth(here), _strategies(here, drawn), _sure(here, drawn)]
-    sections += [_spent(here)] if found.budget is not None else []
     note = here.say(found.file.note) if found.file.note else ""
-    return sheet(here.words, here.say(found.file.title), note, [*sections, _how(here)])
+    return sheet(here.words, here.say(found.file.title), note, _sections(here, drawn))
+
+
+def chapter(found: Appraisal, lang: str) -> list[Block]:
+    """Return the same as one chapter of a dossier: its sections under headings."""
+    here = _Page(found, load_words(lang), Numbers(lang))
+    said = [here.say(found.file.title) + ".", *([here.say(found.file.note)] if found.file.note else [])]
+    blocks: list[Block] = [Prose(said)]
+    for section in _sections(here, charts(found, lang)):
+        blocks += [Prose([], title=section.title), *section.blocks]
+    return blocks
+
+
+def _sections(page: _Page, drawn: dict[str, Chart]) -> list[Section]:
+    spent = [_spent(page, drawn)] if page.found.budget is not None else []
+    return [_worth(page), _strategies(page, drawn), _sure(page, drawn), *spent, _how(page)]
 
 
 def _worth(page: _Page) -> Section:
@@ -129,8 +146,16 @@ def _strategies(page: _Page, drawn: dict[str, Chart]) -> Section:
         lived = (page.numbers.decimal(row["effect"], 3), page.numbers.decimal(row["lived"], 2))
         lines.append(Line((page.title(row["strategy"]), *amounts, *lived, ratio)))
     table = Table(page.words("price.table"), head, lines, page.words("price.table_note"))
-    blocks: list[Block] = [table, Figure("", drawn["states"].svg), *_capped(page)]
+    blocks: list[Block] = [Prose([_gained(page)]), table, Figure("", drawn["states"].svg), *_capped(page)]
     return Section("strategies", page.words("price.strategies"), blocks)
+
+
+def _gained(page: _Page) -> str:
+    """Return the years of life that the medicine adds, lived rather than discounted."""
+    years, low, high = page.found.gained
+    names = {"strategy": page.found.file.medicine.strategy, "other": comparator(page.found.file)}
+    shown = page.numbers.decimal(years, 2) + page.limits(low, high, 2)
+    return page.words("price.gained", years=shown, **{key: page.title(name) for key, name in names.items()})
 
 
 def _capped(page: _Page) -> Iterator[Prose]:
@@ -148,10 +173,19 @@ def _sure(page: _Page, drawn: dict[str, Chart]) -> Section:
     if everybody is not None:
         said.append(page.words("price.evpi_all", evpi=page.money(everybody)))
     figures = [Figure("", drawn[name].svg) for name in ("price", "acceptability", "plane")]
-    return Section("sure", page.words("price.sure"), [Prose(said), *figures])
+    known = [_known(page)] if not page.found.partial.is_empty() else []
+    return Section("sure", page.words("price.sure"), [Prose(said), *figures, *known])
 
 
-def _spent(page: _Page) -> Section:
+def _known(page: _Page) -> Table:
+    """Return what knowing each number alone would be worth."""
+    head = [page.words("price.name"), page.words("price.evppi")]
+    lines = [Line((name, page.numbers.decimal(worth, 0))) for name, worth in page.found.partial.iter_rows()]
+    caption = page.words("price.evppi_table", currency=page.found.file.currency)
+    return Table(caption, head, lines, page.words("price.evppi_note"))
+
+
+def _spent(page: _Page, drawn: dict[str, Chart]) -> Section:
     assert page.found.budget is not None, "the section is made where there is one"
     head = [page.words(f"price.{name}") for name in ("year", "treated", "without", "with", "medicine", "impact")]
     lines = [
@@ -166,7 +200,8 @@ def _spent(page: _Page) -> Section:
         for row in page.found.budget.iter_rows(named=True)
     ]
     caption = page.words("price.budget_table", currency=page.found.file.currency)
-    return Section("budget", page.words("price.budget"), [Table(caption, head, lines, page.words("price.budget_note"))])
+    table = Table(caption, head, lines, page.words("price.budget_note"))
+    return Section("budget", page.words("price.budget"), [table, Figure("", drawn["budget"].svg)])
 
 
 def _how(page: _Page) -> Section:

@@ -113,6 +113,8 @@ class Study(Part):
         How courses of treatment are read from exposures (`rwe.spec.treatment`); records may name what is made.
     looks_ahead
         What may look past the index date (`rwe.spec.time_zero`).
+    price
+        Price file by which the medicine's worth is reckoned (`rwe.spec.price`): a chapter of the dossier.
     examples
         File of example patients and what becomes of them (`rwe.spec.examples`), tried before real data are touched.
     """
@@ -141,6 +143,7 @@ class Study(Part):
     looks_ahead: tuple[LookAhead, ...] = ()
     examples: str | None = None
     trial: str | None = None
+    price: str | None = None
     analyses: tuple[AnalysisSpec, ...] = Field(min_length=1)
     gates: tuple[Gate, ...] = ()
     reimbursement: Reimbursement | None = None
@@ -210,6 +213,7 @@ def _missing_files(path: Path, study: Study) -> list[Problem]:
     named: list[tuple[Where, str]] = [(("sites", i), site) for i, site in enumerate(study.sites)]
     named += [(("trial",), study.trial)] if study.trial else []
     named += [(("examples",), study.examples)] if study.examples else []
+    named += [(("price",), study.price)] if study.price else []
     named += [(("reimbursement", "agreement"), study.reimbursement.agreement)] if study.reimbursement else []
     return [fault for where, name in named for fault in _missing_file(path, where, name)]
 

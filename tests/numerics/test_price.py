@@ -13,12 +13,14 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from scipy.stats import norm
 
 from rwe import survival as sv
 from rwe.cli.app import main
 from rwe.errors import DefinitionError, NoValidAnswer, Refused
 from rwe.reimbursement import economics as ec
 from rwe.reimbursement.economics.appraise import appraise
+from rwe.reimbursement.economics.partial import partial_values
 from rwe.report.words import load_words
 from rwe.survival.parametric import FAMILIES
 
@@ -97,7 +99,7 @@ def test_the_command_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert sum(line["event"] == "year" for line in said) == 5
     assert said[-1] == {"event": "end", "code": 0}
     html = (tmp_path / "price.bg.html").read_text("utf-8")
-    assert html.count("<svg") == 4
+    assert html.count("<svg") == 5
     assert "с хормонална терапия" in html
     assert "{" not in html.partition("</style>")[2]
     assert pl.read_csv(tmp_path / "price.csv").filter(estimand="price").height == 2
@@ -304,9 +306,31 @@ def test_curves_of_families_are_their_survival(family: str) -> None:
 
 def test_every_word_of_the_page_is_used() -> None:
     code = (ROOT / "rwe" / "report" / "price.py").read_text("utf-8")
-    families = ("at_", "life_table", "half_cycle", "start", "end", "dominated", "extendedly_dominated")
+    families = ("title", "at_", "life_table", "half_cycle", "start", "end", "dominated", "extendedly_dominated")
     keys = [key.removeprefix("price.") for key in load_words("en").entries if key.startswith("price.")]
 
     unused = [key for key in keys if not key.startswith(families) and not re.search(rf"""["'.]{key}["']""", code)]
 
     assert unused == []
+
+
+def test_the_worth_of_one_number_alone_is_that_of_the_loss_integral() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(2, 20_000))
+    gain = 0.3 + 1.0 * x + 0.5 * y  # of the second strategy, in money at a threshold of 1
+
+    found = partial_values(
+        np.zeros((20_000, 2)),
+        np.stack([0 * x, gain], axis=1),
+        1.0,
+        {"x": x, "y": y, "both": np.stack([x, y], 1), "none": 0 * x},
+    )
+
+    def worth(spread: float) -> float:
+        return float(0.3 * norm.cdf(0.3 / spread) + spread * norm.pdf(0.3 / spread) - 0.3)
+
+    told = dict(found.iter_rows())
+    assert list(told) == ["both", "x", "y"]
+    assert told["x"] == pytest.approx(worth(1.0), abs=0.01)
+    assert told["y"] == pytest.approx(worth(0.5), abs=0.01)
+    assert told["both"] == pytest.approx(worth(np.hypot(1.0, 0.5)), abs=0.01)

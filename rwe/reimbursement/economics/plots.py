@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from rwe.errors import DefinitionError
 from rwe.figures.chart import Chart, headed, key_of
@@ -118,6 +119,16 @@ def price_chart(found: ValuePrice, speech: Speech) -> Chart:
     y = Axis(say("economics_likely"), 0.0, 1.0, say.percent, SHARES)
     note = say("economics_price_note", price=_money(say, found.price), threshold=_money(say, found.threshold))
     return _headed(drawn, x, y, say("economics_price"), note)
+
+
+def budget_chart(table: pl.DataFrame, speech: Speech) -> Chart:
+    """Draw what is spent each year with the medicine and without it, and the medicine's part."""
+    say, years = speech.say, table["year"].to_list()
+    drawn = [Line(years, table[name].to_list(), say(f"economics_{name}")) for name in ("with", "without", "medicine")]
+    top = linear_ticks(max(max(line.y) for line in drawn) or 1.0)
+    x = Axis(say("economics_year"), float(years[0]), float(max(years[-1], years[0] + 1)), say.short, years)
+    y = Axis(speech.title("economics_spent"), 0.0, top[-1], lambda value: _money(say, value), top)
+    return _headed(drawn, x, y, say("economics_budget"), say("economics_budget_note"))
 
 
 def _axis(title: str, ends: tuple[float, float], say: Tongue) -> Axis:

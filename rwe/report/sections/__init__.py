@@ -18,6 +18,7 @@ from rwe.report.sections.looks import looks
 from rwe.report.sections.methods import methods
 from rwe.report.sections.outcomes import outcomes
 from rwe.report.sections.population import population
+from rwe.report.sections.price import price
 from rwe.report.sections.provenance import glossary, provenance
 from rwe.report.sections.quality import quality
 from rwe.report.sections.reserve import reserve
@@ -42,6 +43,7 @@ ORDER: tuple[Callable[[Page], Section | None], ...] = (
     looks,
     settlement,
     reserve,
+    price,
     follow_up,
     quality,
     methods,
