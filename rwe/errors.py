@@ -21,14 +21,23 @@ Messages name columns, rules and counts; they never hold a value of a record.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
 
 
 class RweError(Exception):
     """Base of all errors that the engine raises on purpose."""
 
     exit_code = 1
+    key = ""
+    facts: Mapping[str, object] = MappingProxyType({})
+
+    def known_as(self, key: str, **facts: object) -> Self:
+        """Name the error, and what its message holds, so that it can be told in other languages; return it."""
+        self.key, self.facts = key, facts
+        return self
 
 
 @dataclass(frozen=True, slots=True)

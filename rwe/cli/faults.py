@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rwe.cli.voice import Voice
-from rwe.cli.words import word
+from rwe.cli.words import refusal, word
 from rwe.errors import DefinitionError, MachineError, Problem, RweError
 
 # what this machine did to us, where the system knows the name (Windows has no quota)
@@ -28,10 +28,10 @@ MACHINE = {
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
-def fail(voice: Voice, kind: str, message: str, code: int) -> int:
-    """Say one message and return its exit code."""
+def fail(voice: Voice, kind: str, message: str, code: int, said: str = "") -> int:
+    """Say one message, to people as `said` where that differs, and return its exit code."""
     voice.event("error", kind=kind, message=message, code=code)
-    voice.warn(f"rwe: {message}")
+    voice.warn(f"rwe: {said or message}")
     return code
 
 
@@ -39,7 +39,7 @@ def refuse(voice: Voice, exc: RweError) -> int:
     """Say what the engine refused, every fault of a definition at its place."""
     if isinstance(exc, DefinitionError) and exc.problems:
         return problems(voice, exc.problems)
-    return fail(voice, type(exc).__name__, str(exc), exc.exit_code)
+    return fail(voice, type(exc).__name__, str(exc), exc.exit_code, refusal(exc))
 
 
 def problems(voice: Voice, found: Sequence[Problem]) -> int:

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rwe.errors import RweError
+
 LANGUAGES = ("en", "bg")
 _language: ContextVar[str] = ContextVar("language", default="en")
 
@@ -43,6 +45,18 @@ def word(key: str, **values: Any) -> str:
 def known(key: str, otherwise: str) -> str:
     """Return the words of `key`, or `otherwise` where the catalogue has none."""
     return catalogue(_language.get()).get(key, otherwise)
+
+
+@cache
+def _refusals(language: str) -> dict[str, str]:
+    path = Path(__file__).parent / "words" / f"refused.{language}.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def refusal(exc: RweError) -> str:
+    """Return the message of an error in the language in use, in English where it has no words of its own there."""
+    text = _refusals(_language.get()).get(exc.key)
+    return text.format(**exc.facts) if text else str(exc)
 
 
 def pick(text: Any) -> str:

@@ -53,7 +53,8 @@ def alone(home: Path, study: str) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            raise Busy(f"study '{study}' is being run in this home by another process; try again later") from None
+            busy = Busy(f"study '{study}' is being run in this home by another process; try again later")
+            raise busy.known_as("study_busy", study=study) from None
     try:
         yield
     finally:

@@ -72,7 +72,8 @@ class Settling:
             as_of = last_day(period, schedule.every) + timedelta(days=schedule.data_cut_lag_days)
         cut = as_of or self.plan.study.as_of
         if cut > datetime.now(UTC).date():
-            raise DefinitionError(f"the data cut of {cut} is still to come; nothing is settled on days to come")
+            told = f"the data cut of {cut} is still to come; nothing is settled on days to come"
+            raise DefinitionError(told).known_as("cut_to_come", cut=cut)
         return cut
 
     def now(self, as_of: date) -> Settled:
@@ -134,7 +135,8 @@ class Settling:
         store, how = Store(self.home / "store"), self.agreement.records
         tables = [cdm_table(store, source.site.site, "drug_exposure") for source in self.plan.sources]
         if how is None or not any(table.commit for table in tables):
-            raise DefinitionError("nobody is known here yet: settle the study first, then decide on its patients")
+            told = "nobody is known here yet: settle the study first, then decide on its patients"
+            raise DefinitionError(told).known_as("nobody_known")
         rows = pl.concat([table.current() for table in tables if table.commit])
         given = rows.filter(pl.col("drug_concept_id").is_in(how.concepts))
         return given.select("person_id", day="drug_exposure_start_date").collect()
@@ -184,7 +186,8 @@ class Settling:
         closes = {one.period: one for one in self.ledger.closes()}
         if not closes or (period is not None and period not in closes):
             known = f"closed are {', '.join(closes)}" if closes else "none is"
-            raise DefinitionError(f"'{self.agreement.contract.id}': {period or 'a period'} is not closed; {known}")
+            told = f"'{self.agreement.contract.id}': {period or 'a period'} is not closed; {known}"
+            raise DefinitionError(told).known_as("not_closed", period=period or "-", closed=", ".join(closes) or "-")
         return closes[period] if period else list(closes.values())[-1]
 
     def _settled(self, parts: Sequence[Aligned], as_of: date, before: int | None = None) -> Settled:
@@ -232,7 +235,8 @@ def settling(study_path: Path, *, home: Path, synthetic: bool = False, progress:
     progress("specify")
     plan = load_plan(study_path)
     if plan.agreement is None:
-        raise DefinitionError(f"{study_path.name} names no agreement: write one under 'reimbursement'")
+        told = f"{study_path.name} names no agreement: write one under 'reimbursement'"
+        raise DefinitionError(told).known_as("no_agreement", study=study_path.name)
     return Settling(plan, plan.agreement, home, ledger_of(plan.agreement, home, synthetic=synthetic), progress)
 
 

@@ -154,7 +154,8 @@ class Ledger:
             try:
                 lock.acquire()
             except Timeout:
-                raise Busy("another process writes into this settlement ledger; try again later") from None
+                busy = Busy("another process writes into this settlement ledger; try again later")
+                raise busy.known_as("ledger_busy") from None
         try:
             yield
         finally:

@@ -105,7 +105,7 @@ def again(ledger: Ledger, settlement: Settlement, closed: Closed, *, records: pl
     raise DataError(
         f"{closed.period} is closed, and this settlement would post otherwise ({odd} entries differ): records, "
         "contract or code are not those of the close; what came since is posted by closing the next period"
-    )
+    ).known_as("closed_otherwise", period=closed.period, entries=odd)
 
 
 def _beside_too(settlement: Settlement, closed: Closed) -> Closed:
@@ -137,13 +137,15 @@ def in_turn(ledger: Ledger, period: str, as_of: date) -> list[Closed]:
     schedule, contract = agreement.settlement, agreement.contract
     ends = last_day(period, schedule.every)
     if ends < contract.start:
-        raise DefinitionError(f"{period} ends before the contract starts ({contract.start})")
+        raise DefinitionError(f"{period} ends before the contract starts ({contract.start})").known_as(
+            "before_contract", period=period, start=contract.start
+        )
     ready = ends + timedelta(days=schedule.data_cut_lag_days)
     if as_of < ready:
         raise DefinitionError(
             f"{period} can be closed from a data cut of {ready} on, {schedule.data_cut_lag_days} days after its end; "
             f"this one is of {as_of}"
-        )
+        ).known_as("too_early", period=period, ready=ready, days=schedule.data_cut_lag_days, as_of=as_of)
     if not closes:
         return []
     last = closes[-1]
@@ -151,9 +153,13 @@ def in_turn(ledger: Ledger, period: str, as_of: date) -> list[Closed]:
     if period != due:
         earlier = last_month(period, schedule.every) < last_month(due, schedule.every)
         cure = "it lies before the last one closed" if earlier else f"close {due} first"
-        raise DefinitionError(f"{period} is not the next period to close: {cure}")
+        raise DefinitionError(f"{period} is not the next period to close: {cure}").known_as(
+            "closed_before" if earlier else "not_next", period=period, due=due
+        )
     if as_of < last.as_of:
-        raise DefinitionError(f"the data cut of {as_of} lies before that of the last close ({last.as_of})")
+        raise DefinitionError(f"the data cut of {as_of} lies before that of the last close ({last.as_of})").known_as(
+            "cut_before_last", as_of=as_of, last=last.as_of
+        )
     return closes
 
 

@@ -113,14 +113,18 @@ def dispute(
     """
     known = [one.id for one in ledger.agreement.terms]
     if term is not None and term not in known:
-        raise DefinitionError(f"the agreement has no term '{term}'; there are: {', '.join(known)}")
+        raise DefinitionError(f"the agreement has no term '{term}'; there are: {', '.join(known)}").known_as(
+            "no_term", term=term, known=", ".join(known)
+        )
     entries = ledger.entries()
     if entries.is_empty():
         _treated(treated, person)
     elif person not in entries["person_id"]:
-        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}")
+        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}").known_as("not_in_ledger")
     elif entries.filter(Held(person, term, course).claims()).is_empty():
-        raise DefinitionError(f"the ledger has no line of that person with this term and course; {IDS}")
+        raise DefinitionError(f"the ledger has no line of that person with this term and course; {IDS}").known_as(
+            "no_line"
+        )
     return _enter(ledger, "dispute", {"person": person, "term": term, "course": course}, by, why)
 
 
@@ -156,15 +160,20 @@ def decide(
         have no effect: nobody of that id was treated, or only after the day of the assessment.
     """
     if outcome not in (*OUTCOMES, STRUCK):
-        raise DefinitionError(f"'{outcome}' is no outcome; there are: {', '.join((*OUTCOMES, STRUCK))}")
+        there = ", ".join((*OUTCOMES, STRUCK))
+        raise DefinitionError(f"'{outcome}' is no outcome; there are: {there}").known_as(
+            "no_outcome", outcome=outcome, known=there
+        )
     if since and until and until < since:
-        raise DefinitionError("--until lies before --since")
+        raise DefinitionError("--until lies before --since").known_as("until_before_since")
     entries = ledger.entries()
     if treated is None and entries.height and person not in entries["person_id"]:
-        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}")
+        raise DefinitionError(f"nobody of that id stands in the ledger; {IDS}").known_as("not_in_ledger")
     first = _treated(treated, person)
     if first is not None and on < first:
-        raise DefinitionError("the day lies before the first dose of that person: no assessment of it counts")
+        raise DefinitionError("the day lies before the first dose of that person: no assessment of it counts").known_as(
+            "before_first_dose"
+        )
     days = {"on": str(on), "since": since and str(since), "until": until and str(until)}
     return _enter(ledger, DECISION, {"person": person, "outcome": outcome, **days}, by, why)
 
@@ -179,7 +188,9 @@ def undo(ledger: Ledger, number: int, *, by: str, why: str) -> int:
     """
     standing = {one.number: one for one in events(ledger) if one.kind != "undo" and one.undone is None}
     if number not in standing:
-        raise DefinitionError(f"there is no event {number} to undo; 'rwe settle events' lists them")
+        raise DefinitionError(f"there is no event {number} to undo; 'rwe settle events' lists them").known_as(
+            "no_event", number=number
+        )
     return _enter(ledger, "undo", {"undoes": number, "person": standing[number].person}, by, why)
 
 
@@ -189,13 +200,13 @@ def _treated(treated: pl.DataFrame | None, person: str) -> date | None:
         return None
     first = treated.filter(pl.col("person_id").cast(pl.String) == person)["day"].min()
     if not isinstance(first, date):
-        raise DefinitionError(f"nobody of that id has a dose of the product; {IDS}")
+        raise DefinitionError(f"nobody of that id has a dose of the product; {IDS}").known_as("not_treated")
     return first
 
 
 def _enter(ledger: Ledger, kind: str, said: dict[str, Any], by: str, why: str) -> int:
     if not by.strip() or not why.strip():
-        raise DefinitionError("an event needs who says so (--by) and the reason (--why)")
+        raise DefinitionError("an event needs who says so (--by) and the reason (--why)").known_as("who_and_why")
     with ledger.writing():
         return ledger.add(kind, {**said, "by": by, "why": why}).seq
 

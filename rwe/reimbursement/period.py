@@ -24,7 +24,9 @@ def last_month(period: str, every: str) -> int:
     """
     found = re.fullmatch(FORMS[every], period)
     if found is None:
-        raise DefinitionError(f"'{period}' is no period of this agreement: write a {every} as {SHOWN[every]}")
+        raise DefinitionError(f"'{period}' is no period of this agreement: write a {every} as {SHOWN[every]}").known_as(
+            "no_period", period=period, shown=SHOWN[every]
+        )
     return int(found[1]) * 12 + int(found[2] or 1) * MONTHS[every]
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def test_outcomes_and_verdicts_are_told_in_the_language_asked_for(
     told = capsys.readouterr().out
     assert code == 0
     assert (failed in told, verdict in told, "not_evaluable" in told) == (True, True, False)
+
+
+def test_a_run_keeps_what_its_settlement_left_out_and_what_each_hospital_gets(demo: Demo) -> None:
+    folder = demo.summary.folder / "6-reimburse"
+    kept = {name: pl.read_csv(folder / f"{name}.csv", infer_schema=False) for name in ("sites", "pools", "rejected")}
+    lines = pl.read_csv(folder / "lines.csv", infer_schema=False)
+
+    assert sum(map(Decimal, kept["sites"]["amount"])) == sum(map(Decimal, lines["amount"])) == Decimal("231822.86")
+    assert set(kept["sites"]["site_id"]) == set(lines["site_id"]) == {"rotterdam"}
+    assert kept["pools"].select("term", "payback").rows() == [("guarantee_5y", "27822.86")]
+    assert set(lines["version"]) == {"1"}
+    assert kept["rejected"].is_empty()
 
 
 @pytest.mark.ci

@@ -45,7 +45,7 @@ AGREEMENT = {
         "currency": "EUR",
     },
     "price": [{"from": START, "net": "100.07", "unit": "vial"}],
-    "terms": [TERM],
+    "terms": [TERM, {"id": "cap", "type": "dose_cap", "units": "1"}],
     "settlement": {"every": "quarter", "data_cut_lag_days": LAG},
 }
 
@@ -125,7 +125,8 @@ def verified(folder: Path, whole: Whole) -> list[str]:
     closes = ledger.closes()
     for one in closes:
         assert (one.sha256, one.rows) == whole.closes[one.period]
-        assert (folder / one.file).read_bytes() == (whole.folder / one.file).read_bytes()
+        for file in (one.file, one.beside["rejected"]["file"]):
+            assert (folder / file).read_bytes() == (whole.folder / file).read_bytes()
     entries = ledger.entries()
     assert entries.height == sum(one.rows for one in closes)
     assert (
