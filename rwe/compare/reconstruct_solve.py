@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from rwe.compare.reconstruct_clicks import Clicks
-from rwe.kernels._jit import F8, I8
+from rwe.kernels._jit import F8, I8, Flags
 from rwe.kernels.rebuild import ENOUGH, HALF, censorings, rebuild
 
 READING = 0.01  # how far from its click a curve may run and still be the one that was drawn
@@ -36,12 +36,19 @@ class Drawn:
 class Solution:
     """Patients that make the curve; `tilted` where censorings are not spread evenly over each interval."""
 
-    patients: pl.DataFrame
+    time: F8
+    died: Flags
     events: int
     last_censored: int
     tilted: bool
     last_parts: float
     last_error: float
+
+    @property
+    def patients(self) -> pl.DataFrame:
+        """One row a patient, ``time`` and ``event``, by time; of many solutions that are tried, one is asked for it."""
+        rows = pl.DataFrame({"time": self.time, "event": self.died})
+        return rows.sort("time", "event", descending=[False, True])
 
 
 def solve(drawn: Drawn, events: int | None) -> Solution:
@@ -79,7 +86,10 @@ def heaviest(drawn: Drawn) -> int:
 
 def survival_of(patients: pl.DataFrame, at: F8) -> F8:
     """Return the Kaplan-Meier estimate of rows ``time`` and ``event`` at given times."""
-    time, event = patients["time"].to_numpy(), patients["event"].to_numpy()
+    return _survival(patients["time"].to_numpy(), patients["event"].to_numpy(), at)
+
+
+def _survival(time: F8, event: Flags, at: F8) -> F8:
     days, deaths = np.unique(time[event], return_counts=True)
     at_risk = time.size - np.searchsorted(np.sort(time), days, side="left")
     curve = np.append(1.0, np.cumprod(1.0 - deaths / at_risk))
@@ -87,8 +97,8 @@ def survival_of(patients: pl.DataFrame, at: F8) -> F8:
 
 
 def _error(drawn: Drawn, censored: int) -> float:
-    found = assumed(drawn, censored).patients
-    return float(np.abs(survival_of(found, drawn.clicks.time) - drawn.clicks.survival).max())
+    found = assumed(drawn, censored)
+    return float(np.abs(_survival(found.time, found.died, drawn.clicks.time) - drawn.clicks.survival).max())
 
 
 def _once(drawn: Drawn, *, events: int = -1, last_censored: int = 0, leans: F8 = LEANS, half: float = 0.5) -> Solution:
@@ -103,8 +113,7 @@ def _once(drawn: Drawn, *, events: int = -1, last_censored: int = 0, leans: F8 =
     stayed = int(drawn.at_risk[0] - deaths.sum() - lost.size)
     time = np.concatenate([np.repeat(c.time, deaths), lost, np.full(stayed, drawn.end)])
     died = np.arange(time.size) < deaths.sum()
-    patients = pl.DataFrame({"time": time, "event": died}).sort("time", "event", descending=[False, True])
-    return Solution(patients, int(deaths.sum()), int(censored[-1]), bool((tilt != 1.0).any()), parts, error)
+    return Solution(time, died, int(deaths.sum()), int(censored[-1]), bool((tilt != 1.0).any()), parts, error)
 
 
 def _after_the_last_tick(drawn: Drawn) -> Solution:
@@ -118,7 +127,7 @@ def _after_the_last_tick(drawn: Drawn) -> Solution:
     none, n = _once(drawn), int(drawn.at_risk[-1])
     if last == 0 or n == 0:
         return none
-    before = none.patients.filter(pl.col("event").not_() & (pl.col("time") < last)).height
+    before = int((~none.died & (none.time < last)).sum())
     guess = min(round(before / last * (drawn.end - last)), n)
     allowed = max(1.5 * none.last_error, READING**2)
     tried = [_once(drawn, last_censored=int(c)) for c in np.unique(np.append(np.linspace(0, n, 41).round(), guess))]

@@ -153,6 +153,7 @@ def test_laws_of_reconstruction(law: str) -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("law", LAWS)
 def test_laws_of_reconstruction_on_many_trials(law: str) -> None:
     settings(max_examples=MANY, **QUIET)(LAWS[law])()
