@@ -123,10 +123,14 @@ class OddRows:
     records: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def where(self) -> str:
+        """Where the first of them stand: as they landed, else by column and number."""
         more = ", ..." if self.n > len(self.first) else ""
-        rows = "; ".join(self.places) or f"column '{self.column}', row {', '.join(map(str, self.first))}"
-        return f"{self.what}: {self.said} ({rows}{more})" if self.first else f"{self.what}: {self.said}"
+        return ("; ".join(self.places) or f"column '{self.column}', row {', '.join(map(str, self.first))}") + more
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.said} ({self.where})" if self.first else f"{self.what}: {self.said}"
 
 
 class OddRecords(DataError):

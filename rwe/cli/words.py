@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rwe.errors import RweError
+from rwe.errors import OddRecords, OddRows, RweError
 
 LANGUAGES = ("en", "bg")
 _language: ContextVar[str] = ContextVar("language", default="en")
@@ -55,8 +55,15 @@ def _refusals(language: str) -> dict[str, str]:
 
 def refusal(exc: RweError) -> str:
     """Return the message of an error in the language in use, in English where it has no words of its own there."""
-    text = _refusals(_language.get()).get(exc.key)
+    told = _refusals(_language.get())
+    if isinstance(exc, OddRecords):
+        return "\n".join(_odd(told.get(f"odd_{one.rule}", ""), one) for one in exc.found)
+    text = told.get(exc.key)
     return text.format(**exc.facts) if text else str(exc)
+
+
+def _odd(text: str, found: OddRows) -> str:
+    return text.format(what=found.what, column=found.column, n=found.n, where=found.where) if text else str(found)
 
 
 def pick(text: Any) -> str:
