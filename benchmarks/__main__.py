@@ -7,9 +7,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("survival", "extraction", "harmonise")
+PARTS = ("survival", "extraction", "harmonise", "settlement")
 TABLES = tuple([f"benchmarks.{part}", "--table"] for part in PARTS)
-OTHERS = ("cohort", "demo", "synth", "portfolio", "families", "settlement")
+OTHERS = ("cohort", "demo", "synth", "portfolio", "families")
 MEASURED = tuple([f"benchmarks.{part}"] for part in (*PARTS, *OTHERS))
 
 for module in (*MEASURED, *TABLES):

@@ -16,7 +16,7 @@ import polars as pl
 
 HOME = Path(__file__).parent
 NAMES = {"survival": ("scenario", "who", "ours"), "extraction": ("source", "path", "landed")}
-NAMES |= {"harmonise": ("size", "who", "ours")}
+NAMES |= {"harmonise": ("size", "who", "ours"), "settlement": ("scenario", "who", "ours")}
 NOT_TAKEN = "not taken"
 WIDE: dict[str, Any] = {
     "tbl_rows": -1,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ import polars as pl
 from rwe.compare.people import people, require
 from rwe.errors import DataError, OddRows
 from rwe.reimbursement.odd import odd, refuse
-from rwe.reimbursement.units import number_of
+from rwe.reimbursement.units import DIGITS, number_of
 from rwe.spec.agreement import OUTCOMES, Agreement
 
 CHARGES = ("charged", "free_of_charge", "trial")
@@ -107,7 +108,7 @@ def _twice(frame: pl.DataFrame) -> Iterator[OddRows]:
 
 
 def _odd_units(frame: pl.DataFrame) -> Iterator[OddRows]:
-    if frame.schema["units"].is_integer():
+    if frame.schema["units"].is_integer() or _plain(frame["units"]):
         return
     texts = frame["units"].cast(pl.String)
     strange = [text for text in texts.unique().drop_nulls() if number_of(text) is None]
@@ -115,13 +116,25 @@ def _odd_units(frame: pl.DataFrame) -> Iterator[OddRows]:
     yield from odd(frame, texts.is_in(strange), "doses", "not_a_number", "units", said)
 
 
+def _plain(units: pl.Series) -> bool:
+    """Return whether these are Decimal numbers none of which is beyond all units: no text need be looked at."""
+    if not isinstance(units.dtype, pl.Decimal) or units.dtype.scale > DIGITS:
+        return False
+    ends = [end for end in (units.min(), units.max()) if isinstance(end, Decimal)]
+    return all(abs(end) < 10**DIGITS for end in ends)
+
+
 def _notes(agreement: Agreement, frame: pl.DataFrame) -> Iterator[OddRows]:
     if agreement.doses.credit_notes == "matched":
         return
-    texts = frame["units"].cast(pl.String)
-    negative = [text for text in texts.unique().drop_nulls() if (number_of(text) or 0) < 0]
+    units = frame["units"]
+    if units.dtype.is_numeric():
+        negative = units < 0
+    else:
+        texts = units.cast(pl.String)
+        negative = texts.is_in([text for text in texts.unique().drop_nulls() if (number_of(text) or 0) < 0])
     said = "'units' are negative in {n} rows; this contract takes no credit notes (doses.credit_notes)"
-    yield from odd(frame, texts.is_in(negative), "doses", "credit_refused", "units", said)
+    yield from odd(frame, negative, "doses", "credit_refused", "units", said)
 
 
 def _odd_words(agreement: Agreement, frame: pl.DataFrame, known: list[str]) -> Iterator[OddRows]:
