@@ -3,8 +3,8 @@
 """A country's contract settled whole: a million patients, twenty million doses, six terms, two currencies.
 
 Run ``python -m benchmarks.settlement``: it rewrites ``benchmarks/results/settlement.csv``; ``--table`` prints it beside
-the goals. Records are made by another process, in the order of their days as they land, and lie in files: to read them is
-part of the time, and the memory is all that the process ever held.
+the goals. Records are made by another process, in the order of their days as they land, and lie in files: the time
+includes reading them, and the memory is all that the process ever held.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from rwe.spec.agreement import Agreement
 from rwe.spec.agreement_cohort import OutcomePrice
 from rwe.spec.agreement_patient import Instalments
 
-ROWS = 500_000  # doses of a block: few enough that what a term works out is small beside the records
+ROWS = 300_000  # doses of a block: few enough that what a term works out is small beside the records
 KEPT = ("record_id", "site_id", "version")
 
 

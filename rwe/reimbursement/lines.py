@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from rwe.reimbursement.atoms import INT, money, rounded
+from rwe.reimbursement.atoms import INT, integers, money, rounded
 from rwe.reimbursement.claim import Case, Claim
-from rwe.reimbursement.ledger import Block
+from rwe.reimbursement.ledger import Block, period_number
 from rwe.reimbursement.money import period_end, period_of
 from rwe.reimbursement.segments import Segments, changes
 
@@ -49,7 +49,11 @@ def lines_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
     def words(word: pl.Series | str) -> pl.Series:
         return case.words.column(word, who.height) if isinstance(word, str) else of(word)
 
-    who = block.courses.select("person_id", "course")[block.course[of(runs.last)]]
+    who = block.courses.select("person_id", "course")
+    if runs is not block.by_course or kept is not None:
+        who = who[block.course[of(runs.last)]]
+    spend, base = of(block.cost(runs, case.scale.quantum)), rounded(of(claim.base), 1, case.scale.quantum)
+    spent = money(spend, quantum)
     periods, said = _periods(case, claim), claim.said
     columns = {
         "term": words(term.id),
@@ -57,8 +61,8 @@ def lines_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
         "period": of(periods["period"]),
         "final": of(periods["final"]),
         **{name: words(getattr(said, name)) for name in ("outcome", "rule", "reason", "decided_on")},
-        "spend": money(of(block.cost(runs, case.scale.quantum)), quantum),
-        "base": money(rounded(of(claim.base), 1, case.scale.quantum), quantum),
+        "spend": spent,
+        "base": spent if (spend == base).all() else money(base, quantum),
         "amount": money(of(paid.amount), quantum),
         "doses": of(_records(block, runs)),
         "assessment": words(said.assessment),
@@ -71,12 +75,12 @@ def _periods(case: Case, claim: Claim) -> pl.DataFrame:
     """Return the settlement period of each line, and whether the data cut lies past its lag."""
     schedule, lag = case.agreement.settlement, timedelta(days=case.agreement.settlement.data_cut_lag_days)
     due = claim.said.decided_on if claim.said.due_on is None else claim.said.due_on
-    days = due.cast(pl.Int32).to_numpy()
-    off = days - (days.min() if days.size else 0)
-    told = np.bincount(off) > 0  # which of the days between the first and the last there are
-    known = pl.Series(np.flatnonzero(told) + (days.min() if days.size else 0), dtype=pl.Int32).cast(pl.Date)
-    labels = pl.Series("period", [period_of(d, schedule.every) for d in known], dtype=pl.String)
-    final = pl.Series("final", [case.as_of >= period_end(d, schedule.every) + lag for d in known], dtype=pl.Boolean)
+    months = period_number(due, "month").to_numpy()
+    off = months - (first := int(months.min()) if months.size else 0)
+    told = np.bincount(off) > 0  # which of the months between the first and the last there are
+    days = [date(1970 + (first + month) // 12, (first + month) % 12 + 1, 1) for month in np.flatnonzero(told).tolist()]
+    labels = pl.Series("period", [period_of(day, schedule.every) for day in days], dtype=pl.String)
+    final = pl.Series("final", [case.as_of >= period_end(day, schedule.every) + lag for day in days], dtype=pl.Boolean)
     return pl.DataFrame([labels, final])[pl.Series((np.cumsum(told) - 1)[off].astype(np.uint32))]
 
 
@@ -140,7 +144,7 @@ def sites_of(case: Case, term: Any, block: Block, claim: Claim, paid: Paid) -> p
     of_line = Segments.where(changes(parts["of"]))
     amount = of_line.spread(paid.amount, parts["atoms"])
     period = _periods(case, claim)["period"][parts["of"]]
-    found = pl.DataFrame({"site_id": parts["site_id"], "period": period, "quanta": amount})
+    found = pl.DataFrame({"site_id": parts["site_id"], "period": period, "quanta": integers(amount)})
     return found.group_by("site_id", "period").agg(pl.sum("quanta")).with_columns(term=pl.lit(term.id))
 
 

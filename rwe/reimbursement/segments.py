@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rwe.reimbursement.atoms import INT, divided, integers, least, one, portion, where
+from rwe.reimbursement.atoms import INT, divided, integers, largest, least, one, portion, where
 
 ROW = np.uint32  # how polars numbers rows
 Rows = np.ndarray[Any, np.dtype[np.uint32]]
@@ -98,7 +98,12 @@ class Segments:
 
     def steps(self, running: pl.Series) -> pl.Series:
         """Return what each row adds to a running sum of its run."""
-        return running - before(running).scatter(self._first(), 0)
+        if largest(running) >= NARROW:
+            return running - before(running).scatter(self._first(), 0)
+        sums, first = running.cast(pl.Int64).to_numpy(), self._first()
+        found = np.diff(sums, prepend=0)
+        found[first] = sums[first]
+        return pl.Series(found)
 
 
 def before(sums: pl.Series) -> pl.Series:
