@@ -55,7 +55,9 @@ def follow(left: F8, entered: F8, *, failures_first: bool) -> Follow:
     censoring, entry = (np.clip(_ratio(*pair), 0.0, 1.0) for pair in ((left[0], censor_risk), (entered, entry_risk)))
     grows = np.where(entry < 1.0, 1.0 - entry, 1.0)  # nobody was there before: no ratio reaches over that day
     keep = np.cumprod((1.0 - censoring) / grows, axis=1)[:, :-1]
-    return Follow(np.hstack([np.ones((risk.shape[0], 1)), keep]), censoring, censor_risk, entry, entry_risk)
+    keep = np.hstack([np.ones((risk.shape[0], 1)), keep])
+    seen = np.cumsum(gone[:, ::-1], axis=1)[:, ::-1] > 0  # after its last day nobody of a group is followed
+    return Follow(np.where(seen, keep, 0.0), censoring, censor_risk, entry, entry_risk)
 
 
 def _ratio(part: F8, whole: F8) -> F8:

@@ -83,7 +83,8 @@ def fine_gray(
     cluster
         Column that tells which rows belong together.
     censor_strata
-        Columns whose levels have censoring (and entry) distributions of their own.
+        Columns whose levels have censoring (and entry) distributions of their own; after the last day followed in a
+        level its competing failures are no longer at risk, as in ``crr``.
     ties
         breslow (default, as ``crr``) or efron.
     censoring_ties

@@ -81,6 +81,24 @@ def test_the_optimum_and_its_variance_equal_cmprsk(name: str) -> None:
         _close(fit.covariance, expect["var"], name, 1e-8)
 
 
+def test_competing_failures_leave_when_nobody_of_their_censoring_group_is_followed() -> None:
+    """The follow-up of group a ends with a failure on day 5; cmprsk 2.2-11 with ``cengroup``, gtol 1e-13."""
+    frame = pl.DataFrame(
+        {
+            "t": [1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+            "why": [2, 1, 0, 2, 1, 2, 1, 0, 1, 2, 1, 0, 1, 0],
+            "x": [0, 1, 1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0],
+            "unit": [*"abaaaaabbbbbbb"],
+        }
+    )
+
+    fit = sv.fine_gray(frame, time="t", cause="why", covariates=["x"], censor_strata="unit")
+
+    _close(fit.coefficients["estimate"], [1.10927734609372], "coef")
+    _close(fit.coefficients["std_error"], np.sqrt([0.757433567762299]), "std_error")
+    _close(fit.loglik, -10.9937017348027, "loglik")
+
+
 @pytest.mark.parametrize("name", [n for n in OPTIMUM if n.startswith("finegray.")])
 def test_the_other_ties_late_entry_and_clusters_equal_finegray(name: str) -> None:
     expect, (_, what, ties) = OPTIMUM[name]["expect"], name.split(".")
