@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from rwe.spec.base import parse
 
 LANGUAGES = ("en", "bg")
 FOLDER = Path(__file__).parent / "words"
+ENGINE = "engine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,19 @@ class Words:
 
 
 def failure(words: Words, exit_code: int, reason: str) -> str:
-    """Return the kind of a failure in the language, then what the engine said of it, as it said it."""
-    return f"{words(f'failed.why_{exit_code}')} {words('failed.said', reason=reason)}"
+    """Return the kind of a failure in the language, then what the engine said of it."""
+    return f"{words(f'failed.why_{exit_code}')} {words('failed.said', reason=told(words, reason))}"
+
+
+def told(words: Words, sentence: str) -> str:
+    """Return a sentence of the engine in the language; as it was said where the catalogue does not know it.
+
+    What varies in it is looked up as a sentence of its own.
+    """
+    for key, pattern in _sentences():
+        if found := pattern.fullmatch(sentence):
+            return words(key, **{name: told(words, part) for name, part in found.groupdict().items()})
+    return sentence
 
 
 def load_words(lang: str) -> Words:
@@ -65,6 +78,20 @@ def load_words(lang: str) -> Words:
 @cache
 def _entries(lang: str) -> dict[str, str]:
     return dict(_flat(parse(FOLDER / f"{lang}.yaml")[0]))
+
+
+@cache
+def _sentences() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return keys of the sentences that are known, and what the engine says: its numbers may have been taken out."""
+    known = {key: text for key, text in _entries("en").items() if key.startswith(ENGINE)}
+    return tuple((key, re.compile(_pattern(text), re.DOTALL)) for key, text in known.items())
+
+
+def _pattern(text: str) -> str:
+    pieces = re.split(r"{(\w+)}", text)
+    fixed = [re.sub(r"\d+", lambda n: f"(?:{n[0]}|…)", re.escape(piece)) for piece in pieces[::2]]
+    slots = [*(f"(?P<{name}>.*?)" for name in pieces[1::2]), ""]
+    return "".join(one for pair in zip(fixed, slots, strict=True) for one in pair)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

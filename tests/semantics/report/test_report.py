@@ -508,6 +508,7 @@ def test_closed_periods_are_told_reason_by_reason(make_run: Make) -> None:
 FAMILIES = (
     "change.",
     "conf_type.",
+    "engine.",  # of what may fail, `test_engine_words`
     "extrapolation.family_",
     "extrapolation.flag_",
     "extrapolation.note_",
