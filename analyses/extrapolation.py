@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 import rwe
 from analyses.extrapolation_gain import compared
+from analyses.extrapolation_hazard import smoothed
 from rwe.errors import NoValidAnswer
 from rwe.plugins import Inputs
 from rwe.result import Result, bind, tidy
@@ -156,7 +157,8 @@ def _told(found: Found, group: str, labels: dict[str, Any]) -> Result:
     curve = curve.with_columns(analysis=pl.lit("extrapolation"), group=pl.lit(group))
     result = found.to_result(**labels, group=group)
     settings = {key: v for key, v in result.settings.items() if key not in ("failed", "last", "families")}
-    return Result(pl.concat([result.table, curve]), settings)
+    hazard = smoothed(found, found.asked.landmarks, group, labels).table
+    return Result(pl.concat([result.table, curve, hazard]), settings)
 
 
 def _of(endpoint: str) -> dict[str, Any]:

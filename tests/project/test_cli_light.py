@@ -141,8 +141,12 @@ def test_every_word_of_the_catalogue_is_used() -> None:
         "forecast.lever.",
         "link.rule.",
         "price.status.",
+        "settle.left.",
         "settle.outcome.",
         "settle.reason.",
+        "settle.said.",
+        "settle.verdict.",
+        "settle.why.",
         *heads,
     )
 

@@ -80,6 +80,21 @@ def test_a_study_is_told_what_the_function_answers(found: Result, people: pl.Dat
     assert found.settings["last"]["overall"] % 30 == 0
 
 
+def test_the_smoothed_hazard_stands_beside_the_families(found: Result, people: pl.DataFrame) -> None:
+    told = found.table.filter(group="overall", estimand="smoothed_hazard")
+
+    alone = sv.smoothed_hazard(people, time="os_days", event="os_event")
+    row = told.filter(time=365).row(0, named=True)
+    hazard = np.interp(365, alone.table["time"], alone.table["hazard"]) * 365.25
+    near = people.filter(pl.col("os_event"), (pl.col("os_days") - 365).abs() <= alone.bandwidth)
+    assert row["estimate"] == pytest.approx(hazard, rel=5e-3)
+    assert row["conf_low"] < row["estimate"] < row["conf_high"]
+    assert (row["n"], row["n_event"]) == (people.filter(pl.col("os_days") >= 365).height, near.height)
+    shown = protect(found).table.filter(estimand="smoothed_hazard")
+    few = pl.col("n").is_null() | pl.col("n_event").is_null()
+    assert shown.filter(few)["estimate"].null_count() == shown.filter(few).height
+
+
 def test_what_an_effect_gains_is_told_with_and_without_its_fading(people: pl.DataFrame) -> None:
     """Arms are fitted apart; an effect that ends on day 0 gains nothing, one that never ends all of it."""
     halves = people.with_columns(

@@ -15,6 +15,7 @@ from rwe.report.blocks import Block, Figure, Item, Items, Prose, Section, Table
 from rwe.report.blocks import Line as Cells
 from rwe.report.families import family_name
 from rwe.report.page import Page, Row
+from rwe.report.sections.extrapolation_hazard import hazards
 from rwe.report.sections.population import upper_first
 
 YEAR = 365.25
@@ -38,6 +39,8 @@ def _blocks(page: Page, own: list[Row]) -> Iterator[Block]:
         yield Prose([_lead(page, rows, asked)])
         if _known(rows, "extrapolated_survival"):
             yield _figure(page, rows)
+        if len(_known(rows, "smoothed_hazard")) > 1:
+            yield hazards(page, rows, _families(rows)[:DRAWN])
         yield _table(page, rows, asked)
         if items := list(_flags(page, rows)):
             yield Items(page.words("extrapolation.flags"), items)

@@ -729,6 +729,8 @@ def extrapolation_rows() -> Iterator[Row]:
     flags = {"flag_hazard_below_population": 5114, "flag_alike_fit_other_life_years": None}
     for flag, day in flags.items():
         yield base | {"group": "overall", "stratum": "cure_lnorm", "estimand": flag, "time": day, "estimate": 1.0}
+    for day in range(91, 2400, 91):
+        yield estimate(0.08, 0.03, **base, group="overall", estimand="smoothed_hazard", time=day)
     for day in range(0, 2400, 90):
         yield base | {"group": "overall", "estimand": "survival", "time": day, "estimate": math.exp(-0.0002 * day)}
 
