@@ -93,8 +93,12 @@ class Segments:
             return self.steps(portion(amount[of], upto, whole[of]))
         rows = pl.Series(np.flatnonzero(paying[of].to_numpy()).astype(ROW))
         of = of[rows]
-        none = one(0).new_from_index(0, upto.len())
-        return self.steps(none.scatter(rows, portion(amount[of], upto[rows], whole[of])))
+        found = portion(amount[of], upto[rows], whole[of])
+        if largest(found) >= NARROW:
+            return self.steps(one(0).new_from_index(0, upto.len()).scatter(rows, found))
+        reached = np.zeros(upto.len(), np.int64)
+        reached[rows.to_numpy()] = found.cast(pl.Int64).to_numpy()
+        return self.steps(pl.Series(reached))
 
     def steps(self, running: pl.Series) -> pl.Series:
         """Return what each row adds to a running sum of its run."""
