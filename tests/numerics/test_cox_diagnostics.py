@@ -87,6 +87,17 @@ def test_residuals_equal_r(name: str) -> None:
         _told(found.select(terms), wanted, what)
 
 
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_residuals_of_tied_failures_equal_r(ties: Any) -> None:
+    cases = {case["case"]: case for case in json.loads((FOLDER / "residuals_ties.json").read_text("utf-8"))["cases"]}
+    case = cases[f"resid.edge_ties.{ties}"]
+    fit = sv.cox(pl.read_csv(FOLDER / case["data"]), time="time", event="event", covariates=["arm"], ties=ties)
+
+    for what, wanted in case["expect"].items():
+        found = fit.residuals(KINDS.get(what, what)).to_series(-1)
+        assert_allclose(found, wanted, rtol=case["tolerance"]["rel"], atol=case["tolerance"]["abs"], err_msg=what)
+
+
 @pytest.mark.parametrize("name", _of("zph."))
 def test_proportional_hazards_equal_r(name: str) -> None:
     wanted, fit = dict(CASES[f"zph.{name}"]["expect"]), _fit(name)
