@@ -157,6 +157,7 @@ def _say_reserve(found: Reserve, voice: Voice) -> None:
         oldest_due=found.oldest_due,
         currency=currency,
         left_out=found.left_out,
+        played=found.played,
     )
     say = Numbers(language())
     amounts = {name: say.decimal(float(facts[name]), 2) for name in ("settled", "reserve", "conf_low", "conf_high")}
@@ -164,6 +165,8 @@ def _say_reserve(found: Reserve, voice: Voice) -> None:
     voice.say("forecast.reserve", **shown, oldest=found.oldest_due or "-")
     rates = {"rate": say.percent(found.naive.rate), "expected": say.percent(found.naive.rate_expected)}
     voice.say("forecast.naive", reserve=say.decimal(float(found.naive.reserve), 2), currency=currency, **rates)
+    if found.played:
+        voice.say("forecast.narrow")
     if found.left_out:
         voice.say("forecast.not_reserved", terms=", ".join(found.left_out))
 

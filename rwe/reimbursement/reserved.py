@@ -19,6 +19,8 @@ from rwe.reimbursement.settlement import Settlement
 from rwe.result import Result, tidy
 from rwe.survival.show import Shown, Story
 
+TOO_SHORT = "terms pay at a result: in simulated contracts the 90% interval held 78% of what was paid, so it is narrow"
+
 
 class Naive(NamedTuple):
     """What comes of "failures over treated": biased, because patients who had no time to fail count as treated.
@@ -89,6 +91,11 @@ class Reserve(Shown):
         return sum(mine["amount"], 0 * self.settlement.agreement.rounding.quantum)
 
     @property
+    def played(self) -> bool:
+        """Whether futures were settled, because terms pay at a result: their interval held 8 of 10 contracts, not 9."""
+        return "fixed" not in self.table.columns
+
+    @property
     def oldest_due(self) -> date | None:
         """Day on which the oldest open assessment was due."""
         oldest: Any = self.table["due"].min()
@@ -98,7 +105,7 @@ class Reserve(Shown):
         """Return the sums in the long tidy form; the oldest assessment is one patient's and stays out."""
         rows = tidy(self._rows(), analysis="reserve", population=self.settlement.agreement.contract.id, stratum="all")
         settings = {"as_of": str(self.as_of), "conf_level": self.conf_level, "draws": self.draws, "seed": self.seed}
-        settings |= {"left_out": list(self.left_out)}
+        settings |= {"left_out": list(self.left_out), "played": self.played}
         return Result(rows, settings | {"currency": self.settlement.agreement.contract.currency})
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -128,6 +135,7 @@ class Reserve(Shown):
             f"failures: {of.failures} of {of.treated} so far ({of.rate:.1%}), {of.rate_expected:.1%} expected",
             "the naive share is biased: who had no time to fail counts as treated",
         ]
+        notes += [TOO_SHORT] if self.played else []
         notes += [f"not reserved for: {', '.join(self.left_out)}"] if self.left_out else []
         return f"Reserve in {currency} as of {self.as_of}, {self.conf_level:.0%} interval{late}", rows, notes
 

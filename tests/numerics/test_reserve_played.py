@@ -71,6 +71,8 @@ def test_terms_that_pay_back_and_at_a_result_are_reserved_for_together() -> None
     worth = (0.17647 * ends["progression"] + 0.82353 * ends["response"]) / 29
     assert float(found.amount) == pytest.approx(29 * worth, rel=0.03)
     assert found.terms == ("t1", "i")
+    assert "so it is narrow" in str(found)
+    assert found.to_result().settings["played"]
 
 
 def test_continuation_stands_where_no_doses_are_to_come() -> None:

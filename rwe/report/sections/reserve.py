@@ -35,6 +35,8 @@ def _paragraphs(page: Page) -> Iterator[str]:
     row = page.row("reserve", estimand="failure_rate")
     yield page.words("reserve.lead", rate=page.value(row, "share"), failures=page.value(row, "count", "n_event"),
                      treated=page.value(row, "count", "n"))  # fmt: skip
+    if page.context.settings.get("reserve", {}).get("played"):
+        yield page.words("reserve.narrow")
     yield page.words("reserve.overdue", n=page.value(page.row("reserve", estimand="overdue"), "count", "n"))
 
 
