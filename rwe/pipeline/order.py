@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rwe import provenance
-from rwe import reimbursement as rb
 from rwe.catalogue import Run, open_catalogue
 from rwe.cdm import Cdm
 from rwe.cohort import Cohort, build_cohort
 from rwe.compare import TrialBaseline, load_trial
-from rwe.errors import DataError, NoValidAnswer, SourceUnreachable
+from rwe.errors import DataError, SourceUnreachable
 from rwe.linkage import load_or_make_key
 from rwe.pipeline import pricing, stages
 from rwe.pipeline.align import Aligned, align
@@ -27,16 +26,14 @@ from rwe.pipeline.invented import hold_apart
 from rwe.pipeline.linking import persons
 from rwe.pipeline.planning import Plan, load_plan, remarks
 from rwe.pipeline.quality import Assessed, assess_sites, drifts
+from rwe.pipeline.reimbursing import reimbursed
 from rwe.pipeline.release import release, write_models
-from rwe.pipeline.settled import Settled, settlement_of
-from rwe.pipeline.settling import ledger_of
 from rwe.pipeline.summary import RunSummary, figures, rejected
 from rwe.pipeline.together import together
 from rwe.pipeline.vocabulary import domains_of, expanded, hashes_of
 from rwe.plugins import Inputs
 from rwe.report import render
 from rwe.result import Result
-from rwe.spec.agreement import Agreement
 from rwe.store import Store
 
 Progress = Callable[[str], None]
@@ -186,7 +183,8 @@ class _Work:
         results = {"attrition": cohort.attrition, **self._analyses(cohort, trial, assessed)}
         if self.plan.agreement and self.plan.study.reimbursement:
             evidence = results.get(self.plan.study.reimbursement.evidence or "")
-            results |= self._settle(cdm, cohort, self.plan.agreement, evidence)
+            self.progress("reimburse")
+            results |= reimbursed(self.plan, self.plan.agreement, self.home, self.folder, cdm, cohort, evidence)
         priced = pricing.reckoned(self.plan)
         results |= pricing.figures(priced)
         self.progress("release")
@@ -210,33 +208,6 @@ class _Work:
             stages.write_result(self.folder, asked.spec.id, TRIAL_STAGE[asked.analysis.needs_trial], result)
             results[asked.spec.id] = result
         return results
-
-    def _settle(self, cdm: Cdm, cohort: Cohort, agreement: Agreement, evidence: Result | None) -> dict[str, Result]:
-        """Settle, and where periods were closed say how their ledger came to what it holds."""
-        self.progress("reimburse")
-        ledger = ledger_of(agreement, self.home, synthetic=bool(cdm.synthetic))
-        settled = settlement_of(self.plan, self.store, cdm, cohort, evidence, rb.events(ledger), {})
-        stages.write_settlement(self.folder, settled.settlement)
-        closed = {"bridge": rb.bridge(ledger).to_result()} if ledger.closes() else {}
-        return {"settlement": settled.settlement.to_result(), **closed, **self._ahead(settled)}
-
-    def _ahead(self, settled: Settled) -> dict[str, Result]:
-        """Reserve for patients who are still open and foresee when it comes back; a curve too short gives neither."""
-        if not rb.has_open(settled.settlement):
-            return {}
-        try:
-            ahead = rb.look_ahead(
-                settled.settlement, settled.doses, settled.assessments, evidence=settled.evidence,
-                people=settled.people, covariates=self._covariates,
-            )  # fmt: skip
-        except NoValidAnswer:
-            return {}
-        stages.write_ahead(self.folder, ahead)
-        return {"reserve": ahead.reserve.to_result(), "forecast": ahead.forecast.to_result()}
-
-    @property
-    def _covariates(self) -> tuple[str, ...]:
-        return self.plan.study.reimbursement.covariates if self.plan.study.reimbursement else ()
 
     def report(self, lang: Sequence[str]) -> dict[str, Path]:
         """Render the dossier in each language."""
