@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rwe.compare.rubin import Combined, rubin
     from rwe.compare.sensitivity import Sensitivity, Sites, by_site, sensitivity
     from rwe.compare.spending import boundaries
+    from rwe.compare.standard_rates import standardised_rate
     from rwe.compare.standardise import Standardised, standardise
     from rwe.compare.tipping import Tipping, tipping_point
     from rwe.compare.trial import TrialBaseline, load_trial
@@ -87,6 +88,7 @@ _OFFERS = {
     "rubin": ("Combined", "rubin"),
     "sensitivity": ("Sensitivity", "Sites", "by_site", "sensitivity"),
     "spending": ("boundaries",),
+    "standard_rates": ("standardised_rate",),
     "standardise": ("Standardised", "standardise"),
     "tipping": ("Tipping", "tipping_point"),
     "trial": ("TrialBaseline", "load_trial"),
@@ -170,6 +172,7 @@ __all__ = [
     "rubin",
     "sensitivity",
     "standardise",
+    "standardised_rate",
     "tipping_point",
     "two_by_two",
     "weight",

@@ -56,7 +56,7 @@ def rate(n_event: int, time: float, *, conf_level: float = 0.95) -> Rates:
     (0.0125, 0.003406)
     """
     _check(n_event, time)
-    return Rates(pl.DataFrame(_rate(n_event, time, conf_level), schema=_SCHEMA), conf_level, n_event)
+    return Rates(pl.DataFrame(_rate(n_event, time, conf_level), schema=SCHEMA), conf_level, n_event)
 
 
 def rate_ratio(n_event: int, time: float, n_event_0: int, time_0: float, *, conf_level: float = 0.95) -> Rates:
@@ -78,10 +78,10 @@ def rate_ratio(n_event: int, time: float, n_event_0: int, time_0: float, *, conf
     _check(n_event_0, time_0)
     rows = [*_rate(n_event, time, conf_level), _exact_ratio(n_event, time, n_event_0, time_0, conf_level)]
     rows += _approximate(n_event, time, n_event_0, time_0, normal_quantile(conf_level))
-    return Rates(pl.DataFrame(rows, schema=_SCHEMA), conf_level, n_event + n_event_0)
+    return Rates(pl.DataFrame(rows, schema=SCHEMA), conf_level, n_event + n_event_0)
 
 
-_SCHEMA = {"estimand": pl.String(), "conf_type": pl.String()} | {
+SCHEMA = {"estimand": pl.String(), "conf_type": pl.String()} | {
     name: pl.Float64() for name in ("estimate", "conf_low", "conf_high", "p_value")
 }
 

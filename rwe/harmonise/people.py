@@ -43,7 +43,7 @@ class Identities:
     def named(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Add to rows whose they are, as ``_person``; null where the number is nobody's."""
         known = self.tokens.lazy().select(*_short(), "_person").rename({"_check": "_same"})
-        found = rows.with_columns(_short()).join(known, on="_short", how="left")
+        found = rows.with_columns(_short()).join(known, on="_short", how="left", maintain_order="left")
         whose = pl.when(pl.col("_check") == pl.col("_same")).then("_person")
         return found.with_columns(whose.alias("_person")).drop("_short", "_check", "_same")
 

@@ -105,6 +105,5 @@ def person_rows(landing: landed.Landing, mapping: SourceMapping, site: str) -> p
     who = identities(landed.stream_of(landing, stream), stream)
     rows = landed.read(landing, stream, mapping, who).collect()
     sexes = Work(site, mapping, meanings(mapping, {})).sexes(rows)
-    return (
-        landed.stream_of(landing, stream).drop("sex", strict=False).join(sexes.lazy(), on="_key", how="left").collect()
-    )
+    told = landed.stream_of(landing, stream).drop("sex", strict=False)
+    return told.join(sexes.lazy(), on="_key", how="left", maintain_order="left").collect()

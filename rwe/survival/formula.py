@@ -44,6 +44,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }
 ARGUMENTS = ("strata", "cluster", "offset")  # terms of R's formulas that are arguments here
 BASES = {"bs": ("df", "knots", "degree"), "cr": ("df", "knots"), "poly": ("degree",)}
+DEEPEST = 40  # brackets within each other, or signs in a row
+_SIGNS = re.compile(r"(?:[-+~!]\s*){41}")
 _QUOTED, _RAISED = re.compile(r"`([^`]*)`"), re.compile(r"\)\s*(?:\^|\*\*)\s*(\d+)")
 
 
@@ -57,6 +59,8 @@ def factors_of(formula: str) -> list[tuple[str, ...]]:
     """
     if len(formula) > LONGEST or any(int(power) > POWER for power in _RAISED.findall(formula)):
         raise DefinitionError(f"a formula has at most {LONGEST} characters and powers up to {POWER}")
+    if _deep(formula):
+        raise DefinitionError(f"a formula has at most {DEEPEST} brackets within each other, or signs in a row")
     if "~" in formula or "|" in formula:
         raise DefinitionError(
             "a formula here is a right side, without '~' and '|': the response has arguments of its own"
@@ -108,6 +112,12 @@ def values_of(text: str, frame: pl.DataFrame, state: Mapping[str, Any] | None = 
 
 def _plain(text: str, how: str) -> str:
     return f"`{text}`" if how == "lookup" and not text.isidentifier() else text
+
+
+def _deep(formula: str) -> bool:
+    """Return whether to read the formula would take more of the stack than there may be: parsers call themselves."""
+    steps = np.array([(c in "([{") - (c in ")]}") for c in formula])
+    return bool(_SIGNS.search(formula)) or int(steps.cumsum().max(initial=0)) > DEEPEST
 
 
 def _tree(text: str) -> tuple[ast.Expression, dict[str, str]]:
