@@ -473,6 +473,8 @@ def test_every_key_of_the_catalogue_is_used(
     }
     sharing = base["agreement"]["terms"][0] | {"type": "risk_sharing"}
     ask(agreement=base["agreement"] | {"terms": [sharing, guarantee]}, verdicts={"result_5y": VERDICT})
+    told = base["settings"] | {"settlement": {"spend_of_file_is_not_of_ledger": [sharing["id"]]}}
+    ask(agreement=base["agreement"] | {"terms": [sharing, guarantee]}, verdicts={}, settings=told)
     ask(focus=base["focus"] | {"milestone": 200}, verdicts={}, methods=base["methods"] | {"raked": []})
     ask(make=make_outcomes)
     ask(make=make_causes)
