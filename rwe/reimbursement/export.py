@@ -24,9 +24,14 @@ def for_payer(ledger: Ledger, closed: Closed) -> pl.DataFrame:
     TornStore
         If the ledger was changed.
     """
+    return ledger.posted(closed).select(*heading(ledger, closed), *COLUMNS)
+
+
+def heading(ledger: Ledger, closed: Closed) -> list[pl.Expr]:
+    """Return the columns that tell, in each row of an export, whose close it is."""
     contract = ledger.agreement.contract
     said = {"contract": contract.id, "closed": closed.period, "as_of": str(closed.as_of), "currency": contract.currency}
-    return ledger.posted(closed).select(*(pl.lit(value).alias(name) for name, value in said.items()), *COLUMNS)
+    return [pl.lit(value).alias(name) for name, value in said.items()]
 
 
 def for_company(ledger: Ledger, closed: Closed) -> pl.DataFrame:

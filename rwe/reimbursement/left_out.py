@@ -12,6 +12,7 @@ import polars as pl
 from rwe.disclosure import protect
 from rwe.reimbursement.book import Ledger
 from rwe.reimbursement.closed import Closed
+from rwe.reimbursement.export import heading
 from rwe.reimbursement.pooled import ALL, policy_of
 from rwe.reimbursement.settlement import Settlement
 from rwe.result import Result, tidy
@@ -39,9 +40,7 @@ def left_out(ledger: Ledger, closed: Closed) -> dict[str, pl.DataFrame]:
     TornStore
         If the ledger was changed.
     """
-    contract = ledger.agreement.contract
-    said = {"contract": contract.id, "closed": closed.period, "as_of": str(closed.as_of), "currency": contract.currency}
-    named = [pl.lit(value).alias(name) for name, value in said.items()]
+    named = heading(ledger, closed)
     return {name: ledger.beside(closed, name).select(*named, pl.all()) for name in closed.beside}
 
 
